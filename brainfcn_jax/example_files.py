@@ -1,0 +1,100 @@
+"""Generated examples on disk: image and tissues as NIfTI files, and a sheet to look at."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float32, UInt8
+from matplotlib.figure import Figure
+
+from brainfcn_jax import nifti
+from brainfcn_jax.files import new_file
+from brainfcn_jax.labels import BACKGROUND, TISSUES
+
+_HEADER_BYTES, _VOXELS_AT = 348, 352
+_FLOAT32, _MILLIMETRES, _ALIGNED = 16, 2, 2
+_SHEET_SLICES = (0.35, 0.5, 0.65)
+
+_HEADER = np.dtype(
+    {
+        "names": [
+            "sizeof_hdr", "dim", "datatype", "bitpix", "pixdim", "vox_offset", "scl_slope",
+            "xyzt_units", "sform_code", "srow", "magic",
+        ],
+        "formats": [
+            "<i4", ("<i2", 8), "<i2", "<i2", ("<f4", 8), "<f4", "<f4", "u1", "<i2",
+            ("<f4", (3, 4)), "S4",
+        ],
+        "offsets": [0, 40, 70, 72, 76, 108, 112, 123, 254, 280, 344],
+        "itemsize": _HEADER_BYTES,
+    }
+)  # fmt: skip
+"""The fields of a NIfTI-1 header that are not zero here."""
+
+
+def save_example(
+    stem: Path,
+    image: Float32[np.ndarray, "x y z"],
+    tissues: UInt8[np.ndarray, "x y z"],
+    spacing_mm: float,
+) -> tuple[Path, Path]:
+    """Writes `STEM.nii` (canonical image) and `STEM_dseg.nii.gz` (tissues on its grid).
+
+    Raises:
+        OutputError: one of them exists already or cannot be written.
+    """
+    image_path = stem.with_name(f"{stem.name}.nii")
+    labels_path = stem.with_name(f"{stem.name}_dseg.nii.gz")
+    with new_file(image_path) as temporary:
+        temporary.write_bytes(_nifti_bytes(image, spacing_mm))
+    nifti.save_label_map(labels_path, tissues, nifti.load_scan(image_path))
+    return image_path, labels_path
+
+
+def save_sheet(
+    path: Path,
+    scans: Sequence[tuple[UInt8[np.ndarray, "slice height width"], np.ndarray, str]],
+) -> None:
+    """Draws three slices of each scan, and their tissues below, as a PNG.
+
+    Args:
+        path: of the PNG; an older one is replaced.
+        scans: equalised image, tissues (both slices first) and title of each.
+    """
+    columns = len(_SHEET_SLICES)
+    figure = Figure(figsize=(2 * columns, 4 * len(scans)), dpi=70, layout="tight")
+    colours = matplotlib.colors.ListedColormap(
+        [(0, 0, 0), *(tuple(part / 255 for part in tissue.colour) for tissue in TISSUES)]
+    )
+    axes = figure.subplots(2 * len(scans), columns, squeeze=False)
+    for place, (equalised, tissues, title) in enumerate(scans):
+        for column, share in enumerate(_SHEET_SLICES):
+            index = int(share * len(equalised))
+            upper, lower = axes[2 * place, column], axes[2 * place + 1, column]
+            upper.imshow(equalised[index].T, origin="lower", cmap="gray", vmin=0, vmax=255)
+            lower.imshow(
+                tissues[index].T, origin="lower", cmap=colours, interpolation="nearest",
+                vmin=BACKGROUND, vmax=len(TISSUES),
+            )  # fmt: skip
+            upper.set_title(f"{title}, slice {index}", fontsize=7)
+            upper.axis("off")
+            lower.axis("off")
+    with new_file(path, overwrite=True) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _nifti_bytes(image: Float32[np.ndarray, "x y z"], spacing_mm: float) -> bytes:
+    """A NIfTI-1 file whose middle voxel lies at the origin, axes to the right, front and top."""
+    header = np.zeros((), _HEADER)
+    header["sizeof_hdr"] = _HEADER_BYTES
+    header["dim"] = (3, *image.shape, 1, 1, 1, 1)
+    header["datatype"], header["bitpix"] = _FLOAT32, 32
+    header["pixdim"] = (1, spacing_mm, spacing_mm, spacing_mm, 0, 0, 0, 0)
+    header["vox_offset"], header["scl_slope"] = _VOXELS_AT, 1
+    header["xyzt_units"], header["sform_code"] = _MILLIMETRES, _ALIGNED
+    middle = (np.array(image.shape) - 1) / 2
+    header["srow"] = np.column_stack([spacing_mm * np.eye(3), -spacing_mm * middle])
+    header["magic"] = b"n+1"
+    no_extensions = bytes(_VOXELS_AT - _HEADER_BYTES)
+    return header.tobytes() + no_extensions + image.astype("<f4").tobytes(order="F")

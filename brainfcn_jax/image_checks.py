@@ -1,0 +1,146 @@
+"""What is refused, or repaired with a note, when an image is read (numpy and plain files only).
+
+Messages of the errors lack the file's name: the reader puts it in front.
+"""
+
+import gzip
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int32, Num
+
+from brainfcn_jax.errors import InputError
+
+MAXIMUM_VOXELS = 512 * 1024**2
+"""Volumes that declare more voxels than this are refused before memory is taken for them."""
+
+MAXIMUM_SIDE = 32767
+"""The longest axis that NIfTI-1 can write."""
+
+MAXIMUM_NON_FINITE_SHARE = 0.01
+
+_WHOLE_NUMBER = 1e-3
+_COMPRESSED = (".gz", ".mgz")
+_LARGEST_COMPRESSION = 1032
+_TRAILING_BYTES = 64 * 1024**2
+
+
+def check_shape(shape: Sequence[int]) -> None:
+    """InputError for a file that is flat (2D), empty, or larger than `MAXIMUM_VOXELS`."""
+    if len(shape) < 3 or 1 in shape[:3]:
+        raise InputError(f"is 2D {tuple(shape)}; give a volume of at least 2x2x2 voxels")
+    first, second, third = shape[:3]
+    if min(shape) < 1:
+        raise InputError(f"declares an impossible size {tuple(shape)}; the header is damaged")
+    if max(shape[:3]) > MAXIMUM_SIDE or first * second * third > MAXIMUM_VOXELS:
+        raise InputError(
+            f"declares {first * second * third} voxels {tuple(shape)}; read are at most "
+            f"{MAXIMUM_VOXELS}, and {MAXIMUM_SIDE} along an axis"
+        )
+
+
+def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
+    """Which frame of a volume of `shape` to read: the only one, or the one asked for.
+
+    Raises:
+        InputError: there are several frames and none was chosen, or there is no such frame.
+    """
+    frames = math.prod(shape[3:])
+    if frame is None and frames == 1:
+        return 0
+    size = f"is {len(shape)}D {tuple(shape)}"
+    if len(shape) > 4 and frames > 1:
+        raise InputError(f"{size}; give a single volume")
+    if frame is None:
+        raise InputError(f"{size}; give one volume or choose one with --frame=0..{frames - 1}")
+    if not 0 <= frame < frames:
+        raise InputError(f"{size} and has no frame {frame}; the last one is {frames - 1}")
+    return frame
+
+
+def frame_notes(shape: Sequence[int], frame: int) -> tuple[str, ...]:
+    """A note on a file that is not plain 3D."""
+    if len(shape) == 3:
+        return ()
+    return (f"the file is {len(shape)}D {tuple(shape)}; frame {frame} is used",)
+
+
+def finite_scan(
+    values: Num[np.ndarray, "x y z"],
+) -> tuple[Float32[np.ndarray, "x y z"], tuple[str, ...]]:
+    """Intensities as float32, a few that are not finite set to 0, and a note when there were any.
+
+    Raises:
+        InputError: `MAXIMUM_NON_FINITE_SHARE` of the voxels or more are not finite, or all
+            voxels have one value.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        scan = values.astype(np.float32)
+    finite = np.isfinite(scan)
+    missing = scan.size - int(np.count_nonzero(finite))
+    notes: tuple[str, ...] = ()
+    if missing == scan.size:
+        raise InputError("holds no finite value (all are NaN or infinite)")
+    if missing >= MAXIMUM_NON_FINITE_SHARE * scan.size:
+        share = 100 * missing / scan.size
+        raise InputError(f"is NaN or infinite in {share:.1f}% of its voxels; repair it first")
+    if missing:
+        scan[~finite] = 0
+        notes = (f"{missing} voxels were NaN or infinite and are taken as 0",)
+    lowest, highest = float(scan.min()), float(scan.max())
+    if lowest == highest:
+        raise InputError(f"is empty: every voxel is {lowest:g}")
+    return scan, notes
+
+
+def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:
+    """Label codes as int32; values within 0.001 of a whole number count as that number.
+
+    Raises:
+        InputError: a value is not finite, not a whole number, or does not fit.
+    """
+    limits = np.iinfo(np.int32)
+    if values.dtype.kind == "f":
+        rounded = np.rint(values)
+        with np.errstate(invalid="ignore"):
+            whole = np.abs(values - rounded) <= _WHOLE_NUMBER
+        if not whole.all():
+            raise InputError(
+                f"holds {float(values[~whole][0]):g}, which is no label; labels are whole numbers"
+            )
+        values = rounded
+    if values.min() < limits.min or values.max() > limits.max:
+        raise InputError(f"holds values from {values.min():g} to {values.max():g}: no label map")
+    return values.astype(np.int32)
+
+
+def check_voxel_type(dtype: np.dtype) -> None:
+    """InputError for voxels that are not one real number each (colour, complex)."""
+    if dtype.fields is not None:
+        raise InputError("is a colour image; give a scan with one intensity a voxel")
+    if dtype.kind not in "iuf":
+        raise InputError(f"holds {dtype.name} values; give a scan with real intensities")
+
+
+def check_file_is_whole(path: Path, declared_bytes: int) -> None:
+    """InputError when a file is too short for `declared_bytes`, or its gzip checksum is wrong.
+
+    Readers stop after the last voxel, before the checksum at the end of a compressed file.
+    A gzip file that is cut off or altered may also raise OSError, EOFError or zlib.error.
+    """
+    if not path.is_file():
+        raise InputError(f"has no voxels: '{path.name}' is missing")
+    compressed = path.name.lower().endswith(_COMPRESSED)
+    found_bytes = path.stat().st_size
+    if declared_bytes > found_bytes * (_LARGEST_COMPRESSION if compressed else 1):
+        raise InputError(
+            f"is truncated: its header declares {declared_bytes} bytes, '{path.name}' has "
+            f"{found_bytes}{' (compressed)' if compressed else ''}"
+        )
+    if compressed:
+        with gzip.open(path) as stream:
+            left = declared_bytes + _TRAILING_BYTES
+            while left > 0 and (chunk := stream.read(1024**2)):
+                left -= len(chunk)

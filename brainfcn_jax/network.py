@@ -1,0 +1,139 @@
+"""The 3D-like fully convolutional network: VGG16 stages, specialised layers, fusion (pure JAX).
+
+Xu, Géraud and Bloch, "From neonatal to adult brain MR image segmentation in a few seconds using
+3D-like fully convolutional network and transfer learning", ICIP 2017, section 2.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from brainfcn_jax.convolution import convolve, max_pool
+
+STAGES: tuple[tuple[int, ...], ...] = (
+    (64, 64),
+    (128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (512, 512, 512),
+)
+"""VGG16's convolutions: output channels of each, stage by stage (Simonyan and Zisserman 2015)."""
+
+INPUT_CHANNELS = 3
+SPECIALISED_STDDEV = 0.001
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+Shapes = dict[str, dict[str, tuple[int, ...]]]
+Taps = dict[str, Array]
+
+
+def backbone_layers(stages: int) -> list[tuple[str, int, int]]:
+    """Name, input channels and output channels of every VGG16 convolution in the first stages."""
+    layers, channels_in = [], INPUT_CHANNELS
+    for stage, widths in enumerate(STAGES[:stages], start=1):
+        for index, channels_out in enumerate(widths, start=1):
+            layers.append((f"conv{stage}_{index}", channels_in, channels_out))
+            channels_in = channels_out
+    return layers
+
+
+def parameter_shapes(stages: int, maps: int, classes: int) -> Shapes:
+    """Shape of every parameter of the network, by layer and name ("conv3_2", "kernel")."""
+    shapes: Shapes = {
+        name: {"kernel": (3, 3, channels_in, channels_out), "bias": (channels_out,)}
+        for name, channels_in, channels_out in backbone_layers(stages)
+    }
+    for stage, widths in enumerate(STAGES[:stages], start=1):
+        shapes[f"specialised{stage}"] = {"kernel": (3, 3, widths[-1], maps), "bias": (maps,)}
+    shapes["fusion"] = {"kernel": (1, 1, stages * maps, classes), "bias": (classes,)}
+    return shapes
+
+
+def pooling_factor(stages: int) -> int:
+    """What image height and width must be multiples of: one halving between two stages."""
+    return int(2 ** (stages - 1))
+
+
+class _Layer(nn.Module):
+    """A layer's two parameters, so that every layer is one named entry of the tree."""
+
+    shapes: dict[str, tuple[int, ...]]
+    stddev: float | None
+
+    @nn.compact
+    def __call__(self) -> tuple[Array, Array]:
+        kernel_init = (
+            nn.initializers.he_normal()
+            if self.stddev is None
+            else nn.initializers.normal(self.stddev)
+        )
+        kernel = self.param("kernel", kernel_init, self.shapes["kernel"], jnp.float32)
+        bias = self.param("bias", nn.initializers.zeros_init(), self.shapes["bias"], jnp.float32)
+        return kernel, bias
+
+
+class SegmentationNetwork(nn.Module):
+    """VGG16 without its dense layers, a specialised layer on each stage, and one linear fusion.
+
+    The specialised layers' maps are resized to the input (bilinear) and fused by a 1x1
+    convolution. Both are linear, so each stage's share of the fusion is taken before the resize:
+    the same sum, with `classes` instead of `maps` channels at full size.
+
+    Attributes:
+        stages: 5 for neonates, 4 for adults (the paper's section 2.3).
+        maps: channels of each specialised layer, 16 in the paper.
+        classes: tissues and background.
+        precision: "float32", or "bfloat16" with float32 accumulation and float32 logits.
+    """
+
+    stages: int = 4
+    maps: int = 16
+    classes: int = 8
+    precision: str = "float32"
+
+    @nn.compact
+    def __call__(
+        self, images: Float[Array, "slice height width 3"]
+    ) -> tuple[Float[Array, "slice height width classes"], Taps]:
+        """Class scores of mean-subtracted RGB slices, and every layer's output by name.
+
+        Height and width must be multiples of `pooling_factor(stages)`; anything else is a bug of
+        the caller's.
+        """
+        _, height, width, channels = images.shape
+        factor = pooling_factor(self.stages)
+        assert channels == INPUT_CHANNELS, images.shape
+        assert height % factor == 0 and width % factor == 0, (images.shape, factor)
+
+        shapes = parameter_shapes(self.stages, self.maps, self.classes)
+        fusion_kernel, fusion_bias = _Layer(shapes["fusion"], SPECIALISED_STDDEV, name="fusion")()
+        shares = jnp.split(fusion_kernel[0, 0], self.stages)  # stages x (maps, classes)
+
+        taps: Taps = {}
+        features = images.astype(DTYPES[self.precision])
+        logits = fusion_bias.reshape(1, 1, 1, -1)
+        for stage, widths in enumerate(STAGES[: self.stages], start=1):
+            features = features if stage == 1 else max_pool(features)
+            for index in range(1, len(widths) + 1):
+                name = f"conv{stage}_{index}"
+                kernel, bias = _Layer(shapes[name], None, name=name)()
+                features = convolve(features, kernel, bias, True, features.dtype)
+                taps[name] = features
+            name = f"specialised{stage}"
+            kernel, bias = _Layer(shapes[name], SPECIALISED_STDDEV, name=name)()
+            taps[name] = convolve(features, kernel, bias, False, jnp.float32)
+            scores = taps[name] @ shares[stage - 1]
+            logits = logits + resize_bilinear(scores, (height, width))
+        taps["fusion"] = logits
+        return logits, taps
+
+
+def resize_bilinear(
+    maps: Float[Array, "slice h w maps"], size: tuple[int, int]
+) -> Float[Array, "slice height width maps"]:
+    """Bilinear resize with pixel centres at (i + 1/2) / n, edges held."""
+    if maps.shape[1:3] == size:
+        return maps
+    shape = (maps.shape[0], *size, maps.shape[3])
+    return jax.image.resize(maps, shape, "bilinear", antialias=False)

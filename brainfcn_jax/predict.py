@@ -1,0 +1,109 @@
+"""Tissue labels of an equalised volume, in batches of one fixed size (JAX)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32, UInt8
+
+from brainfcn_jax.network import SegmentationNetwork
+from brainfcn_jax.preprocess import equalise
+from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
+from brainfcn_jax.weights import Model
+
+BATCH_SLICES = 8
+IN_PLANE_STEP = 32
+"""Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about a volume, slices first.
+
+    Attributes:
+        labels: the most probable class of each voxel.
+        probabilities: of every class, adding up to 1; None unless they were asked for.
+    """
+
+    labels: UInt8[np.ndarray, "slice height width"]
+    probabilities: Float32[np.ndarray, "slice height width classes"] | None
+
+
+def predict(
+    model: Model,
+    equalised: UInt8[np.ndarray, "slice height width"],
+    *,
+    batch_slices: int = BATCH_SLICES,
+    with_probabilities: bool = False,
+) -> Prediction:
+    """Labels (and class probabilities) of a histogram-equalised volume, slices first.
+
+    Slices are padded with 0 at their far edges to a multiple of `IN_PLANE_STEP` and go through
+    the network `batch_slices` at a time, the last batch filled with empty slices; so the number
+    of slices never decides what is compiled. The padding is cut off again.
+    """
+    slices, height, width = equalised.shape
+    network = network_of(model)
+    params = jax.device_put(model.params)
+    channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
+    outputs = [
+        _compiled_classify(network, with_probabilities, params, channel_means, window)
+        for window in padded_windows(equalised, batch_slices)
+    ]
+    labels, probabilities = zip(*outputs, strict=True)
+    cut = (slice(slices), slice(height), slice(width))
+    return Prediction(
+        labels=np.concatenate([np.asarray(part) for part in labels])[cut],
+        probabilities=(
+            np.concatenate([np.asarray(part) for part in probabilities])[cut]
+            if with_probabilities
+            else None
+        ),
+    )
+
+
+def network_of(model: Model) -> SegmentationNetwork:
+    """The network whose parameters `model` holds."""
+    description = model.description
+    return SegmentationNetwork(
+        stages=description.stages, maps=description.maps, classes=len(description.tissues) + 1
+    )
+
+
+def padded_windows(
+    volume: UInt8[np.ndarray, "slice height width"], batch_slices: int
+) -> Iterator[UInt8[np.ndarray, "window padded_height padded_width"]]:
+    """Runs of `batch_slices` slices with one neighbour on each side, all of the same shape.
+
+    What lies outside the volume is 0.
+    """
+    slices, height, width = volume.shape
+    padding = (
+        (1, 1 + -slices % batch_slices),
+        (0, -height % IN_PLANE_STEP),
+        (0, -width % IN_PLANE_STEP),
+    )
+    padded = np.pad(volume, padding)
+    for first in range(0, slices, batch_slices):
+        yield padded[first : first + batch_slices + 2]
+
+
+def classify(
+    network: SegmentationNetwork,
+    with_probabilities: bool,
+    params: dict[str, dict[str, Array]],
+    channel_means: Float[Array, " 3"],
+    window: UInt8[Array, "window height width"],
+) -> tuple[UInt8[Array, "batch height width"], Float[Array, "batch height width classes"] | None]:
+    """Labels (and probabilities) of all slices of a window but the first and the last."""
+    stacks = volume_to_stacks(window)[1:-1]
+    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means))
+    labels = jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+    return labels, jax.nn.softmax(logits) if with_probabilities else None
+
+
+_compiled_classify = jax.jit(classify, static_argnums=(0, 1))
+equalise_volume = jax.jit(equalise, static_argnames="mode")
+"""`equalise`, compiled once a grid."""

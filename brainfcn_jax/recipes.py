@@ -1,0 +1,145 @@
+"""What the generator may do to an image, as frozen numbers (numpy only).
+
+Lengths are in mm; intensities are relative to white matter (adult) or fluid (newborn) = 1;
+fractions are shares of the generated images.
+"""
+
+from dataclasses import dataclass, field
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Deformation:
+    """Affine: standard deviations of rotation, stretch and shear, `size` a limit (log scale).
+
+    Elastic: knots `coarse_mm` and `fine_mm` apart, displaced by a standard deviation drawn
+    between 0 and the limit.
+    """
+
+    rotation_degrees: float = 6.0
+    far_fraction: float = 0.15
+    far_degrees: float = 25.0
+    size: float = 0.10
+    stretch: float = 0.05
+    shear: float = 0.04
+    coarse_mm: float = 36.0
+    coarse_limit_mm: float = 3.0
+    fine_mm: float = 14.0
+    fine_limit_mm: float = 0.9
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """Intensities of the structures and of what is within them."""
+
+    wild_fraction: float = 0.17
+    mean_spread_used: float = 0.45
+    contrast_spread: float = 0.12
+    brain_spread_used: Range = (0.10, 0.40)
+    other_spread_used: Range = (0.5, 1.0)
+    texture_mm: float = 4.0
+    bias: float = 0.09
+    bias_mm: float = 70.0
+    strong_bias_fraction: float = 0.10
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """Resolution, noise and faults of a scanner. `blur_mm` is a standard deviation."""
+
+    blur_mm: Range = (0.4, 0.8)
+    thick_fraction: float = 0.35
+    thick_mm: Range = (1.5, 5.5)
+    thick_along_slices: float = 0.7
+    in_plane_fraction: float = 0.3
+    in_plane_mm: Range = (1.0, 1.3)
+    ringing_fraction: float = 0.10
+    ghost_fraction: float = 0.08
+    ghost: float = 0.12
+    noise: Range = (0.005, 0.08)
+    gamma: float = 0.15
+
+
+@dataclass(frozen=True)
+class View:
+    """What of the head is seen.
+
+    Attributes:
+        stripped_fraction: images without skull; of these `snug_fraction` keep the brain and the
+            fluid of narrow sulci only, `tight_fraction` are cut at the brain's closed surface,
+            and the others up to `loose_mm` away from it.
+        mask_wobble_mm: how far a mask strays, as a standard deviation.
+        silent_fraction: share of the heads whose background is 0, without noise.
+        defaced_fraction: share of the heads whose face is 0.
+        cut_fraction: chance for each axis that one end is not in the field of view.
+        brain_mm: extent of a brain along x, y and z; images that are shorter along the slices
+            move up and down over it.
+        shift_mm: standard deviation of where a head lies in the image.
+        low_shift_mm: how much lower than centred a whole head may lie in view (neck).
+    """
+
+    brain_mm: tuple[float, float, float]
+    stripped_fraction: float = 0.5
+    snug_fraction: float = 0.45
+    tight_fraction: float = 0.25
+    tight_mm: Range = (-0.5, 1.5)
+    loose_mm: Range = (0.8, 6.0)
+    mask_wobble_mm: float = 1.0
+    silent_fraction: float = 0.3
+    defaced_fraction: float = 0.35
+    deface_mm: Range = (46.0, 72.0)
+    cut_fraction: float = 0.08
+    shift_mm: float = 6.0
+    low_shift_mm: float = 45.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that is static about a generator: the image's grid and the ranges drawn from.
+
+    Attributes:
+        shape: slices, rows and columns of an image.
+        spacing_mm: size of its (cubic) voxels.
+        source_spacing_mm: size of the label maps' voxels.
+        slice_axis: 'axial', 'coronal' or 'sagittal', as the label maps were loaded.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_mm: float
+    source_spacing_mm: float
+    slice_axis: str
+    view: View
+    deformation: Deformation = field(default_factory=Deformation)
+    contrasts: Contrasts = field(default_factory=Contrasts)
+    acquisition: Acquisition = field(default_factory=Acquisition)
+
+
+def adult_recipe(
+    shape: tuple[int, int, int] = (160, 160, 192), slice_axis: str = "axial"
+) -> Recipe:
+    """Adult heads at 1 mm."""
+    return Recipe(shape, 1.0, 1.0, slice_axis, View(brain_mm=(140.0, 176.0, 150.0)))
+
+
+def newborn_recipe(
+    shape: tuple[int, int, int] = (144, 144, 176), slice_axis: str = "axial"
+) -> Recipe:
+    """Newborn heads at 0.8 mm, from label maps at 0.6 mm."""
+    view = View(
+        brain_mm=(90.0, 112.0, 92.0),
+        stripped_fraction=0.25,
+        loose_mm=(0.8, 4.0),
+        deface_mm=(32.0, 46.0),
+        low_shift_mm=25.0,
+        shift_mm=4.0,
+    )
+    deformation = Deformation(
+        size=0.18, far_degrees=40.0, coarse_mm=28.0, coarse_limit_mm=3.0, fine_mm=10.0,
+        fine_limit_mm=0.9,
+    )  # fmt: skip
+    contrasts = Contrasts(bias_mm=50.0, texture_mm=3.0)
+    acquisition = Acquisition(
+        blur_mm=(0.3, 0.6), thick_fraction=0.5, thick_mm=(1.0, 3.5), in_plane_mm=(0.8, 1.1)
+    )
+    return Recipe(shape, 0.8, 0.6, slice_axis, view, deformation, contrasts, acquisition)

@@ -1,0 +1,291 @@
+"""The settings of one experiment, read from a config and checked once (plain Python)."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from ml_collections import ConfigDict
+
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.labels import SCHEMES
+
+Section = TypeVar("Section")
+
+SliceAxis = Literal["axial", "coronal", "sagittal"]
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which scans are used, and how they are brought to the network.
+
+    Attributes:
+        root: folder that the patterns start from.
+        scan_pattern: path of a scan below `root`, with `{subject}` for the subject's name.
+        labels_pattern: path of the label map that belongs to it.
+        scheme: name of the label maps' code scheme (see `labels`).
+        train: names of the training subjects; empty: all that are found, less `validation`.
+        train_subjects: only the first so many training subjects are used; 0: all of them.
+        train_slice_axes: slice axis of each subject in `train`; empty: `slice_axis` for all.
+        validation: names of the subjects held out to follow the training; empty: none.
+        modality: what the scans show, such as "T1w"; kept with the trained model.
+        slice_axis: axis along which a volume is cut into slices.
+        equalise: histogram equalisation over the whole "volume" or inside the "head" only.
+        crop_to_head: train on the bounding box of the head instead of on whole slices.
+        mask_slice: slice that gives the brain mask in post-processing, "middle" or "largest".
+    """
+
+    root: str
+    scan_pattern: str
+    labels_pattern: str
+    scheme: str
+    train: tuple[str, ...]
+    train_subjects: int
+    train_slice_axes: tuple[SliceAxis, ...]
+    validation: tuple[str, ...]
+    modality: str
+    slice_axis: SliceAxis
+    equalise: Literal["volume", "head"]
+    crop_to_head: bool
+    mask_slice: Literal["middle", "largest"]
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The network and what its training starts from.
+
+    Attributes:
+        stages: VGG16 stages that are used, 5 for neonates and 4 for adults in the paper.
+        maps: channels of each specialised layer.
+        precision: dtype of activations; weights and scores are always float32.
+        start: "imagenet" for the published VGG16 weights, "random" for none.
+        vgg16_path: file of those weights; empty: the variable BRAINFCN_VGG16 names it.
+    """
+
+    stages: Literal[4, 5]
+    maps: int
+    precision: Literal["float32", "bfloat16"]
+    start: Literal["imagenet", "random"]
+    vgg16_path: str
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """How gradients become steps.
+
+    Attributes:
+        name: "sgd" with momentum, in Caffe's order, or "adam".
+        learning_rate: after the warm-up; it belongs to the loss named in `TrainingSettings`.
+        schedule: course of the learning rate after the warm-up.
+        warmup_steps: steps over which the learning rate rises from 0.
+        momentum: of SGD, or Adam's first decay rate.
+        weight_decay: added to the gradient of kernels, never of biases.
+    """
+
+    name: Literal["sgd", "adam"]
+    learning_rate: float
+    schedule: Literal["constant", "linear_to_zero", "cosine"]
+    warmup_steps: int
+    momentum: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """Random changes of each training image.
+
+    Attributes:
+        rotation_degrees: largest rotation, in either direction.
+        scale_range: smallest and largest scale.
+        mirror: whether half of the images are mirrored left to right.
+    """
+
+    rotation_degrees: float
+    scale_range: tuple[float, float]
+    mirror: bool
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and in what portions the network is trained.
+
+    Attributes:
+        steps: updates of the weights.
+        images_per_step: images whose losses are averaged in one update.
+        images_per_microbatch: images whose activations are held at once on a device.
+        loss: "sum" or "mean" over the pixels of an image.
+        validate_every: steps from one validation to the next.
+        checkpoint_every: steps from one checkpoint to the next.
+        log_every: steps from one line of metrics to the next.
+        launcher: "jit" on one device, "pmap" over all local ones.
+    """
+
+    steps: int
+    images_per_step: int
+    images_per_microbatch: int
+    loss: Literal["sum", "mean"]
+    validate_every: int
+    checkpoint_every: int
+    log_every: int
+    launcher: Literal["jit", "pmap"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One experiment.
+
+    Attributes:
+        seed: of everything random: new layers, order of images, augmentation.
+        data: the scans.
+        network: the network and its start.
+        optimizer: how gradients become steps.
+        augmentation: random changes of images.
+        training: length and portions.
+        licence: terms under which weights trained on these scans may be used.
+    """
+
+    seed: int
+    data: DataSettings
+    network: NetworkSettings
+    optimizer: OptimizerSettings
+    augmentation: AugmentationSettings
+    training: TrainingSettings
+    licence: str
+
+
+def settings_from_config(config: ConfigDict) -> Settings:
+    """The settings that `config` holds, every key read and checked.
+
+    Raises:
+        UsageError: keys are unknown or missing, values have the wrong type or make no sense;
+            all that is wrong is named at once.
+    """
+    problems: list[str] = []
+    settings = _read_section(Settings, config.to_dict(), "", problems)
+    if settings is not None:
+        problems += [*_out_of_range(settings), *_data_contradictions(settings.data)]
+    if settings is None or problems:
+        raise UsageError("the config cannot be used: " + "; ".join(problems))
+    return settings
+
+
+def _read_section(
+    kind: type[Section], values: dict[str, Any], prefix: str, problems: list[str]
+) -> Section | None:
+    """An instance of the dataclass `kind`; None, and lines in `problems`, if a key is amiss."""
+    before = len(problems)
+    hints = get_type_hints(kind)
+    known = ", ".join(hints)
+    problems += [
+        f"unknown key '{prefix}{key}' (known here: {known})" for key in values if key not in hints
+    ]
+    problems += [f"missing key '{prefix}{key}'" for key in hints if key not in values]
+    arguments = {
+        key: _read_value(hint, values[key], prefix + key, problems)
+        for key, hint in hints.items()
+        if key in values
+    }
+    return kind(**arguments) if len(problems) == before else None
+
+
+def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
+    """`found` as the type `hint` says; None, and a line in `problems`, where it is not that."""
+    if dataclasses.is_dataclass(hint) and isinstance(found, dict):
+        return _read_section(cast(type[Any], hint), found, f"{key}.", problems)
+    if _fits(hint, found):
+        return _converted(hint, found)
+    problems.append(f"'{key}' must be {_words(hint)}, found {found!r}")
+    return None
+
+
+def _fits(hint: Any, found: Any) -> bool:
+    """Whether `found` may stand where `hint` is asked for: int for float and list for tuple do."""
+    if get_origin(hint) is Literal:
+        return any(type(found) is type(choice) and found == choice for choice in get_args(hint))
+    if get_origin(hint) is tuple:
+        hints = _item_hints(hint, found) if isinstance(found, tuple | list) else None
+        return hints is not None and all(map(_fits, hints, found))
+    if hint is float:
+        return type(found) in (int, float) and math.isfinite(found)
+    return type(found) is hint
+
+
+def _item_hints(hint: Any, found: Sequence[Any]) -> tuple[Any, ...] | None:
+    """The type of each item of a tuple; None if `found` has another length than asked for."""
+    items = get_args(hint)
+    if items[-1] is Ellipsis:
+        return (items[0],) * len(found)
+    return items if len(items) == len(found) else None
+
+
+def _converted(hint: Any, found: Any) -> Any:
+    """A value that fits, with ints made floats and lists made tuples."""
+    if get_origin(hint) is tuple:
+        items = get_args(hint)
+        return tuple(_converted(items[0], item) for item in found)
+    return float(found) if hint is float else found
+
+
+def _words(hint: Any) -> str:
+    """A type in the words of a message."""
+    if get_origin(hint) is Literal:
+        return " or ".join(map(repr, get_args(hint)))
+    if get_origin(hint) is tuple:
+        items = [item for item in get_args(hint) if item is not Ellipsis]
+        count = "any number of" if Ellipsis in get_args(hint) else str(len(items))
+        return f"a tuple of {count} values, each {_words(items[0])}"
+    if dataclasses.is_dataclass(hint):
+        return "a section of keys"
+    return {str: "text", int: "a whole number", float: "a number", bool: "True or False"}[hint]
+
+
+def _out_of_range(settings: Settings) -> list[str]:
+    """Rules about numbers that are broken."""
+    optimizer, training = settings.optimizer, settings.training
+    low, high = settings.augmentation.scale_range
+    rules = {
+        "seed must be 0 or more": settings.seed >= 0,
+        "network.maps must be 1 or more": settings.network.maps >= 1,
+        "optimizer.learning_rate must be above 0": optimizer.learning_rate > 0,
+        "optimizer.warmup_steps must lie in 0..training.steps": (
+            0 <= optimizer.warmup_steps <= training.steps
+        ),
+        "optimizer.momentum must be at least 0 and below 1": 0 <= optimizer.momentum < 1,
+        "optimizer.weight_decay must be 0 or more": optimizer.weight_decay >= 0,
+        "augmentation.rotation_degrees must lie in 0..180": (
+            0 <= settings.augmentation.rotation_degrees <= 180
+        ),
+        "augmentation.scale_range must be two numbers above 0, smallest first": 0 < low <= high,
+        "training.steps must be 1 or more": training.steps >= 1,
+        "training.images_per_microbatch must lie in 1..training.images_per_step": (
+            1 <= training.images_per_microbatch <= training.images_per_step
+        ),
+        "training.validate_every must be 1 or more": training.validate_every >= 1,
+        "training.checkpoint_every must be 1 or more": training.checkpoint_every >= 1,
+        "training.log_every must be 1 or more": training.log_every >= 1,
+    }
+    return [rule for rule, kept in rules.items() if not kept]
+
+
+def _data_contradictions(data: DataSettings) -> list[str]:
+    """Rules about the data section that are broken."""
+    both = sorted(set(data.train) & set(data.validation))
+    rules = {
+        "data.root is empty; name the folder with --config.data.root=FOLDER": data.root != "",
+        "data.scan_pattern must hold '{subject}'": "{subject}" in data.scan_pattern,
+        "data.labels_pattern must hold '{subject}'": "{subject}" in data.labels_pattern,
+        f"data.scheme must be one of {', '.join(SCHEMES)}, found {data.scheme!r}": (
+            data.scheme in SCHEMES
+        ),
+        f"data.train and data.validation share {', '.join(both)}": not both,
+        "data.train_subjects must be 0 (all) or more": data.train_subjects >= 0,
+        f"data.train_subjects is {data.train_subjects}, but data.train names {len(data.train)}": (
+            not data.train or data.train_subjects <= len(data.train)
+        ),
+        f"data.train_slice_axes names {len(data.train_slice_axes)} axes for the "
+        f"{len(data.train)} subjects in data.train": (
+            len(data.train_slice_axes) in (0, len(data.train))
+        ),
+    }
+    return [rule for rule, kept in rules.items() if not kept]

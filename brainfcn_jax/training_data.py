@@ -1,0 +1,128 @@
+"""The scans of an experiment, loaded once and kept in memory (input/output)."""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from brainfcn_jax.batches import TrainingVolume
+from brainfcn_jax.datasets import Subject, find_subjects, load_subject
+from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.nifti import Scan
+from brainfcn_jax.predict import equalise_volume
+from brainfcn_jax.preprocess import head_box
+from brainfcn_jax.segmentation import HEAD_MARGIN_VOXELS, SLICE_AXES
+from brainfcn_jax.settings import DataSettings
+from brainfcn_jax.stacks import volume_to_stacks
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training scans, cut to what is trained on.
+
+    Attributes:
+        volumes: one for each subject.
+        spacing_mm: median voxel size along the canonical x, y, z.
+    """
+
+    volumes: tuple[TrainingVolume, ...]
+    spacing_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ValidationCase:
+    """A whole labelled scan that is not trained on."""
+
+    name: str
+    scan: Scan
+    labels: UInt8[np.ndarray, "x y z"]
+
+
+def load_training_data(settings: DataSettings) -> TrainingData:
+    """Loads, equalises and crops the training subjects.
+
+    Raises:
+        InputError: a subject is missing, cannot be used, or none shows a head.
+        UsageError: more subjects are asked for than there are.
+    """
+    chosen = training_subjects(settings)
+    axes = settings.train_slice_axes or (settings.slice_axis,) * len(chosen)
+    loaded = [
+        _load_training_volume(subject, axis, settings)
+        for subject, axis in zip(chosen, axes, strict=False)
+    ]
+    volumes, spacings_mm = zip(*loaded, strict=True)
+    if not any(volume.has_head.any() for volume in volumes):
+        raise InputError(f"no slice of the {len(volumes)} training scans shows a head")
+    x_mm, y_mm, z_mm = np.median(spacings_mm, axis=0)
+    return TrainingData(volumes, (float(x_mm), float(y_mm), float(z_mm)))
+
+
+def training_subjects(settings: DataSettings) -> list[Subject]:
+    """The subjects to train on, in order: never one that is held out for validation.
+
+    Raises:
+        InputError: a subject is missing.
+        UsageError: more are asked for than there are.
+    """
+    found = find_subjects(
+        settings.root, settings.scan_pattern, settings.labels_pattern, settings.train
+    )
+    chosen = [subject for subject in found if subject.name not in settings.validation]
+    if not chosen:
+        raise UsageError(
+            f"all {len(found)} subjects in '{settings.root}' are in data.validation; "
+            "leave some to train on"
+        )
+    if settings.train_subjects > len(chosen):
+        raise UsageError(
+            f"data.train_subjects asks for {settings.train_subjects} subjects, and "
+            f"'{settings.root}' has {len(chosen)} that are not in data.validation"
+        )
+    return chosen[: settings.train_subjects or len(chosen)]
+
+
+def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
+    """Loads the subjects held out of the training; none when the settings name none.
+
+    Raises:
+        InputError: a subject is missing or cannot be used.
+    """
+    if not settings.validation:
+        return ()
+    subjects = find_subjects(
+        settings.root, settings.scan_pattern, settings.labels_pattern, settings.validation
+    )
+    return tuple(
+        ValidationCase(subject.name, *load_subject(subject, settings.scheme))
+        for subject in subjects
+    )
+
+
+def _load_training_volume(
+    subject: Subject, slice_axis: str, settings: DataSettings
+) -> tuple[TrainingVolume, tuple[float, float, float]]:
+    scan, labels = load_subject(subject, settings.scheme)
+    axis = SLICE_AXES[slice_axis]
+    slices_first = jnp.asarray(np.moveaxis(scan.data, axis, 0))
+    equalised = np.asarray(equalise_volume(slices_first, settings.equalise))
+    head = np.asarray(equalise_volume(slices_first, "head")) > 0
+    in_plane = _in_plane_crop(head, settings.crop_to_head)
+    volume = TrainingVolume(
+        name=subject.name,
+        stacks=np.asarray(volume_to_stacks(jnp.asarray(equalised[in_plane]))),
+        labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
+        has_head=np.any(head, axis=(1, 2)),
+    )
+    return volume, scan.spacing_mm
+
+
+def _in_plane_crop(
+    head: Bool[np.ndarray, "slice height width"], crop_to_head: bool
+) -> tuple[slice, slice, slice]:
+    """The head's box in plane, all slices; everything when there is nothing to crop to."""
+    if not crop_to_head or not head.any():
+        return slice(None), slice(None), slice(None)
+    _, rows, columns = head_box(head.astype(np.uint8), HEAD_MARGIN_VOXELS)
+    return slice(None), slice(*rows), slice(*columns)

@@ -1,0 +1,124 @@
+"""The folder of one training run: what lies where in it, and whose it is."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brainfcn_jax.errors import OutputError, UsageError
+from brainfcn_jax.files import new_file
+from brainfcn_jax.settings import Settings
+
+
+@dataclass(frozen=True)
+class Workdir:
+    """The files of a run.
+
+    Attributes:
+        folder: holds all the others.
+    """
+
+    folder: Path
+
+    @property
+    def settings(self) -> Path:
+        """The settings of the run, as JSON."""
+        return self.folder / "settings.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the states to go on from."""
+        return self.folder / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        """What was measured on the way, one JSON object a line."""
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def curve(self) -> Path:
+        """Picture of loss and Dice against steps."""
+        return self.folder / "training_curve.png"
+
+    @property
+    def best(self) -> Path:
+        """Weights with the best Dice on the validation subjects."""
+        return self.folder / "best.h5"
+
+    @property
+    def last(self) -> Path:
+        """Weights of the newest checkpoint."""
+        return self.folder / "last.h5"
+
+
+def find_workdir(folder: Path, settings: Settings) -> Workdir:
+    """The folder as that of the run with these settings; nothing is written yet.
+
+    Raises:
+        UsageError: the folder holds a run with other settings, named in the message.
+        OutputError: the folder holds something else.
+    """
+    workdir = Workdir(folder)
+    try:
+        occupied = folder.exists() and any(folder.iterdir())
+        found = json.loads(workdir.settings.read_text()) if workdir.settings.exists() else None
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"'{folder}' cannot be used as the folder of a training run ({error}); "
+            "choose another with --workdir=DIR"
+        ) from error
+    if found is not None:
+        _refuse_other_settings(folder, found, _as_json(settings))
+    elif occupied:
+        raise OutputError(
+            f"'{folder}' holds files that are not of a training run; "
+            "choose an empty or a new folder with --workdir=DIR"
+        )
+    return workdir
+
+
+def make_workdir(workdir: Workdir, settings: Settings) -> None:
+    """Makes the folder and marks it as that of the run with these settings, unless it is there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    if workdir.settings.exists():
+        return
+    try:
+        workdir.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"'{workdir.folder}' cannot be made: {error.strerror}") from error
+    with new_file(workdir.settings) as temporary:
+        temporary.write_text(json.dumps(_as_json(settings), indent=2) + "\n")
+
+
+def flat_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted key, such as "optimizer.learning_rate"."""
+    flat: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value, key = getattr(settings, field.name), prefix + field.name
+        if dataclasses.is_dataclass(value):
+            flat |= flat_settings(value, f"{key}.")
+        else:
+            flat[key] = value
+    return flat
+
+
+def _as_json(settings: Settings) -> dict[str, Any]:
+    as_json: dict[str, Any] = json.loads(json.dumps(flat_settings(settings)))
+    return as_json
+
+
+def _refuse_other_settings(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    differing = [
+        f"{key} is {found.get(key)!r} there and {wanted.get(key)!r} here"
+        for key in sorted(found.keys() | wanted.keys())
+        if found.get(key) != wanted.get(key)
+    ]
+    if differing:
+        raise UsageError(
+            f"'{folder}' holds a run of another config ({'; '.join(differing)}); "
+            "choose another folder with --workdir=DIR, or the same config to go on with it"
+        )

@@ -1,0 +1,141 @@
+"""Checkpoints: exact, complete or not there, and the one before when the newest is damaged."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from brainfcn_jax.checkpoint import Checkpoints
+from brainfcn_jax.devices import abstract
+from brainfcn_jax.errors import TrainingError
+from brainfcn_jax.train_step import TrainState, initial_state
+
+# What orbax still has under way when a load fails ends in a closed event loop, at any time later.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+def state_after(step: int) -> TrainState:
+    """A state whose numbers depend on the step."""
+    kernel = jax.random.normal(jax.random.key(step), (3, 3, 64, 64))
+    params = {"conv1_1": {"kernel": kernel, "bias": jnp.full(64, 1e-10 * step)}}
+    state = initial_state(jax.random.key(99), params, optax.sgd(0.1, momentum=0.9))
+    return state._replace(step=jnp.int32(step))
+
+
+def assert_equal(found: TrainState, expected: TrainState) -> None:
+    """The same structure and the same bits."""
+    assert jax.tree.structure(found) == jax.tree.structure(expected)
+    for left, right in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        assert left.dtype == right.dtype
+        if jax.dtypes.issubdtype(left.dtype, jax.dtypes.prng_key):
+            left, right = jax.random.key_data(left), jax.random.key_data(right)
+        np.testing.assert_array_equal(left, right)
+
+
+def save(folder: Path, *steps: int) -> None:
+    """Saves the states after these steps."""
+    with Checkpoints(folder) as checkpoints:
+        for step in steps:
+            checkpoints.save(step, state_after(step))
+
+
+def restored(folder: Path) -> tuple[int, TrainState] | None:
+    """What a new process would go on from."""
+    with Checkpoints(folder) as checkpoints:
+        return checkpoints.restore_latest(abstract(state_after(0)))
+
+
+def cut_array_files(checkpoint: Path) -> None:
+    """Cuts every file of numbers in half, as a full disk might."""
+    for path in (checkpoint / "state").rglob("d/*"):
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def alter_array_files(checkpoint: Path) -> None:
+    """Turns one byte in the middle of every file of numbers."""
+    for path in (checkpoint / "state").rglob("d/*"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 0xFF
+        path.write_bytes(bytes(data))
+
+
+def drop_arrays(checkpoint: Path) -> None:
+    """Removes the folder of numbers."""
+    shutil.rmtree(checkpoint / "state")
+
+
+def garble_metadata(checkpoint: Path) -> None:
+    """Replaces the description of the tree by something else."""
+    (checkpoint / "state" / "_METADATA").write_text("{ no json")
+
+
+def test_a_new_folder_has_no_checkpoint(tmp_path: Path) -> None:
+    assert restored(tmp_path / "checkpoints") is None
+
+
+def test_the_newest_comes_back_bit_for_bit_and_two_are_kept(tmp_path: Path) -> None:
+    save(tmp_path / "c", 1, 5, 9)
+    found = restored(tmp_path / "c")
+    assert found is not None
+    assert found[0] == 9
+    assert_equal(found[1], state_after(9))
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["5", "9"]
+
+
+@pytest.mark.parametrize(
+    "damage", [cut_array_files, alter_array_files, drop_arrays, garble_metadata]
+)
+def test_a_damaged_newest_gives_the_one_before_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
+) -> None:
+    save(tmp_path / "c", 4, 8)
+    damage(tmp_path / "c" / "8")
+    with caplog.at_level("WARNING"):
+        found = restored(tmp_path / "c")
+    assert found is not None
+    assert found[0] == 4
+    assert_equal(found[1], state_after(4))
+    assert "step 8" in caplog.text
+    # The damaged one is out of the way: it never pushes out a readable one.
+    save(tmp_path / "c", 6)
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["4", "6"]
+    assert [path.name for path in (tmp_path / "c_damaged").iterdir()] == ["8-0"]
+
+
+def test_when_none_can_be_read_nothing_is_started_over(tmp_path: Path) -> None:
+    save(tmp_path / "c", 4, 8)
+    for step in ("4", "8"):
+        cut_array_files(tmp_path / "c" / step)
+    with pytest.raises(TrainingError, match=r"steps \[8, 4\]"):
+        restored(tmp_path / "c")
+    assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["4", "8"]
+
+
+def test_an_unfinished_one_is_not_there(tmp_path: Path) -> None:
+    save(tmp_path / "c", 4)
+    shutil.copytree(tmp_path / "c" / "4", tmp_path / "c" / "8.orbax-checkpoint-tmp")
+    found = restored(tmp_path / "c")
+    assert found is not None
+    assert found[0] == 4
+
+
+def test_a_state_of_another_network_is_not_taken(tmp_path: Path) -> None:
+    save(tmp_path / "c", 4)
+    other = state_after(0)
+    params = {"conv1_1": {"kernel": jnp.zeros((3, 3, 3, 2)), "bias": jnp.zeros(2)}}
+    with Checkpoints(tmp_path / "c") as checkpoints, pytest.raises(TrainingError):
+        checkpoints.restore_latest(abstract(other._replace(params=params)))
+
+
+def test_the_same_step_is_saved_again(tmp_path: Path) -> None:
+    save(tmp_path / "c", 4)
+    with Checkpoints(tmp_path / "c") as checkpoints:
+        checkpoints.save(4, state_after(5))
+    found = restored(tmp_path / "c")
+    assert found is not None
+    assert_equal(found[1], state_after(5))

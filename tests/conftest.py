@@ -1,0 +1,34 @@
+"""Tests run stricter than production.
+
+Eight simulated devices, no silent rank promotion, and every annotation of the package, shapes
+included, checked at each call.
+"""
+
+import os
+import re
+
+import pytest
+
+DEVICES = 8
+
+os.environ["JAX_PLATFORMS"] = "cpu"
+_flags = re.sub(r"--xla_force_host_platform_device_count=\d+", "", os.environ.get("XLA_FLAGS", ""))
+os.environ["XLA_FLAGS"] = f"{_flags} --xla_force_host_platform_device_count={DEVICES}".strip()
+os.environ["MPLBACKEND"] = "agg"
+
+import jax  # noqa: E402  (reads the variables above when it is imported)
+from jaxtyping import install_import_hook  # noqa: E402
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+install_import_hook("brainfcn_jax", "beartype.beartype")
+
+
+@pytest.fixture(scope="session")
+def devices() -> list[jax.Device]:
+    """The simulated devices."""
+    return jax.devices()
+
+
+def pytest_report_header() -> str:
+    """What the tests run on, for the log."""
+    return f"jax {jax.__version__}, {jax.device_count()} simulated {jax.default_backend()} devices"

@@ -1,0 +1,213 @@
+"""Wrong input to `run_eval.py`: one line that names it, the right exit code, and no file."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
+from narrow import narrow_the_network
+from threshold_model import DESCRIPTION, threshold_labels, threshold_model
+
+from brainfcn_jax import evaluation
+from brainfcn_jax.weights import save_model
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow_the_network(monkeypatch)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    path = tmp_path / "threshold.h5"
+    save_model(path, threshold_model())
+    return str(path)
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> str:
+    return write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "deep"
+
+
+def test_a_scan_too_large_for_the_memory_is_named(
+    scan: str,
+    weights: str,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(evaluation, "segment_scan", exhausted)
+    assert run(f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}") == 1
+    assert f"'{scan}' cannot be labelled: not enough memory" in one_line(capsys.readouterr().err)
+
+
+def truncated(path: Path) -> None:
+    write_image(path, intensities())
+    path.write_bytes(path.read_bytes()[:1500])
+
+
+WRONG_SCANS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda path: None, "does not exist"),
+    "folder": (lambda path: path.mkdir(), "is a folder"),
+    "not an image": (lambda path: path.write_text("a letter"), "image"),
+    "empty file": (lambda path: path.write_bytes(b""), "image"),
+    "truncated": (truncated, "truncated"),
+    "2D": (lambda path: write_image(path, intensities()[..., 6]), "2D"),
+    "4D": (lambda path: write_image(path, np.stack([intensities()] * 3, -1)), "--frame"),
+    "all zeros": (lambda path: write_image(path, np.zeros(SHAPE, np.int16)), "every voxel is"),
+    "constant": (lambda path: write_image(path, np.full(SHAPE, 7, np.int16)), "every voxel is"),
+    "all NaN": (lambda path: write_image(path, np.full(SHAPE, np.nan, np.float32)), "finite"),
+    "complex": (lambda path: write_image(path, intensities().astype(np.complex64)), "complex"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_SCANS)
+def test_a_wrong_scan_is_one_line_and_leaves_no_file(
+    kind: str, weights: str, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, said = WRONG_SCANS[kind]
+    scan = tmp_path / "wrong.nii"
+    make(scan)
+    assert run(f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}") == 1
+    captured = capsys.readouterr()
+    line = one_line(captured.err)
+    assert f"'{scan}' " in line
+    assert said in line
+    assert captured.out == ""
+    assert not out.exists()
+
+
+WRONG_REFERENCES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "missing": (lambda path: None, "does not exist"),
+    "shape": (lambda path: write_image(path, threshold_labels(intensities())[:-1]), "grid"),
+    "place": (
+        lambda path: write_image(path, threshold_labels(intensities()), AFFINE + 0.1),
+        "grid",
+    ),
+    "unknown value": (
+        lambda path: write_image(path, threshold_labels(intensities()) * np.uint8(7)),
+        "21",
+    ),
+    "fractions": (lambda path: write_image(path, np.full(SHAPE, 0.5, np.float32)), "whole"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_REFERENCES)
+def test_a_wrong_reference_is_one_line_and_leaves_no_file(
+    kind: str,
+    scan: str,
+    weights: str,
+    out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    make, said = WRONG_REFERENCES[kind]
+    reference = tmp_path / "labels.nii"
+    make(reference)
+    arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments, f"--reference={reference}") == 1
+    line = one_line(capsys.readouterr().err)
+    assert f"'{reference}' " in line
+    assert said in line
+    assert not out.exists()
+
+
+def other_tissues(path: Path, weights: str) -> None:
+    description = dataclasses.replace(DESCRIPTION, tissues=("grey", "white", "fluid"))
+    save_model(path, threshold_model(description))
+
+
+def another_network(path: Path, weights: str) -> None:
+    with h5py.File(path, "w") as file:
+        file["dense/kernel"] = np.zeros((3, 3), np.float32)
+
+
+def flipped_bit(path: Path, weights: str) -> None:
+    contents = bytearray(Path(weights).read_bytes())
+    contents[len(contents) // 2] ^= 1
+    path.write_bytes(contents)
+
+
+def cut_off(path: Path, weights: str) -> None:
+    path.write_bytes(Path(weights).read_bytes()[:10_000])
+
+
+def nothing(path: Path, weights: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize("make", [nothing, other_tissues, another_network, flipped_bit, cut_off])
+def test_wrong_weights_are_one_line_and_exit_code_3(
+    make: Callable[[Path, str], None],
+    scan: str,
+    weights: str,
+    out: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "wrong.h5"
+    make(path, weights)
+    assert run(f"--volume={scan}", f"--weights={path}", f"--out_dir={out}") == 3
+    assert f"'{path}'" in one_line(capsys.readouterr().err)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--contrast=T1w"], "contrast"),
+        (["--frame=first"], "frame"),
+        (["--scheme=freesurfer"], "scheme"),
+        (["other.nii"], "other.nii"),
+        (["--volume=elsewhere/sub-01_T2w.nii"], "would both write"),
+        (["--reference=a.nii", "--reference=b.nii"], "one reference for each volume"),
+        (["--weights="], "--weights must be given"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    wrong: list[str],
+    said: str,
+    scan: str,
+    weights: str,
+    out: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments, *wrong) == 2
+    assert said in one_line(capsys.readouterr().err)
+    assert not out.exists()
+
+
+def test_a_result_never_takes_the_place_of_an_input(
+    weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = write_image(tmp_path / "sub-01.nii.gz", intensities())
+    reference = write_image(
+        tmp_path / "sub-01_desc-tissue_dseg.nii.gz", threshold_labels(intensities())
+    )
+    before = Path(reference).read_bytes()
+    arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={tmp_path}"]
+    assert run(*arguments, f"--reference={reference}", "--overwrite") == 2
+    assert reference in one_line(capsys.readouterr().err)
+    assert Path(reference).read_bytes() == before
+
+
+def test_an_output_folder_that_is_a_file_is_one_line(
+    scan: str, weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    assert run(f"--volume={scan}", f"--weights={weights}", f"--out_dir={taken}") == 1
+    assert f"'{taken}'" in one_line(capsys.readouterr().err)
+    assert taken.read_text() == "mine"

@@ -1,0 +1,134 @@
+import numpy as np
+import pytest
+
+from brainfcn_jax import labels
+from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.labels import (
+    ABBREVIATIONS,
+    CLASSES,
+    MRBRAINS13,
+    MRBRAINS13_TESTING,
+    NEOBRAINS12,
+    SCHEMES,
+    TISSUE_SCHEME,
+    TISSUES,
+    CodeScheme,
+    find_scheme,
+    from_tissues,
+    to_tissues,
+)
+
+ONE_OF_EACH_TISSUE = np.arange(CLASSES, dtype=np.uint8)
+
+
+def test_the_tissues_are_those_of_the_papers_table_in_its_order() -> None:
+    assert ABBREVIATIONS == ("CoGM", "BGT", "WM", "BS", "CB", "Vent", "CSF")
+    assert [tissue.index for tissue in TISSUES] == [1, 2, 3, 4, 5, 6, 7]
+    assert len({tissue.colour for tissue in TISSUES}) == 7
+    assert all(0 <= part <= 255 for tissue in TISSUES for part in tissue.colour)
+    constants = [getattr(labels, name.upper()) for name in ABBREVIATIONS]
+    assert constants == [tissue.index for tissue in TISSUES]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "codes", "tissues"),
+    [
+        (TISSUE_SCHEME, range(8), range(8)),
+        # cortical GM, basal ganglia, WM, WM lesions, outer CSF, ventricles, cerebellum, brainstem
+        (MRBRAINS13, range(9), [0, 1, 2, 3, 3, 7, 6, 5, 4]),
+        (MRBRAINS13_TESTING, range(4), [0, 7, 1, 3]),
+        # cerebellum, myelinated WM, BGT, ventricles, unmyelinated WM, brainstem, cortex, outer CSF
+        (NEOBRAINS12, range(9), [0, 5, 3, 2, 6, 3, 4, 1, 7]),
+    ],
+    ids=lambda value: value.name if isinstance(value, CodeScheme) else None,
+)
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
+def test_codes_become_tissues(
+    scheme: CodeScheme, codes: range, tissues: list[int], dtype: type[np.integer]
+) -> None:
+    found = to_tissues(np.array(codes, dtype), scheme)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, list(tissues))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "codes"),
+    [
+        (TISSUE_SCHEME, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (MRBRAINS13, [0, 1, 2, 3, 8, 7, 6, 5]),
+        (MRBRAINS13_TESTING, [0, 2, 2, 3, 0, 0, 1, 1]),
+        (NEOBRAINS12, [0, 7, 3, 5, 6, 1, 4, 8]),
+    ],
+    ids=lambda value: value.name if isinstance(value, CodeScheme) else None,
+)
+def test_tissues_go_back_to_codes(scheme: CodeScheme, codes: list[int]) -> None:
+    found = from_tissues(ONE_OF_EACH_TISSUE, scheme)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, codes)
+
+
+@pytest.mark.parametrize("scheme", [TISSUE_SCHEME, MRBRAINS13, NEOBRAINS12], ids=lambda s: s.name)
+def test_every_tissue_comes_back_from_its_code(scheme: CodeScheme) -> None:
+    volume = np.random.default_rng(0).integers(0, CLASSES, (3, 4, 5)).astype(np.uint8)
+    np.testing.assert_array_equal(to_tissues(from_tissues(volume, scheme), scheme), volume)
+
+
+def test_white_matter_goes_back_to_the_plain_and_the_unmyelinated_code() -> None:
+    white_matter = np.array([3], np.uint8)
+    assert from_tissues(white_matter, MRBRAINS13) == [3]
+    assert from_tissues(white_matter, NEOBRAINS12) == [5]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
+def test_structures_agree_with_the_code_table(scheme: CodeScheme) -> None:
+    scored = [code for structure in scheme.structures for code in structure.codes]
+    assert sorted([0, *scored, *scheme.ignored_codes]) == sorted(scheme.codes)
+    for structure in scheme.structures:
+        assert {scheme.codes[code] for code in structure.codes} <= structure.tissues
+        assert {scheme.codes_of_tissues[tissue] for tissue in structure.tissues} <= structure.codes
+
+
+def test_mrbrains13_scores_three_structures_and_ignores_cerebellum_and_brainstem() -> None:
+    structures = {s.name: (set(s.tissues), set(s.codes)) for s in MRBRAINS13.structures}
+    assert structures == {"GM": ({1, 2}, {1, 2}), "WM": ({3}, {3, 4}), "CSF": ({6, 7}, {5, 6})}
+    assert MRBRAINS13.ignored_codes == {7, 8}
+    testing = {s.name: (set(s.tissues), set(s.codes)) for s in MRBRAINS13_TESTING.structures}
+    assert testing == {"GM": ({1, 2}, {2}), "WM": ({3}, {3}), "CSF": ({6, 7}, {1})}
+
+
+def test_neobrains12_scores_merged_white_matter() -> None:
+    assert [s.name for s in NEOBRAINS12.structures] == list(ABBREVIATIONS)
+    assert {s.name: set(s.codes) for s in NEOBRAINS12.structures}["WM"] == {2, 5}
+
+
+def test_unknown_codes_are_listed_beside_the_allowed_ones() -> None:
+    codes = np.array([[0, 9], [-1, 300]], np.int32)
+    message = r"label values -1, 9, 300, .* 'mrbrains13' .* allowed are 0, 1, 2, 3, 4, 5, 6, 7, 8$"
+    with pytest.raises(InputError, match=message):
+        to_tissues(codes, MRBRAINS13)
+
+
+def test_a_long_list_of_unknown_codes_is_cut() -> None:
+    with pytest.raises(InputError, match="values 8, 9, 10, 11, 12, 13, 14, 15, 16 and 91 more"):
+        to_tissues(np.arange(108), TISSUE_SCHEME)
+
+
+def test_255_is_a_code_like_any_other() -> None:
+    with pytest.raises(InputError, match="label values 255,"):
+        to_tissues(np.array([255], np.uint8), TISSUE_SCHEME)
+
+
+def test_a_value_that_is_no_tissue_does_not_go_back() -> None:
+    with pytest.raises(InputError, match=r"tissue 8; tissues are 0\.\.7"):
+        from_tissues(np.array([8], np.uint8), TISSUE_SCHEME)
+
+
+def test_empty_arrays_stay_empty() -> None:
+    empty = np.zeros((0, 2), np.uint8)
+    assert to_tissues(empty, MRBRAINS13).shape == from_tissues(empty, MRBRAINS13).shape == (0, 2)
+
+
+def test_schemes_are_found_by_name() -> None:
+    assert all(find_scheme(name).name == name for name in SCHEMES)
+    with pytest.raises(UsageError, match="'mrbrains'; choose one of tissues, mrbrains13, "):
+        find_scheme("mrbrains")

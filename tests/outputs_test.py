@@ -1,0 +1,83 @@
+"""Result files: their names, their tables, and that none is replaced or left half-written."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from brainfcn_jax.errors import OutputError
+from brainfcn_jax.metrics import Score
+from brainfcn_jax.outputs import output_paths, scan_name, screen_table, write_scores, write_text
+
+SCORES = [
+    Score("WM", 0.123456789, 2.0, 0.25, math.inf, 0.5),
+    Score("BS", math.nan, math.nan, math.nan, math.nan, math.nan),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("data/sub-01_ses-1_T1w.nii.gz", "sub-01_ses-1"),
+        ("sub-01_T2w.nii", "sub-01"),
+        ("T1.nii", "T1"),
+        ("subject.1.mgz", "subject.1"),
+        ("brain.IMG", "brain"),
+        ("scan", "scan"),
+    ],
+)
+def test_results_are_named_after_the_scan(path: str, name: str) -> None:
+    assert scan_name(path) == name
+
+
+def test_result_names_follow_bids_derivatives() -> None:
+    outputs = output_paths("out", "in/sub-01_T1w.nii.gz")
+    assert outputs.label_map == Path("out/sub-01_desc-tissue_dseg.nii.gz")
+    assert outputs.sidecar == Path("out/sub-01_desc-tissue_dseg.json")
+    assert outputs.scores == Path("out/sub-01_desc-tissue_scores.tsv")
+
+
+def test_scores_are_written_in_full_precision(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    write_scores(path, SCORES)
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    assert rows[0] == [
+        "structure",
+        "dice",
+        "hausdorff_95_mm",
+        "mean_surface_distance_mm",
+        "absolute_volume_difference_percent",
+        "volumetric_similarity",
+    ]
+    assert rows[1] == ["WM", "0.123456789", "2.0", "0.25", "inf", "0.5"]
+    assert rows[2] == ["BS", *["n/a"] * 5]
+
+
+def test_the_screen_shows_aligned_columns() -> None:
+    lines = screen_table({"a.nii": SCORES[:1], "longer.nii": SCORES[1:]}).splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["scan", "structure", "dice"],
+        ["a.nii", "WM", "0.123"],
+        ["longer.nii", "BS", "n/a"],
+    ]
+    assert (
+        len({line.index(word) for line, word in zip(lines, ("str", "WM", "BS"), strict=True)}) == 1
+    )
+
+
+def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    write_text(path, "first")
+    with pytest.raises(OutputError, match="exists already"):
+        write_text(path, "second")
+    assert path.read_text() == "first"
+    write_text(path, "second", overwrite=True)
+    assert path.read_text() == "second"
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        write_text(tmp_path / "text", "a lone surrogate \ud800")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_text(tmp_path / "no_folder" / "text", "text")

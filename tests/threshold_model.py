@@ -1,0 +1,50 @@
+"""A model worked out by hand: its labels are thresholds of the equalised scan."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from brainfcn_jax.labels import COGM, TISSUES, WM
+from brainfcn_jax.network import parameter_shapes
+from brainfcn_jax.predict import equalise_volume
+from brainfcn_jax.weights import Model, ModelDescription
+
+DARK, BRIGHT = 10, 128
+DESCRIPTION = ModelDescription(
+    stages=4,
+    maps=2,
+    tissues=tuple(tissue.name for tissue in TISSUES),
+    channel_means=(0.0, 0.0, 0.0),
+    slice_axis="axial",
+    spacing_mm=(3.0, 3.0, 3.0),
+    modality="T1w",
+    equalise="head",
+    mask_slice="largest",
+    licence="Apache-2.0",
+    training="by hand",
+)
+
+
+def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
+    """White matter above BRIGHT, else cortex above DARK, else background.
+
+    The middle slice's equalised value v passes through stage 1 unchanged, and the scores are
+    DARK for background, v for cortex and 2 v - BRIGHT for white matter.
+    """
+    shapes = parameter_shapes(description.stages, description.maps, len(description.tissues) + 1)
+    params = {
+        layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}
+        for layer, names in shapes.items()
+    }
+    params["conv1_1"]["kernel"][1, 1, 1, 0] = 1
+    for layer in ("conv1_2", "specialised1"):
+        params[layer]["kernel"][1, 1, 0, 0] = 1
+    params["fusion"]["kernel"][0, 0, 0, [COGM, WM]] = (1, 2)
+    params["fusion"]["bias"][:] = -1000
+    params["fusion"]["bias"][[0, COGM, WM]] = (DARK, 0, -BRIGHT)
+    return Model(params, description)
+
+
+def threshold_labels(intensities: np.ndarray) -> np.ndarray:
+    """What `threshold_model` says of a scan, in any axis order: equalisation knows no axes."""
+    equalised = np.asarray(equalise_volume(jnp.asarray(intensities, jnp.float32), mode="head"))
+    return np.select([equalised > BRIGHT, equalised > DARK], [WM, COGM]).astype(np.uint8)

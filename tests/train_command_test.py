@@ -1,0 +1,159 @@
+"""run_train.py: flags in, one clear line and the right exit code out."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from absl import flags
+from tiny_scans import CONFIGS, write_pairs
+
+from brainfcn_jax import training
+from brainfcn_jax.commands import exits, train
+from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
+from brainfcn_jax.settings import Settings
+from brainfcn_jax.workdir import Workdir
+
+ROOT = Path(__file__).parents[1]
+TESTING = f"--config={CONFIGS / 'testing.py'}"
+
+
+def run(*arguments: str) -> int:
+    """The command's exit code, run here."""
+    argv = ["run_train.py", *arguments]
+    return exits.exit_code(
+        lambda values: train.define_flags(values, argv), train.train_command, "What it does.", argv
+    )
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
+    """What the command asks `train` for, which does nothing."""
+    requests: list[tuple[Settings, Path]] = []
+
+    def note(settings: Settings, folder: Path) -> Workdir:
+        requests.append((settings, folder))
+        return Workdir(folder)
+
+    monkeypatch.setattr(training, "train", note)
+    return requests
+
+
+def test_the_folder_is_named_after_the_config(asked: list[tuple[Settings, Path]]) -> None:
+    assert run(TESTING, "--config.data.root=scans") == 0
+    assert asked[0][1] == Path("runs/testing")
+
+
+def test_overrides_reach_the_settings(asked: list[tuple[Settings, Path]]) -> None:
+    rate = "--config.optimizer.learning_rate=0.25"
+    assert run(TESTING, "--config.data.root=scans", rate, "--workdir=here") == 0
+    settings, folder = asked[0]
+    assert settings.optimizer.learning_rate == 0.25
+    assert settings.data.root == "scans"
+    assert folder == Path("here")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--config must be given"),
+        (["--nonsense"], "Unknown command line flag 'nonsense'"),
+        ([TESTING, "extra"], "unexpected arguments: extra"),
+        (["--config=nowhere.py"], "'nowhere.py' is not a file"),
+        (["--config=nowhere.py", "--config.seed=1"], "--config names is not there"),
+        ([TESTING, "--config.data.rot=scans"], "no key 'rot'"),
+        ([TESTING, "--config.training.steps=many"], "training.steps=many"),
+        ([TESTING], "data.root is empty"),
+        ([TESTING, "--config.data.root=a", "--config.seed=-1"], "seed must be 0 or more"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert run(*arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("\n") == 1
+    assert printed.err.startswith("run_train.py: ")
+    assert words in printed.err
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "def get_config(:", "x = 1"])
+def test_a_config_file_that_does_not_run_is_one_line_and_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+) -> None:
+    monkeypatch.delitem(sys.modules, "config_config", raising=False)  # the config read before
+    (tmp_path / "broken.py").write_text(text)
+    assert run(f"--config={tmp_path / 'broken.py'}") == 2
+    assert "the config cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("'a' is no scan"), 1),
+        (OutputError("full"), 1),
+        (TrainingError("step 3: loss nan"), 1),
+        (UsageError("other config"), 2),
+        (WeightsError("missing"), 3),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_errors_give_their_line_and_code(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int
+) -> None:
+    def fail(values: flags.FlagValues) -> None:
+        raise error
+
+    assert exits.exit_code(lambda values: None, fail, "", ["prog"]) == code
+    assert capsys.readouterr().err == f"prog: {str(error) or 'interrupted'}\n"
+
+
+def test_a_bug_shows_itself() -> None:
+    def fail(values: flags.FlagValues) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        exits.exit_code(lambda values: None, fail, "", ["prog"])
+
+
+def test_a_commands_own_code_is_passed_on() -> None:
+    assert exits.exit_code(lambda values: None, lambda values: 1, "", ["prog"]) == 1
+    assert exits.exit_code(lambda values: None, lambda values: None, "", ["prog"]) == 0
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h", "--helpfull"])
+def test_help_is_0_and_names_the_flags(capsys: pytest.CaptureFixture[str], flag: str) -> None:
+    assert run(flag, "--nonsense") == 0
+    printed = capsys.readouterr().out
+    assert "What it does." in printed
+    assert "--workdir" in printed
+
+
+def test_help_needs_no_jax() -> None:
+    program = (
+        "import sys; sys.argv = ['run_train.py', '--help']\n"
+        "from brainfcn_jax.commands.train import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, 'jax' in sys.modules)"
+    )
+    start = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.endswith("0 False\n")
+    assert time.perf_counter() - start < 10  # a second when nothing else runs
+
+
+def test_the_program_itself(tmp_path: Path) -> None:
+    root = write_pairs(tmp_path / "scans", ("sub-01",))
+    command = [sys.executable, str(ROOT / "run_train.py"), TESTING, f"--config.data.root={root}"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 1
+    assert "sub-03" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "runs").exists()
