@@ -32,9 +32,7 @@ def bias_field(
     return jnp.exp(strength * field)
 
 
-def acquire(
-    key: PRNGKeyArray, volume: Field, spacing_mm: float, ranges: Acquisition
-) -> Field:
+def acquire(key: PRNGKeyArray, volume: Field, spacing_mm: float, ranges: Acquisition) -> Field:
     """Samples a volume at a random resolution, adds Rician noise, and interpolates it back.
 
     A share of the images has thick slices, mostly along the first axis, and coarser pixels than
@@ -56,9 +54,7 @@ def acquire(
     return along_axes(rician(noise_key, sampled, deviation), (up[0], up[1], up[2]))
 
 
-def sample_sizes(
-    key: PRNGKeyArray, spacing_mm: float, ranges: Acquisition
-) -> Float[Array, "3"]:
+def sample_sizes(key: PRNGKeyArray, spacing_mm: float, ranges: Acquisition) -> Float[Array, "3"]:
     """Sizes of the samples along each axis, in voxels of the grid, at least 1."""
     keys = jax.random.split(key, 5)
     thick_low, thick_high = ranges.thick_mm

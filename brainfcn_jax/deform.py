@@ -39,14 +39,17 @@ def smooth_field(key: PRNGKeyArray, shape: Shape, knots: Shape) -> Field:
       knots: knots along each axis, at least 4; static.
     """
     coarse = jax.random.normal(key, knots) / _SPLINE_GAIN**3
-    return along_axes(coarse, tuple(jnp.asarray(spline_weights(n, k)) for n, k in zip(shape, knots)))
+    first, second, third = (
+        jnp.asarray(spline_weights(n, k)) for n, k in zip(shape, knots, strict=True)
+    )
+    return along_axes(coarse, (first, second, third))
 
 
 def along_axes(
     volume: Float[Array, "a b c"],
     matrices: tuple[Float[Array, "i a"], Float[Array, "j b"], Float[Array, "k c"]],
 ) -> Float[Array, "i j k"]:
-    """Multiplies each axis of a volume by its matrix: `sum_abc M1[i,a] M2[j,b] M3[k,c] v[a,b,c]`."""
+    """Multiplies each axis by its matrix: `sum_abc M1[i,a] M2[j,b] M3[k,c] volume[a,b,c]`."""
     first, second, third = matrices
     volume = jnp.tensordot(first, volume, 1)  # (i, b, c)
     volume = jnp.einsum("jb,ibc->ijc", second, volume)
@@ -107,7 +110,9 @@ def source_offsets_mm(
     offsets = []
     for axis in range(3):
         displacement = sum(
-            strength * limit_mm * smooth_field(
+            strength
+            * limit_mm
+            * smooth_field(
                 jax.random.fold_in(field_key, axis), shape, knots_for(shape, spacing_mm, apart_mm)
             )
             for field_key, apart_mm, limit_mm, strength in (
@@ -116,7 +121,9 @@ def source_offsets_mm(
             )
         )
         row = affine[axis]
-        linear = (row[0] * s)[:, None, None] + (row[1] * h)[None, :, None] + (row[2] * w)[None, None]
+        linear = (
+            (row[0] * s)[:, None, None] + (row[1] * h)[None, :, None] + (row[2] * w)[None, None]
+        )
         offsets.append(linear + displacement)
     return offsets[0], offsets[1], offsets[2]
 

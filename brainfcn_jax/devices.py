@@ -1,7 +1,7 @@
 """How the pure training step is compiled and spread over devices (jit, pmap)."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
 import jax
@@ -14,7 +14,7 @@ AXIS_NAME = "devices"
 Launcher = Literal["jit", "pmap"]
 CompiledStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 Step = Callable[..., tuple[TrainState, Metrics]]
-"""step(state, batch, axis_name=None), which adds up over the devices of an axis that it is given."""
+"""step(state, batch, axis_name=None), which adds up over the devices of the axis it is given."""
 
 
 def launch(step: Step, launcher: Launcher) -> CompiledStep:
@@ -49,9 +49,10 @@ def split_microbatches(batch: Batch, devices: int) -> Batch:
     return jax.tree.map(lambda leaf: leaf.reshape(devices, each, *leaf.shape[1:]), batch)
 
 
-def run_compiled(function: Callable[..., Any], *arguments: Any) -> Any:
-    """`function(*arguments)`, compiled as a whole: for what runs once, such as initialisation."""
-    return jax.jit(function)(*arguments)
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def run_compiled(function: Callable[..., Any], constant: Hashable, *arguments: Any) -> Any:
+    """`function(constant, *arguments)`, compiled once for each function and constant."""
+    return function(constant, *arguments)
 
 
 def abstract(state: TrainState) -> TrainState:

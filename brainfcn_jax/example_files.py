@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float32, UInt8
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, ListedColormap
 from matplotlib.figure import Figure
 
 from brainfcn_jax import nifti
@@ -15,6 +16,10 @@ from brainfcn_jax.labels import BACKGROUND, TISSUES
 _HEADER_BYTES, _VOXELS_AT = 348, 352
 _FLOAT32, _MILLIMETRES, _ALIGNED = 16, 2, 2
 _SHEET_SLICES = (0.35, 0.5, 0.65)
+
+_COLOURS = ListedColormap(
+    [(0.0, 0.0, 0.0), *(tuple(part / 255 for part in tissue.colour) for tissue in TISSUES)]
+)
 
 _HEADER = np.dtype(
     {
@@ -56,32 +61,33 @@ def save_sheet(
     path: Path,
     scans: Sequence[tuple[UInt8[np.ndarray, "slice height width"], np.ndarray, str]],
 ) -> None:
-    """Draws three slices of each scan, and their tissues below, as a PNG.
+    """Draws three slices of each scan with their tissues beside them, one scan a row, as a PNG.
 
     Args:
         path: of the PNG; an older one is replaced.
         scans: equalised image, tissues (both slices first) and title of each.
     """
-    columns = len(_SHEET_SLICES)
-    figure = Figure(figsize=(2 * columns, 4 * len(scans)), dpi=70, layout="tight")
-    colours = matplotlib.colors.ListedColormap(
-        [(0, 0, 0), *(tuple(part / 255 for part in tissue.colour) for tissue in TISSUES)]
-    )
-    axes = figure.subplots(2 * len(scans), columns, squeeze=False)
-    for place, (equalised, tissues, title) in enumerate(scans):
-        for column, share in enumerate(_SHEET_SLICES):
+    columns = 2 * len(_SHEET_SLICES)
+    figure = Figure(figsize=(2.2 * columns, 2.4 * len(scans)), dpi=70, layout="tight")
+    axes = figure.subplots(len(scans), columns, squeeze=False)
+    for row, (equalised, tissues, title) in zip(axes, scans, strict=True):
+        for place, share in enumerate(_SHEET_SLICES):
             index = int(share * len(equalised))
-            upper, lower = axes[2 * place, column], axes[2 * place + 1, column]
-            upper.imshow(equalised[index].T, origin="lower", cmap="gray", vmin=0, vmax=255)
-            lower.imshow(
-                tissues[index].T, origin="lower", cmap=colours, interpolation="nearest",
-                vmin=BACKGROUND, vmax=len(TISSUES),
-            )  # fmt: skip
-            upper.set_title(f"{title}, slice {index}", fontsize=7)
-            upper.axis("off")
-            lower.axis("off")
+            _draw(row[2 * place], equalised[index], "gray", 255)
+            _draw(row[2 * place + 1], tissues[index], _COLOURS, len(TISSUES))
+        row[0].set_title(title, fontsize=8, loc="left")
     with new_file(path, overwrite=True) as temporary:
         figure.savefig(temporary, format="png")
+
+
+def _draw(
+    axes: Axes, picture: UInt8[np.ndarray, "height width"], colours: str | Colormap, highest: int
+) -> None:
+    axes.imshow(
+        picture.T, origin="lower", cmap=colours, interpolation="nearest",
+        vmin=BACKGROUND, vmax=highest,
+    )  # fmt: skip
+    axes.axis("off")
 
 
 def _nifti_bytes(image: Float32[np.ndarray, "x y z"], spacing_mm: float) -> bytes:

@@ -53,7 +53,7 @@ def generate(
     Returns:
       The image before any equalisation, and tissues, 0 wherever the image was cut away.
     """
-    keys = jax.random.split(key, 7)
+    keys = jax.random.split(_quickly_compiled(key), 7)
     offsets_mm = _placed(keys[0], recipe)
     code, narrow, outward_mm = _looked_up(packed, offsets_mm, recipe)
     tissues = _table(jnp.asarray(TISSUE_OF_CODE), code)
@@ -69,6 +69,12 @@ def generate(
     )
     seen &= _field_of_view(keys[6], recipe)
     return Example(jnp.where(seen, image, 0.0), jnp.where(seen, tissues, jnp.uint8(0)))
+
+
+def _quickly_compiled(key: PRNGKeyArray) -> PRNGKeyArray:
+    # A hundred small draws by threefry take XLA half a minute to compile, by its own generator a
+    # few seconds.
+    return jax.random.wrap_key_data(jax.random.bits(key, (4,)), impl="unsafe_rbg")
 
 
 def _placed(key: PRNGKeyArray, recipe: Recipe) -> Offsets:
@@ -92,9 +98,7 @@ def _placed(key: PRNGKeyArray, recipe: Recipe) -> Offsets:
 def _looked_up(
     packed: UInt16[Array, "depth rows columns"], offsets_mm: Offsets, recipe: Recipe
 ) -> tuple[Int[Array, "slice height width"], Mask, Field]:
-    """Code of the nearest voxel of the map, whether it is a narrow sulcus, and its distance to
-    the brain, positive outside.
-    """
+    """Code of the map's nearest voxel, if it is a narrow sulcus, and its mm outside the brain."""
     places, inside = jnp.zeros(recipe.shape, jnp.int32), jnp.ones(recipe.shape, bool)
     for offset_mm, size in zip(offsets_mm, packed.shape, strict=True):
         place = jnp.round(offset_mm / recipe.source_spacing_mm + (size - 1) / 2).astype(jnp.int32)
@@ -174,9 +178,7 @@ def _strip_mask(
     return near & (loose | kept)
 
 
-def _not_face(
-    key: PRNGKeyArray, outward_mm: Field, offsets_mm: Offsets, recipe: Recipe
-) -> Mask:
+def _not_face(key: PRNGKeyArray, outward_mm: Field, offsets_mm: Offsets, recipe: Recipe) -> Mask:
     """All but what lies beyond a plane in front of and below the brain."""
     angle_key, distance_key = jax.random.split(key)
     angle = _between(angle_key, (0.35, 1.0))

@@ -27,7 +27,7 @@ _CORD_RADIUS_MM, _CANAL_RADIUS_MM = 3.5, 6.0
 Codes = UInt8[np.ndarray, "x y z"]
 
 
-def brain_mask(codes: Codes) -> Bool[np.ndarray, "x y z"]:
+def brain_mask(codes: UInt8[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
     """Voxels of the brain without the fluid around it."""
     tissues = TISSUE_OF_CODE[codes & (NARROW - 1)]
     return (tissues != BACKGROUND) & (tissues != CSF)
@@ -56,7 +56,10 @@ def without_neck_fluid(codes: Codes) -> Codes:
 
 
 def grow_head(
-    random: np.random.Generator, codes: Codes, spacing_mm: float, adult: Codes | None
+    random: np.random.Generator,
+    codes: Codes,
+    spacing_mm: float,
+    adult: UInt8[np.ndarray, "i j k"] | None,
 ) -> Codes:
     """Grows bone, scalp, skin, face, eyes and neck around a newborn's brain and fluid.
 
@@ -70,7 +73,9 @@ def grow_head(
     outward_mm = _signed_distance_mm(inside, spacing_mm, closing_mm=4.0)
     wobble = _smooth_noise(random, codes.shape, 12)
     bone_mm = random.uniform(*_BONE_MM) * (1 + 0.25 * wobble)
-    scalp_mm = bone_mm + random.uniform(*_SCALP_MM) * (1 + 0.3 * _smooth_noise(random, codes.shape, 10))
+    scalp_mm = bone_mm + random.uniform(*_SCALP_MM) * (
+        1 + 0.3 * _smooth_noise(random, codes.shape, 10)
+    )
     head[outward_mm <= scalp_mm + _SKIN_MM] = CODES["skin"]
     head[outward_mm <= scalp_mm] = CODES["scalp_fat"]
     head[outward_mm <= bone_mm] = CODES["bone"]
@@ -89,7 +94,7 @@ def grow_head(
     return head
 
 
-def _resized_surroundings(codes: Codes, adult: Codes) -> Codes:
+def _resized_surroundings(codes: Codes, adult: UInt8[np.ndarray, "i j k"]) -> Codes:
     """The adult's head without its cranial content, on the newborn's grid."""
     (low, high), (adult_low, adult_high) = _box(brain_mask(codes)), _box(brain_mask(adult))
     scale = (adult_high - adult_low) / (high - low)
@@ -181,6 +186,6 @@ def _smooth_noise(
     return noise
 
 
-def _box(mask: Bool[np.ndarray, "x y z"]) -> tuple[np.ndarray, np.ndarray]:
+def _box(mask: Bool[np.ndarray, "i j k"]) -> tuple[np.ndarray, np.ndarray]:
     places = np.argwhere(mask)
     return places.min(axis=0), places.max(axis=0) + 1

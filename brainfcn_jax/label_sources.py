@@ -157,7 +157,10 @@ def read_t1_priors(folder: str | Path) -> T1Priors:
     folder = Path(folder)
     try:
         values, classes = (np.load(folder / f"{name}.npy") for name in _PARTS_OF_FILES)
-        means, spreads = np.load(folder / "prior_means_t1.npy"), np.load(folder / "prior_stds_t1.npy")
+        means, spreads = (
+            np.load(folder / "prior_means_t1.npy"),
+            np.load(folder / "prior_stds_t1.npy"),
+        )
         class_of_value = dict(zip(values.tolist(), classes.tolist(), strict=True))
         kin = {
             "deep_grey": "thalamus",
@@ -205,7 +208,7 @@ def _source(
 
 def _centred(
     codes: UInt8[np.ndarray, "x y z"], sizes: tuple[int, int, int], brain: np.ndarray
-) -> UInt8[np.ndarray, "x y z"]:
+) -> UInt8[np.ndarray, "i j k"]:
     """The map cut and padded to `sizes`, with the middle of the brain's box in the middle."""
     slices = ndimage.find_objects(brain.astype(np.uint8))
     if not slices:

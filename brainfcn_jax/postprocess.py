@@ -7,6 +7,9 @@ from scipy import ndimage
 _EIGHT_CONNECTED_IN_PLANE = np.zeros((3, 3, 3), bool)
 _EIGHT_CONNECTED_IN_PLANE[1] = True
 
+MASK_MARGIN_MM = 3.0
+"""How far 'largest' lets a brain reach beyond its own largest section, seen along the slices."""
+
 
 def clean_labels(
     labels: UInt8[np.ndarray, "slice height width"],
@@ -20,7 +23,7 @@ def clean_labels(
     A region R is an 8-connected component of the whole foreground (labels > 0, all tissues
     together) of one slice. M is the largest region of one slice: slice `depth // 2` for
     'middle' (the paper's choice), the slice that holds the volume's largest region for
-    'largest'. R becomes background where |R| < `minimum_area_mm2` or
+    'largest', grown by `MASK_MARGIN_MM`. R becomes background where |R| < `minimum_area_mm2` or
     |R and M| / |R| < `minimum_overlap`, with M laid on the slice of R. Among equal regions the
     first in reading order is M. When M's slice has no foreground there is no mask, and only the
     area counts.
@@ -37,7 +40,7 @@ def clean_labels(
     pixels = np.bincount(regions[foreground], minlength=count + 1)
     area_mm2 = pixels * (in_plane_mm[0] * in_plane_mm[1])
     removed = area_mm2 < minimum_area_mm2
-    mask = _brain_mask(regions, pixels, mask_slice)
+    mask = _brain_mask(regions, pixels, in_plane_mm, mask_slice)
     if mask is not None:
         pixels_in_mask = np.bincount(regions[foreground & mask], minlength=count + 1)
         removed |= pixels_in_mask / np.maximum(pixels, 1) < minimum_overlap
@@ -48,9 +51,10 @@ def clean_labels(
 def _brain_mask(
     regions: Int[np.ndarray, "slice height width"],
     pixels: Int[np.ndarray, " regions"],
+    in_plane_mm: tuple[float, float],
     mask_slice: str,
 ) -> Bool[np.ndarray, "height width"] | None:
-    """M, the largest region of its slice, or None when that slice is empty."""
+    """M, the largest region of its slice (grown, for 'largest'), or None when it is empty."""
     if mask_slice == "middle":
         middle = regions[regions.shape[0] // 2]
         candidates = np.unique(middle[middle > 0])
@@ -58,8 +62,9 @@ def _brain_mask(
             return None
         largest = candidates[np.argmax(pixels[candidates])]
         return np.asarray(middle == largest)
-    largest = np.argmax(pixels)
-    return np.asarray((regions == largest).any(axis=0))
+    section = (regions == np.argmax(pixels)).any(axis=0)
+    distance_mm = ndimage.distance_transform_edt(~section, sampling=in_plane_mm)
+    return np.asarray(distance_mm <= MASK_MARGIN_MM)
 
 
 def _check_arguments(in_plane_mm: tuple[float, float], mask_slice: str) -> None:

@@ -48,7 +48,7 @@ class Contrasts:
 class Acquisition:
     """Resolution, noise and faults of a scanner. `blur_mm` is a standard deviation."""
 
-    blur_mm: Range = (0.4, 0.8)
+    blur_mm: Range = (0.45, 0.8)
     thick_fraction: float = 0.35
     thick_mm: Range = (1.5, 5.5)
     thick_along_slices: float = 0.7

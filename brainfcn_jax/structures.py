@@ -35,8 +35,8 @@ class Structure:
 
 STRUCTURES = (
     Structure("air", BACKGROUND, (0,), 0.01, 0.005),
-    Structure("cortex", COGM, (3, 42), 0.52, 0.04),
-    Structure("hippocampus_amygdala", COGM, (17, 18, 53, 54), 0.52, 0.04),
+    Structure("cortex", COGM, (3, 42), 0.49, 0.04),
+    Structure("hippocampus_amygdala", COGM, (17, 18, 53, 54), 0.49, 0.04),
     Structure("thalamus", BGT, (10, 49), 0.52, 0.04),
     Structure("caudate_accumbens", BGT, (11, 26, 50, 58), 0.52, 0.04),
     Structure("putamen", BGT, (12, 51), 0.50, 0.04),
@@ -71,9 +71,7 @@ STRUCTURES = (
 CODES: Mapping[str, int] = MappingProxyType({s.name: i for i, s in enumerate(STRUCTURES)})
 """A structure's name -> its code, the place in `STRUCTURES`."""
 
-TISSUE_OF_CODE: UInt8[np.ndarray, " structure"] = np.array(
-    [s.tissue for s in STRUCTURES], np.uint8
-)
+TISSUE_OF_CODE: UInt8[np.ndarray, " structure"] = np.array([s.tissue for s in STRUCTURES], np.uint8)
 
 CODE_OF_SYNTHSEG: Mapping[int, int] = MappingProxyType(
     {value: code for code, s in enumerate(STRUCTURES) for value in s.synthseg}

@@ -132,11 +132,18 @@ def initial_params(
     Raises:
         WeightsError: the ImageNet weights are asked for and missing or damaged.
     """
-    params = run_compiled(network.init, key, jnp.zeros(_SMALLEST_IMAGE, jnp.float32))["params"]
-    if settings.start == "imagenet":
-        published = read_vgg16(find_vgg16(settings.vgg16_path), settings.stages)
-        params = {**params, **jax.tree.map(jnp.asarray, published)}
-    return params
+    if settings.start == "random":
+        return run_compiled(new_layers, (network, frozenset()), key)
+    published = read_vgg16(find_vgg16(settings.vgg16_path), settings.stages)
+    added = run_compiled(new_layers, (network, frozenset(published)), key)
+    return {**jax.tree.map(jnp.asarray, published), **added}
+
+
+def new_layers(given: tuple[SegmentationNetwork, frozenset[str]], key: PRNGKeyArray) -> Params:
+    """Random parameters of a network's layers but for those of the given names."""
+    network, others = given
+    params = network.init(key, jnp.zeros(_SMALLEST_IMAGE, jnp.float32))["params"]
+    return {layer: part for layer, part in params.items() if layer not in others}
 
 
 def follow(workdir: Workdir, settings: Settings, first_step: int) -> Progress:

@@ -80,7 +80,7 @@ def test_device_count(devices: list[jax.Device]) -> None:
 
 def test_abstract_keeps_shapes_and_places() -> None:
     state = initial_state(jax.random.key(0), {"a": {"kernel": np.ones(3)}}, make_optimizer(SGD, 1))
-    state = run_compiled(lambda s: s, state)
+    state = run_compiled(lambda _, s: s, None, state)
     found = abstract(state)
     assert found.params["a"]["kernel"].shape == (3,)
     assert found.params["a"]["kernel"].sharding == state.params["a"]["kernel"].sharding

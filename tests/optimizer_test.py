@@ -1,6 +1,7 @@
 """The optimisers against textbook updates in numpy, and the schedules against values by hand."""
 
 import dataclasses
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from brainfcn_jax.optimizer import are_kernels, learning_rate_schedule, make_optimizer
 from brainfcn_jax.settings import OptimizerSettings
+
+Schedule = Literal["constant", "linear_to_zero", "cosine"]
 
 SGD = OptimizerSettings(
     name="sgd",
@@ -49,7 +52,7 @@ def updated(settings: OptimizerSettings) -> dict:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear_to_zero", "cosine"])
-def test_sgd_equals_caffes_update_written_by_hand(schedule: str) -> None:
+def test_sgd_equals_caffes_update_written_by_hand(schedule: Schedule) -> None:
     settings = dataclasses.replace(SGD, schedule=schedule, warmup_steps=2)
     rates = learning_rate_schedule(settings, STEPS)
     params, gradients = params_and_gradients()
@@ -90,7 +93,7 @@ def test_adam_equals_the_textbook_with_decoupled_decay() -> None:
 
 
 def test_schedules_by_hand() -> None:
-    def rates(schedule: str, warmup_steps: int, steps: int) -> list[float]:
+    def rates(schedule: Schedule, warmup_steps: int, steps: int) -> list[float]:
         settings = dataclasses.replace(
             SGD, schedule=schedule, warmup_steps=warmup_steps, learning_rate=1.0
         )

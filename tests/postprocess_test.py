@@ -153,6 +153,12 @@ def rewritten_rule(
     chosen = [slices[len(slices) // 2]] if mask_slice == "middle" else slices
     candidates = [region for regions in chosen for region in regions]
     mask = max(candidates, key=np.count_nonzero) if candidates else np.ones(labels.shape[1:], bool)
+    if mask_slice == "largest" and candidates:
+        near = [
+            np.hypot(*((pixel - np.argwhere(mask)) * in_plane_mm).T).min() <= 3.0
+            for pixel in np.argwhere(np.ones_like(mask))
+        ]
+        mask = np.reshape(near, mask.shape)
     cleaned = labels.copy()
     for tissue_slice, regions in zip(cleaned, slices, strict=True):
         for region in regions:

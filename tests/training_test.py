@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -17,10 +17,12 @@ from narrow import STAGES, narrow_the_network
 from tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax import training
+from brainfcn_jax.batches import Batch
 from brainfcn_jax.checkpoint import Checkpoints
-from brainfcn_jax.devices import CompiledStep, launch
+from brainfcn_jax.devices import CompiledStep, Launcher, Step, launch
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
 from brainfcn_jax.settings import Settings
+from brainfcn_jax.train_step import Metrics, TrainState
 from brainfcn_jax.training import train
 from brainfcn_jax.weights import load_model
 
@@ -42,17 +44,20 @@ class KilledError(Exception):
 
 
 @pytest.fixture(scope="module")
-def module_patch() -> "pytest.MonkeyPatch":
-    """One patch for all tests here, so that a compiled step can be shared."""
-    patch = pytest.MonkeyPatch()
-    yield patch
-    patch.undo()
+def narrow() -> Iterator[None]:
+    """A narrow network, whose step is compiled once for all runs here."""
+    compiled: list[CompiledStep] = []
 
+    def launch_once(step: Step, launcher: Launcher) -> CompiledStep:
+        if not compiled:
+            compiled.append(launch(step, launcher))
+        return compiled[0]
 
-@pytest.fixture(scope="module")
-def narrow(module_patch: pytest.MonkeyPatch) -> None:
-    """A narrow network."""
-    narrow_the_network(module_patch)
+    with pytest.MonkeyPatch.context() as patch:
+        narrow_the_network(patch)
+        patch.setattr(training, "launch", launch_once)
+        yield
+    jax.clear_caches()  # what is compiled for narrow networks has their names, not their sizes
 
 
 @pytest.fixture(scope="module")
@@ -67,10 +72,9 @@ def whole_run(settings: Settings, tmp_path_factory: pytest.TempPathFactory, narr
     return train(settings, tmp_path_factory.mktemp("runs") / "whole").folder
 
 
-@pytest.fixture(scope="module")
-def compiled_step() -> list[CompiledStep]:
-    """Keeps the step that a first run compiled."""
-    return []
+def launcher_in_use() -> Callable[[Step, Launcher], CompiledStep]:
+    """What `train` launches its step with at the moment."""
+    return vars(training)["launch"]
 
 
 def weights(path: Path) -> dict[str, np.ndarray]:
@@ -122,32 +126,34 @@ def test_weights_carry_all_that_inference_needs(whole_run: Path, settings: Setti
         assert str(settings.data.root) not in str(dict(file.attrs))
 
 
-@pytest.mark.parametrize("killed_at", range(1, STEPS + 1))
-@pytest.mark.parametrize("moment", ["before the step", "while saving"])
+@pytest.mark.parametrize(
+    ("moment", "killed_at"),
+    [
+        *(("before the step", step) for step in range(1, STEPS + 1)),
+        *(("while saving", step) for step in (2, 4, STEPS)),
+    ],
+)
 def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(
     whole_run: Path,
     settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    compiled_step: list[CompiledStep],
-    killed_at: int,
     moment: str,
+    killed_at: int,
 ) -> None:
-    saves = Checkpoints.save
+    saves, launch_once = Checkpoints.save, launcher_in_use()
 
-    def stopping(step: Callable, kind: str) -> CompiledStep:
-        if not compiled_step:
-            compiled_step.append(launch(step, kind))
-        run_step = compiled_step[0]
+    def stopping(step: Step, launcher: Launcher) -> CompiledStep:
+        run_step = launch_once(step, launcher)
 
-        def run_or_stop(state, batch):  # type: ignore[no-untyped-def]
+        def run_or_stop(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
             if moment == "before the step" and int(state.step) + 1 == killed_at:
                 raise KilledError
             return run_step(state, batch)
 
         return run_or_stop
 
-    def save_or_stop(self: Checkpoints, step: int, state: training.TrainState) -> None:
+    def save_or_stop(self: Checkpoints, step: int, state: TrainState) -> None:
         if moment == "while saving" and step >= killed_at:
             raise KilledError
         saves(self, step, state)
@@ -157,7 +163,6 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(
         patch.setattr(Checkpoints, "save", save_or_stop)
         with pytest.raises(KilledError):
             train(settings, tmp_path / "run")
-    monkeypatch.setattr(training, "launch", lambda step, kind: compiled_step[0])
     train(settings, tmp_path / "run")
 
     assert_same_bits(tmp_path / "run", whole_run)
@@ -203,10 +208,12 @@ def test_a_finished_run_is_left_as_it_is(whole_run: Path, settings: Settings) ->
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoiling(step: Callable, kind: str) -> CompiledStep:
-        run_step = launch(step, kind)
+    launch_once = launcher_in_use()
 
-        def spoil(state, batch):  # type: ignore[no-untyped-def]
+    def spoiling(step: Step, launcher: Launcher) -> CompiledStep:
+        run_step = launch_once(step, launcher)
+
+        def spoil(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
             if int(state.step) + 1 == 4:
                 params = jax.tree.map(lambda leaf: leaf * np.float32(np.nan), state.params)
                 state = state._replace(params=params)

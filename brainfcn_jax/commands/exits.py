@@ -80,7 +80,7 @@ def _first_line(error: Exception) -> str:
         return lines[0]
     if isinstance(error, OSError):
         return "the file that --config names is not there or cannot be read"
-    unknown_key = re.match(r"[\"'\\]+(\w+)", lines[0])  # ConfigDict's message starts with it, quoted
+    unknown_key = re.match(r"[\"'\\]+(\w+)", lines[0])  # a ConfigDict's message starts with it
     if isinstance(error, AttributeError | KeyError) and unknown_key:
         return f"the config has no key '{unknown_key[1]}'"
     return f"the config cannot be read: {type(error).__name__}: {lines[0]}"

@@ -2,9 +2,10 @@
 
     python -m brainfcn_jax.commands.generate --source=FOLDER --kind=adult --out_dir=examples
 
---source holds the label maps: SynthSeg's training_seg_*.nii.gz with its T1 priors for 'adult', tissue
-maps *_dseg.nii.gz (values 0..7) for 'newborn'; --heads then names SynthSeg's folder, from which the
-face, eyes and neck come. Every example is a pair NAME.nii, NAME_dseg.nii.gz; examples.png shows them.
+--source holds the label maps: SynthSeg's training_seg_*.nii.gz with its T1 priors for 'adult',
+tissue maps *_dseg.nii.gz (values 0..7) for 'newborn'; --heads then names SynthSeg's folder, from
+which the face, eyes and neck come. Every example is a pair NAME.nii and NAME_dseg.nii.gz;
+examples.png shows them.
 """
 
 from pathlib import Path

@@ -37,6 +37,11 @@ def available() -> bool:
     if library.brainfcn_request_tiles() != 0:
         logging.info("the operating system does not grant the use of AMX tiles")
         return False
-    for name in _TARGETS:
-        jax.ffi.register_ffi_target(name, jax.ffi.pycapsule(getattr(library, name)), platform="cpu")
+    try:
+        for name in _TARGETS:
+            capsule = jax.ffi.pycapsule(getattr(library, name))
+            jax.ffi.register_ffi_target(name, capsule, platform="cpu")
+    except jax.errors.JaxRuntimeError as error:
+        logging.warning("compiled kernels of another jaxlib are left unused (%s)", error)
+        return False
     return True
