@@ -19,12 +19,13 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from brainfcn_jax.batches import batches
 from brainfcn_jax.devices import launch
 from brainfcn_jax.files import new_file
+from brainfcn_jax.initialisation import initial_params
 from brainfcn_jax.settings import settings_from_config
+from brainfcn_jax.supply import supply_of_scans
 from brainfcn_jax.train_step import initial_state, train_step
-from brainfcn_jax.training import initial_params, make_batch_shape, make_recipe
+from brainfcn_jax.training import make_recipe
 from brainfcn_jax.training_data import load_training_data
 
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
@@ -66,13 +67,14 @@ def experiment_config(loss: str, learning_rate: float):
 def loss_curve(loss: str, learning_rate: float, data) -> list[float]:
     """Loss per pixel after each step, up to the first that is not finite."""
     settings = settings_from_config(experiment_config(loss, learning_rate))
-    recipe, shape = make_recipe(settings, data), make_batch_shape(settings, data)
+    supply = supply_of_scans(settings, data)
+    recipe = make_recipe(settings, supply.channel_means)
     pixels = np.mean([volume.labels[0].size for volume in data.volumes])
     params = initial_params(jax.random.key(settings.seed), settings.network, recipe.network)
     state = initial_state(jax.random.key(settings.seed), params, recipe.optimizer)
     run_step = launch(functools.partial(train_step, recipe=recipe), settings.training.launcher)
     curve: list[float] = []
-    for batch in batches(data.volumes, shape, settings.seed, 0, settings.training.steps):
+    for batch in supply.batches(0, settings.training.steps):
         state, metrics = run_step(state, batch)
         curve.append(float(metrics["loss"]) / (pixels if loss == "sum" else 1))
         if not np.isfinite(curve[-1]):

@@ -104,12 +104,19 @@ def channel_means(volumes: Sequence[TrainingVolume]) -> tuple[float, float, floa
 
 
 def chosen(count: int, images: int, seed: int, step: int) -> Int[np.ndarray, " image"]:
-    """Which of `count` slices make the batch of a step, counted from 0.
+    """Which of `count` slices make the batch of a step, counted from 0; see `in_order`."""
+    return in_order(count, step * images + np.arange(images), seed)
 
-    The steps read on through one shuffled order of all slices after another, so that each slice
-    comes once before any comes again; the shuffle of a round depends on seed and round alone.
+
+def in_order(
+    count: int, positions: Int[np.ndarray, " image"], seed: int
+) -> Int[np.ndarray, " image"]:
+    """Which of `count` slices come at some positions of the order that they are trained on in.
+
+    The positions read on through one shuffled order of all slices after another, so that each
+    slice comes once before any comes again; the shuffle of a round depends on seed and round
+    alone.
     """
-    positions = step * images + np.arange(images)
     rounds, places = np.divmod(positions, count)
     orders = {
         number: np.random.default_rng((seed, number)).permutation(count)

@@ -1,7 +1,6 @@
 """Scans from file to label map, sidecar and scores, one after another through one model."""
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -12,9 +11,11 @@ import jax
 import numpy as np
 from jaxtyping import Int32
 
-from brainfcn_jax.errors import BrainfcnError, WeightsError
+from brainfcn_jax.errors import BrainfcnError, UsageError, WeightsError
 from brainfcn_jax.labels import TISSUES, find_scheme
 from brainfcn_jax.metrics import Score, score
+from brainfcn_jax.modality import modality_warnings
+from brainfcn_jax.models import file_digest, find_model
 from brainfcn_jax.nifti import Scan, load_codes, load_labels, load_scan, save_label_map
 from brainfcn_jax.outputs import (
     OutputPaths,
@@ -43,13 +44,15 @@ class EvaluationSettings:
     """What all cases of one call share.
 
     Attributes:
-        weights: the weight file.
+        model: the name of a shipped model; None: the weights are the user's own.
+        weights: the user's weight file; None: a shipped model is named.
         frame: the volume to take from 4D scans; None: they have only one.
         scheme: the code scheme of the references.
         overwrite: whether results that are there already are replaced.
     """
 
-    weights: str
+    model: str | None
+    weights: str | None
     frame: int | None
     scheme: str
     overwrite: bool
@@ -62,12 +65,14 @@ class Outcome:
     Attributes:
         case: the case.
         notes: sentences for the user.
+        warnings: sentences too, on why the labels may be wrong.
         scores: how the labels compare with the reference; None without one.
         failure: why there are no labels, in one line; None when there are.
     """
 
     case: Case
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     scores: Sequence[Score] | None = None
     failure: str | None = None
 
@@ -76,10 +81,12 @@ def evaluate_scans(cases: Sequence[Case], settings: EvaluationSettings) -> Itera
     """Label scan after scan; one that fails never stops the others.
 
     Raises:
+        UsageError: neither a shipped model nor a weight file is named, or both are.
         WeightsError: the weight file cannot be used; before the first scan.
     """
-    model = load_tissue_model(settings.weights)
-    provenance = model_provenance(model, settings)
+    weights = weight_file(settings)
+    model = load_tissue_model(weights)
+    provenance = model_provenance(model, weights, settings)
     for case in cases:
         try:
             yield evaluate_scan(case, model, provenance, settings)
@@ -107,15 +114,18 @@ def evaluate_scan(
     make_folder(outputs.label_map.parent)
     segmentation = segment_scan(model, scan)
     notes = (*scan.notes, *segmentation.notes)
+    modality = model.description.modality
+    warnings = modality_warnings(scan.path, scan.data, segmentation.labels, modality)
     scores = None
     if reference is not None:
         scheme, axis = find_scheme(settings.scheme), SLICE_AXES[model.description.slice_axis]
         scores = score(segmentation.labels, reference, scan.spacing_mm, scheme, slice_axis=axis)
     save_label_map(outputs.label_map, segmentation.labels, scan, settings.overwrite)
-    write_sidecar(outputs.sidecar, sidecar(scan, segmentation, provenance), settings.overwrite)
+    contents = sidecar(scan, segmentation, warnings, provenance)
+    write_sidecar(outputs.sidecar, contents, settings.overwrite)
     if scores is not None:
         write_scores(outputs.scores, scores, settings.overwrite)
-    return Outcome(case, notes, scores)
+    return Outcome(case, notes, warnings, scores)
 
 
 def load_case(
@@ -138,6 +148,20 @@ def load_case(
     return scan, load_codes(case.reference, scan)
 
 
+def weight_file(settings: EvaluationSettings) -> str:
+    """The weight file that the settings name, checked against its SHA-256 if it is shipped.
+
+    Raises:
+        UsageError: neither a shipped model nor a weight file is named, or both are.
+        WeightsError: the shipped model is missing or damaged.
+    """
+    if settings.model is not None and settings.weights is None:
+        return str(find_model(settings.model))
+    if settings.weights is not None and settings.model is None:
+        return settings.weights
+    raise UsageError("name either a shipped model or a weight file")
+
+
 def load_tissue_model(path: str) -> Model:
     """The model of a weight file, if its classes are this package's tissues.
 
@@ -153,26 +177,31 @@ def load_tissue_model(path: str) -> Model:
     return model
 
 
-def model_provenance(model: Model, settings: EvaluationSettings) -> dict[str, Any]:
+def model_provenance(model: Model, weights: str, settings: EvaluationSettings) -> dict[str, Any]:
     """The part of a sidecar that all scans share: software, weights and settings."""
-    with open(settings.weights, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "GeneratedBy": [{"Name": DISTRIBUTION, "Version": software_version()}],
-        "Weights": {"File": Path(settings.weights).name, "SHA256": digest},
+        "Weights": {"File": Path(weights).name, "SHA256": file_digest(weights)},
         "Model": dataclasses.asdict(model.description),
         "Settings": {"frame": settings.frame, "scheme": settings.scheme},
     }
 
 
-def sidecar(scan: Scan, segmentation: Segmentation, provenance: dict[str, Any]) -> dict[str, Any]:
+def sidecar(
+    scan: Scan,
+    segmentation: Segmentation,
+    warnings: Sequence[str],
+    provenance: dict[str, Any],
+) -> dict[str, Any]:
     """What is worth knowing about a label map, as it goes into the JSON file beside it."""
     return {
         "Description": "Brain tissues, one label a voxel, on the grid of the scan",
         "Sources": [Path(scan.path).name],
         "LabelMap": {"background": 0, **{tissue.name: tissue.index for tissue in TISSUES}},
         **provenance,
+        "Warnings": list(warnings),
         "Notes": [*scan.notes, *segmentation.notes],
+        "NetworkSpacing": segmentation.network_spacing_mm,
         "RegionsRemoved": segmentation.removed_regions,
         "Seconds": segmentation.seconds,
     }

@@ -72,8 +72,8 @@ def generate(
 
 
 def _quickly_compiled(key: PRNGKeyArray) -> PRNGKeyArray:
-    # A hundred small draws by threefry take XLA half a minute to compile, by its own generator a
-    # few seconds.
+    # A hundred small draws by threefry take XLA half a minute and more to compile, by its own
+    # generator about ten seconds.
     return jax.random.wrap_key_data(jax.random.bits(key, (4,)), impl="unsafe_rbg")
 
 

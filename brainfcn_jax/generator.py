@@ -11,6 +11,7 @@ from jaxtyping import Float32, UInt8
 from brainfcn_jax.generate import generate
 from brainfcn_jax.intensities import Contrast, newborn_t2_contrast, t1_contrast
 from brainfcn_jax.label_sources import (
+    HELD_OUT,
     Kind,
     LabelSource,
     SliceAxis,
@@ -59,8 +60,11 @@ def load_generator(
     names: Sequence[str] = (),
     recipe: Recipe | None = None,
     variants: int = 1,
+    leave_out: Sequence[str] = HELD_OUT,
 ) -> Generator:
     """Reads the label maps of one kind; `recipe` is that kind's own when not given.
+
+    Those in `leave_out` are not used unless `names` asks for them.
 
     Raises:
         InputError: no label maps are found, or they cannot be used.
@@ -68,8 +72,9 @@ def load_generator(
     if kind == "adult":
         priors = read_t1_priors(folder)
         contrast = t1_contrast(priors.mean, priors.mean_spread, priors.spread)
-        sources = load_adults(folder, slice_axis, names)
+        sources = load_adults(folder, slice_axis, names, leave_out)
         return Generator(sources, contrast, recipe or adult_recipe(slice_axis=slice_axis))
-    sources = load_newborns(folder, slice_axis, heads_folder, variants, names)
+    left_out = () if names else leave_out
+    sources = load_newborns(folder, slice_axis, heads_folder, variants, names, left_out)
     recipe = recipe or newborn_recipe(slice_axis=slice_axis)
     return Generator(sources, newborn_t2_contrast(), recipe)

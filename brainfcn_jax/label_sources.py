@@ -26,6 +26,9 @@ ADULT_SPACING_MM, NEWBORN_SPACING_MM = 1.0, 0.6
 HELD_OUT = ("training_seg_17", "training_seg_18", "training_seg_19", "training_seg_20")
 """Maps that no shipped model is trained on: whole heads to test with."""
 
+HELD_OUT_NEWBORNS = ("fetal_SB_atlas_GA31_operated_dseg", "fetal_SB_atlas_GA33_operated_dseg")
+"""Fetal weeks that no shipped model is trained on."""
+
 _ADULT_PATTERN, _NEWBORN_PATTERN = "training_seg_*.nii*", "**/*_dseg.nii*"
 _ADULT_SIZES = (176, 248, 256)
 _NEWBORN_SIZES = (208, 256, 256)
@@ -89,7 +92,7 @@ def load_newborns(
     heads_folder: str | Path | None = None,
     variants: int = 1,
     names: Sequence[str] = (),
-    leave_out: Sequence[str] = (),
+    leave_out: Sequence[str] = HELD_OUT_NEWBORNS,
     seed: int = 0,
 ) -> list[LabelSource]:
     """Reads newborn tissue maps, `*_dseg` in and below `folder`, and grows heads around them.
@@ -103,7 +106,7 @@ def load_newborns(
     random = np.random.default_rng(seed)
     adults = _found(heads_folder, _ADULT_PATTERN, (), HELD_OUT) if heads_folder else []
     sources = []
-    for path in _found(folder, _NEWBORN_PATTERN, names, leave_out):
+    for path in _found(folder, _NEWBORN_PATTERN, names, () if names else leave_out):
         codes = newborn_codes(path)
         for variant in range(variants):
             adult = adult_codes(adults[random.integers(len(adults))]) if adults else None

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, UInt8
+from jaxtyping import Array, Float, Float16, UInt8
 
 from brainfcn_jax.network import SegmentationNetwork
-from brainfcn_jax.preprocess import equalise
+from brainfcn_jax.preprocess import equalise, head_threshold
 from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
 from brainfcn_jax.weights import Model
 
@@ -24,11 +24,12 @@ class Prediction:
 
     Attributes:
         labels: the most probable class of each voxel.
-        probabilities: of every class, adding up to 1; None unless they were asked for.
+        probabilities: of every class, adding up to 1, in half precision: a volume for each class;
+            None unless they were asked for.
     """
 
     labels: UInt8[np.ndarray, "slice height width"]
-    probabilities: Float32[np.ndarray, "slice height width classes"] | None
+    probabilities: Float16[np.ndarray, "classes slice height width"] | None
 
 
 def predict(
@@ -57,7 +58,7 @@ def predict(
     return Prediction(
         labels=np.concatenate([np.asarray(part) for part in labels])[cut],
         probabilities=(
-            np.concatenate([np.asarray(part) for part in probabilities])[cut]
+            np.concatenate([np.asarray(part) for part in probabilities], axis=1)[:, *cut]
             if with_probabilities
             else None
         ),
@@ -96,14 +97,18 @@ def classify(
     params: dict[str, dict[str, Array]],
     channel_means: Float[Array, " 3"],
     window: UInt8[Array, "window height width"],
-) -> tuple[UInt8[Array, "batch height width"], Float[Array, "batch height width classes"] | None]:
+) -> tuple[UInt8[Array, "batch height width"], Float16[Array, "classes batch height width"] | None]:
     """Labels (and probabilities) of all slices of a window but the first and the last."""
     stacks = volume_to_stacks(window)[1:-1]
     logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means))
     labels = jnp.argmax(logits, axis=-1).astype(jnp.uint8)
-    return labels, jax.nn.softmax(logits) if with_probabilities else None
+    if not with_probabilities:
+        return labels, None
+    return labels, jnp.moveaxis(jax.nn.softmax(logits), -1, 0).astype(jnp.float16)
 
 
 _compiled_classify = jax.jit(classify, static_argnums=(0, 1))
 equalise_volume = jax.jit(equalise, static_argnames="mode")
 """`equalise`, compiled once a grid."""
+find_head_threshold = jax.jit(head_threshold)
+"""`head_threshold`, compiled once a grid."""

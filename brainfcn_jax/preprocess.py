@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8
 
+from brainfcn_jax.boxes import Box
 from brainfcn_jax.errors import UsageError
 
 BINS = 65536
@@ -19,8 +20,6 @@ GREY_LEVELS = 256
 STRIPPED_FRACTION = 0.05
 ROBUST_FRACTIONS = (0.02, 0.98)
 HEAD_FRACTION_OF_RANGE = 0.1
-
-Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 class Histogram(NamedTuple):
@@ -52,7 +51,9 @@ def head_threshold(volume: Float[Array, "slice height width"]) -> Float[Array, "
 
 
 def equalise(
-    volume: Float[Array, "slice height width"], mode: str
+    volume: Float[Array, "slice height width"],
+    mode: str,
+    threshold: Float[Array, ""] | None = None,
 ) -> UInt8[Array, "slice height width"]:
     """Spreads the intensities of a scan evenly over 0..255 (Xu et al. 2017, section 3).
 
@@ -70,6 +71,8 @@ def equalise(
     Args:
       volume: intensities in any unit, finite.
       mode: 'volume' or 'head'; static under `jit`.
+      threshold: for 'head', taken for `head_threshold`: that of the whole scan when `volume` is
+        a part of it.
 
     Raises:
       UsageError: `mode` is neither.
@@ -81,7 +84,7 @@ def equalise(
     histogram = _histogram(volume, bins)
     if mode == "volume":
         return _levels(histogram.counts, GREY_LEVELS)[bins]
-    threshold = _threshold(volume, histogram)
+    threshold = _threshold(volume, histogram) if threshold is None else threshold
     inside = volume > threshold
     threshold_bin = _bin_of(threshold, histogram.lowest, histogram.highest)
     counts = _counts_inside(histogram.counts, inside, threshold_bin)

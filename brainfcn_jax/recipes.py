@@ -91,7 +91,7 @@ class View:
     deface_mm: Range = (46.0, 72.0)
     cut_fraction: float = 0.08
     shift_mm: float = 6.0
-    low_shift_mm: float = 45.0
+    low_shift_mm: float = 25.0
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ class Recipe:
 
 
 def adult_recipe(
-    shape: tuple[int, int, int] = (160, 160, 192), slice_axis: str = "axial"
+    shape: tuple[int, int, int] = (176, 160, 192), slice_axis: str = "axial"
 ) -> Recipe:
     """Adult heads at 1 mm."""
     return Recipe(shape, 1.0, 1.0, slice_axis, View(brain_mm=(140.0, 176.0, 150.0)))
@@ -131,7 +131,7 @@ def newborn_recipe(
         stripped_fraction=0.25,
         loose_mm=(0.8, 4.0),
         deface_mm=(32.0, 46.0),
-        low_shift_mm=25.0,
+        low_shift_mm=15.0,
         shift_mm=4.0,
     )
     deformation = Deformation(

@@ -1,17 +1,13 @@
 """The settings of one experiment, read from a config and checked once (plain Python)."""
 
-import dataclasses
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Literal
 
 from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.labels import SCHEMES
-
-Section = TypeVar("Section")
+from brainfcn_jax.sections import read_section
 
 SliceAxis = Literal["axial", "coronal", "sagittal"]
 
@@ -21,7 +17,7 @@ class DataSettings:
     """Which scans are used, and how they are brought to the network.
 
     Attributes:
-        root: folder that the patterns start from.
+        root: folder that the patterns start from; with a generator, also that of its label maps.
         scan_pattern: path of a scan below `root`, with `{subject}` for the subject's name.
         labels_pattern: path of the label map that belongs to it.
         scheme: name of the label maps' code scheme (see `labels`).
@@ -29,6 +25,7 @@ class DataSettings:
         train_subjects: only the first so many training subjects are used; 0: all of them.
         train_slice_axes: slice axis of each subject in `train`; empty: `slice_axis` for all.
         validation: names of the subjects held out to follow the training; empty: none.
+        validation_root: folder where these lie, by the same patterns; empty: `root`.
         modality: what the scans show, such as "T1w"; kept with the trained model.
         slice_axis: axis along which a volume is cut into slices.
         equalise: histogram equalisation over the whole "volume" or inside the "head" only.
@@ -44,11 +41,42 @@ class DataSettings:
     train_subjects: int
     train_slice_axes: tuple[SliceAxis, ...]
     validation: tuple[str, ...]
+    validation_root: str
     modality: str
     slice_axis: SliceAxis
     equalise: Literal["volume", "head"]
     crop_to_head: bool
     mask_slice: Literal["middle", "largest"]
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Images made from label maps, in place of the scans in `DataSettings.root` or beside them.
+
+    Attributes:
+        kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues).
+        maps: label maps, by file name without extensions; one named n times is used n times as
+            often; empty: all that are found, less `held_out`.
+        held_out: label maps that nothing is trained on: neither images made from them nor a
+            scan that they label.
+        heads_root: "newborn" only: folder of SynthSeg's maps, which lend face, eyes and neck;
+            empty: heads get a plain neck.
+        shape: slices, rows and columns of an image; the last two also of a batch.
+        volumes_in_pool: images that are kept, so that a step's slices come from many.
+        slices_per_volume: how many slices are taken from each image.
+        brain_fraction: least share of an image's slices that show brain.
+        real_fraction: share of the slices that come from the labelled scans.
+    """
+
+    kind: Literal["adult", "newborn"]
+    maps: tuple[str, ...]
+    held_out: tuple[str, ...]
+    heads_root: str
+    shape: tuple[int, int, int]
+    volumes_in_pool: int
+    slices_per_volume: int
+    brain_fraction: float
+    real_fraction: float
 
 
 @dataclass(frozen=True)
@@ -59,15 +87,18 @@ class NetworkSettings:
         stages: VGG16 stages that are used, 5 for neonates and 4 for adults in the paper.
         maps: channels of each specialised layer.
         precision: dtype of activations; weights and scores are always float32.
-        start: "imagenet" for the published VGG16 weights, "random" for none.
-        vgg16_path: file of those weights; empty: the variable BRAINFCN_VGG16 names it.
+        start: "imagenet" for the published VGG16 weights, "model" for a trained model, "random"
+            for none.
+        vgg16_path: file of the published weights; empty: the variable BRAINFCN_VGG16 names it.
+        model_path: "model" only: weight file of the trained model, whose channel means are kept.
     """
 
     stages: Literal[4, 5]
     maps: int
     precision: Literal["float32", "bfloat16"]
-    start: Literal["imagenet", "random"]
+    start: Literal["imagenet", "model", "random"]
     vgg16_path: str
+    model_path: str
 
 
 @dataclass(frozen=True)
@@ -138,6 +169,7 @@ class Settings:
     Attributes:
         seed: of everything random: new layers, order of images, augmentation.
         data: the scans.
+        generator: images made from label maps; None: only scans are trained on.
         network: the network and its start.
         optimizer: how gradients become steps.
         augmentation: random changes of images.
@@ -147,6 +179,7 @@ class Settings:
 
     seed: int
     data: DataSettings
+    generator: GeneratorSettings | None
     network: NetworkSettings
     optimizer: OptimizerSettings
     augmentation: AugmentationSettings
@@ -162,82 +195,13 @@ def settings_from_config(config: ConfigDict) -> Settings:
             all that is wrong is named at once.
     """
     problems: list[str] = []
-    settings = _read_section(Settings, config.to_dict(), "", problems)
+    settings = read_section(Settings, config.to_dict(), "", problems)
     if settings is not None:
         problems += [*_out_of_range(settings), *_data_contradictions(settings.data)]
+        problems += _generator_contradictions(settings.generator, settings.data)
     if settings is None or problems:
         raise UsageError("the config cannot be used: " + "; ".join(problems))
     return settings
-
-
-def _read_section(
-    kind: type[Section], values: dict[str, Any], prefix: str, problems: list[str]
-) -> Section | None:
-    """An instance of the dataclass `kind`; None, and lines in `problems`, if a key is amiss."""
-    before = len(problems)
-    hints = get_type_hints(kind)
-    known = ", ".join(hints)
-    problems += [
-        f"unknown key '{prefix}{key}' (known here: {known})" for key in values if key not in hints
-    ]
-    problems += [f"missing key '{prefix}{key}'" for key in hints if key not in values]
-    arguments = {
-        key: _read_value(hint, values[key], prefix + key, problems)
-        for key, hint in hints.items()
-        if key in values
-    }
-    return kind(**arguments) if len(problems) == before else None
-
-
-def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
-    """`found` as the type `hint` says; None, and a line in `problems`, where it is not that."""
-    if dataclasses.is_dataclass(hint) and isinstance(found, dict):
-        return _read_section(cast(type[Any], hint), found, f"{key}.", problems)
-    if _fits(hint, found):
-        return _converted(hint, found)
-    problems.append(f"'{key}' must be {_words(hint)}, found {found!r}")
-    return None
-
-
-def _fits(hint: Any, found: Any) -> bool:
-    """Whether `found` may stand where `hint` is asked for: int for float and list for tuple do."""
-    if get_origin(hint) is Literal:
-        return any(type(found) is type(choice) and found == choice for choice in get_args(hint))
-    if get_origin(hint) is tuple:
-        hints = _item_hints(hint, found) if isinstance(found, tuple | list) else None
-        return hints is not None and all(map(_fits, hints, found))
-    if hint is float:
-        return type(found) in (int, float) and math.isfinite(found)
-    return type(found) is hint
-
-
-def _item_hints(hint: Any, found: Sequence[Any]) -> tuple[Any, ...] | None:
-    """The type of each item of a tuple; None if `found` has another length than asked for."""
-    items = get_args(hint)
-    if items[-1] is Ellipsis:
-        return (items[0],) * len(found)
-    return items if len(items) == len(found) else None
-
-
-def _converted(hint: Any, found: Any) -> Any:
-    """A value that fits, with ints made floats and lists made tuples."""
-    if get_origin(hint) is tuple:
-        items = get_args(hint)
-        return tuple(_converted(items[0], item) for item in found)
-    return float(found) if hint is float else found
-
-
-def _words(hint: Any) -> str:
-    """A type in the words of a message."""
-    if get_origin(hint) is Literal:
-        return " or ".join(map(repr, get_args(hint)))
-    if get_origin(hint) is tuple:
-        items = [item for item in get_args(hint) if item is not Ellipsis]
-        count = "any number of" if Ellipsis in get_args(hint) else str(len(items))
-        return f"a tuple of {count} values, each {_words(items[0])}"
-    if dataclasses.is_dataclass(hint):
-        return "a section of keys"
-    return {str: "text", int: "a whole number", float: "a number", bool: "True or False"}[hint]
 
 
 def _out_of_range(settings: Settings) -> list[str]:
@@ -247,6 +211,9 @@ def _out_of_range(settings: Settings) -> list[str]:
     rules = {
         "seed must be 0 or more": settings.seed >= 0,
         "network.maps must be 1 or more": settings.network.maps >= 1,
+        "network.start is 'model' and network.model_path names none, or the other way round": (
+            (settings.network.start == "model") == (settings.network.model_path != "")
+        ),
         "optimizer.learning_rate must be above 0": optimizer.learning_rate > 0,
         "optimizer.warmup_steps must lie in 0..training.steps": (
             0 <= optimizer.warmup_steps <= training.steps
@@ -286,6 +253,30 @@ def _data_contradictions(data: DataSettings) -> list[str]:
         f"data.train_slice_axes names {len(data.train_slice_axes)} axes for the "
         f"{len(data.train)} subjects in data.train": (
             len(data.train_slice_axes) in (0, len(data.train))
+        ),
+    }
+    return [rule for rule, kept in rules.items() if not kept]
+
+
+def _generator_contradictions(generator: GeneratorSettings | None, data: DataSettings) -> list[str]:
+    """Rules about the generator section that are broken."""
+    if generator is None:
+        return []
+    both = sorted(set(generator.maps) & set(generator.held_out))
+    rules = {
+        f"generator.maps and generator.held_out share {', '.join(both)}": not both,
+        "generator.heads_root is for generator.kind 'newborn'": (
+            generator.kind == "newborn" or not generator.heads_root
+        ),
+        "generator.shape must be multiples of 16, each 16 or more": all(
+            size >= 16 and size % 16 == 0 for size in generator.shape
+        ),
+        "generator.volumes_in_pool must be 1 or more": generator.volumes_in_pool >= 1,
+        "generator.slices_per_volume must be 1 or more": generator.slices_per_volume >= 1,
+        "generator.brain_fraction must lie in 0..1": 0 <= generator.brain_fraction <= 1,
+        "generator.real_fraction must be 0 or more and below 1": 0 <= generator.real_fraction < 1,
+        "data.train and data.train_subjects choose scans, but generator.real_fraction is 0": (
+            generator.real_fraction > 0 or not (data.train or data.train_subjects)
         ),
     }
     return [rule for rule, kept in rules.items() if not kept]

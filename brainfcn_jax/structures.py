@@ -21,8 +21,9 @@ class Structure:
         name: how this package calls it.
         tissue: the tissue it belongs to, 0 for all that is not labelled.
         synthseg: its values in SynthSeg's label maps, left and right alike.
-        newborn_t2: its mean intensity in T2w scans of newborns, fluid being 1 (read off the
-            literature's pictures and fetal templates; the generator varies it).
+        newborn_t2: its mean intensity in T2w scans of newborns, fluid being 1. Tissues are
+            near those of fetal templates of 22, 28 and 34 weeks; the rest is a guess. The
+            generator varies it.
         newborn_t2_spread: the standard deviation within it, on the same scale.
     """
 

@@ -1,5 +1,6 @@
 """The scans of an experiment, loaded once and kept in memory (input/output)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -39,14 +40,14 @@ class ValidationCase:
     labels: UInt8[np.ndarray, "x y z"]
 
 
-def load_training_data(settings: DataSettings) -> TrainingData:
-    """Loads, equalises and crops the training subjects.
+def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> TrainingData:
+    """Loads, equalises and crops the training subjects, less those of the held-out label maps.
 
     Raises:
         InputError: a subject is missing, cannot be used, or none shows a head.
         UsageError: more subjects are asked for than there are.
     """
-    chosen = training_subjects(settings)
+    chosen = training_subjects(settings, held_out_maps)
     axes = settings.train_slice_axes or (settings.slice_axis,) * len(chosen)
     loaded = [
         _load_training_volume(subject, axis, settings)
@@ -59,8 +60,12 @@ def load_training_data(settings: DataSettings) -> TrainingData:
     return TrainingData(volumes, (float(x_mm), float(y_mm), float(z_mm)))
 
 
-def training_subjects(settings: DataSettings) -> list[Subject]:
+def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> list[Subject]:
     """The subjects to train on, in order: never one that is held out for validation.
+
+    Args:
+        settings: who is asked for.
+        held_out_maps: label maps that are not trained on either, by file name without extensions.
 
     Raises:
         InputError: a subject is missing.
@@ -69,18 +74,42 @@ def training_subjects(settings: DataSettings) -> list[Subject]:
     found = find_subjects(
         settings.root, settings.scan_pattern, settings.labels_pattern, settings.train
     )
-    chosen = [subject for subject in found if subject.name not in settings.validation]
+    chosen = [
+        subject
+        for subject in found
+        if subject.name not in settings.validation and map_name(subject) not in held_out_maps
+    ]
     if not chosen:
         raise UsageError(
-            f"all {len(found)} subjects in '{settings.root}' are in data.validation; "
-            "leave some to train on"
+            f"all {len(found)} subjects in '{settings.root}' are held out; leave some to train on"
         )
     if settings.train_subjects > len(chosen):
         raise UsageError(
             f"data.train_subjects asks for {settings.train_subjects} subjects, and "
-            f"'{settings.root}' has {len(chosen)} that are not in data.validation"
+            f"'{settings.root}' has {len(chosen)} that are not held out"
         )
     return chosen[: settings.train_subjects or len(chosen)]
+
+
+def validation_subjects(settings: DataSettings) -> list[Subject]:
+    """The subjects held out to follow the training; none when the settings name none.
+
+    Raises:
+        InputError: a subject is missing.
+    """
+    if not settings.validation:
+        return []
+    return find_subjects(
+        settings.validation_root or settings.root,
+        settings.scan_pattern,
+        settings.labels_pattern,
+        settings.validation,
+    )
+
+
+def map_name(subject: Subject) -> str:
+    """The file name of a subject's label map without extensions."""
+    return subject.labels_path.name.removesuffix(".gz").removesuffix(".nii")
 
 
 def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
@@ -89,14 +118,9 @@ def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
     Raises:
         InputError: a subject is missing or cannot be used.
     """
-    if not settings.validation:
-        return ()
-    subjects = find_subjects(
-        settings.root, settings.scan_pattern, settings.labels_pattern, settings.validation
-    )
     return tuple(
         ValidationCase(subject.name, *load_subject(subject, settings.scheme))
-        for subject in subjects
+        for subject in validation_subjects(settings)
     )
 
 

@@ -28,11 +28,14 @@ def get_config() -> ConfigDict:
     config.data.train_subjects = 0
     config.data.train_slice_axes = ()
     config.data.validation = ()
+    config.data.validation_root = ""
     config.data.modality = "T2w"
     config.data.slice_axis = "axial"
     config.data.equalise = "volume"
     config.data.crop_to_head = False
     config.data.mask_slice = "middle"
+
+    config.generator = None
 
     config.network = ConfigDict()
     config.network.stages = 5
@@ -40,6 +43,7 @@ def get_config() -> ConfigDict:
     config.network.precision = "float32"
     config.network.start = "imagenet"
     config.network.vgg16_path = ""
+    config.network.model_path = ""
 
     config.optimizer = ConfigDict()
     config.optimizer.name = "sgd"

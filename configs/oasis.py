@@ -26,11 +26,14 @@ def get_config() -> ConfigDict:
     config.data.train_subjects = 5
     config.data.train_slice_axes = ()
     config.data.validation = ("1007", "1036")
+    config.data.validation_root = ""
     config.data.modality = "T1w"
     config.data.slice_axis = "axial"
     config.data.equalise = "head"
     config.data.crop_to_head = True
     config.data.mask_slice = "largest"
+
+    config.generator = None
 
     config.network = ConfigDict()
     config.network.stages = 4
@@ -38,6 +41,7 @@ def get_config() -> ConfigDict:
     config.network.precision = "bfloat16"
     config.network.start = "imagenet"
     config.network.vgg16_path = ""
+    config.network.model_path = ""
 
     config.optimizer = ConfigDict()
     config.optimizer.name = "adam"

@@ -25,11 +25,14 @@ def get_config() -> ConfigDict:
     config.data.train_subjects = 0
     config.data.train_slice_axes = ()
     config.data.validation = ("sub-03",)
+    config.data.validation_root = ""
     config.data.modality = "T1w"
     config.data.slice_axis = "axial"
     config.data.equalise = "head"
     config.data.crop_to_head = False
     config.data.mask_slice = "largest"
+
+    config.generator = None
 
     config.network = ConfigDict()
     config.network.stages = 4
@@ -37,6 +40,7 @@ def get_config() -> ConfigDict:
     config.network.precision = "float32"
     config.network.start = "random"
     config.network.vgg16_path = ""
+    config.network.model_path = ""
 
     config.optimizer = ConfigDict()
     config.optimizer.name = "adam"

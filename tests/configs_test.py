@@ -8,10 +8,13 @@ import pytest
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from brainfcn_jax.label_sources import HELD_OUT
 from brainfcn_jax.settings import Settings, settings_from_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-NAMES = ("exp1", "exp2", "exp3", "exp4", "oasis", "testing")
+NAMES = (
+    "adult_t1w", "exp1", "exp2", "exp3", "exp4", "finetune", "neonate_t2w", "oasis", "testing",
+)  # fmt: skip
 
 
 def config_of(name: str) -> ConfigDict:
@@ -83,6 +86,35 @@ def test_oasis_holds_two_subjects_out() -> None:
     assert data.validation == ("1007", "1036")
     assert data.train == ()
     assert data.train_subjects == 5
+
+
+def test_the_adult_model_never_sees_the_held_out_heads() -> None:
+    settings = settings_of("adult_t1w")
+    assert settings.generator is not None
+    assert settings.generator.held_out == HELD_OUT
+    assert settings.generator.maps == ()
+    assert settings.generator.real_fraction == 0
+    assert (settings.network.stages, settings.data.modality) == (4, "T1w")
+    assert "SynthSeg" in settings.licence
+
+
+def test_the_newborn_model_never_sees_weeks_31_and_33() -> None:
+    settings = settings_of("neonate_t2w")
+    assert settings.generator is not None
+    assert settings.data.validation == ("GA31_operated", "GA33_operated")
+    assert len(set(settings.generator.maps)) == 14
+    for week in ("GA31", "GA33"):
+        assert any(week in name for name in settings.generator.held_out)
+        assert not any(week in name for name in settings.generator.maps)
+    assert (settings.network.stages, settings.data.modality) == (5, "T2w")
+    assert "dHCP" in settings.licence
+
+
+def test_fine_tuning_starts_from_a_model() -> None:
+    settings = settings_of("finetune")
+    assert settings.network.start == "model"
+    assert settings.generator is None
+    assert settings.optimizer.learning_rate < settings_of("oasis").optimizer.learning_rate
 
 
 def settings_of_command(*overrides: str) -> Settings:

@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from brainfcn_jax import label_sources
+from brainfcn_jax import label_sources, nifti
 from brainfcn_jax.commands import exits
 from brainfcn_jax.commands.generate import define_flags, generate_command
 from brainfcn_jax.errors import InputError
@@ -43,10 +43,10 @@ def adults(tmp_path: Path) -> Path:
         values[:, :, :4][values[:, :, :4] == 511] = 24
         values[18:22, 18:22, 8:12] = 16
         write(folder / f"training_seg_{number}.nii.gz", values)
-    values = sorted(CODE_OF_SYNTHSEG)
-    np.save(folder / "generation_labels.npy", values)
-    np.save(folder / "generation_classes_contrast_specific.npy", np.arange(len(values)))
-    means = np.stack([100.0 + np.arange(len(values)), np.full(len(values), 10.0)])
+    used = sorted(CODE_OF_SYNTHSEG)
+    np.save(folder / "generation_labels.npy", used)
+    np.save(folder / "generation_classes_contrast_specific.npy", np.arange(len(used)))
+    means = np.stack([100.0 + np.arange(len(used)), np.full(len(used), 10.0)])
     np.save(folder / "prior_means_t1.npy", means)
     np.save(folder / "prior_stds_t1.npy", means / 10)
     return folder
@@ -140,11 +140,10 @@ def test_the_command_writes_pairs_and_a_sheet(
     assert run(*arguments) == 0
     assert (out / "examples.png").stat().st_size > 1000
     for index in range(2):
-        image = nibabel.load(out / f"{index:03d}_training_seg_01.nii")
-        labels = nibabel.load(out / f"{index:03d}_training_seg_01_dseg.nii.gz")
-        assert image.shape == labels.shape == (32, 32, 12)
-        np.testing.assert_array_equal(image.affine, labels.affine)
-        assert image.get_data_dtype() == np.float32
+        image = nifti.load_scan(out / f"{index:03d}_training_seg_01.nii")
+        labels = nifti.load_labels(out / f"{index:03d}_training_seg_01_dseg.nii.gz", image)
+        assert image.data.shape == labels.shape == (32, 32, 12)
+        assert image.spacing_mm == (1.0, 1.0, 1.0)
     assert run(*arguments) == 1
 
 

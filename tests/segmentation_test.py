@@ -52,8 +52,8 @@ class ThresholdNetwork:
         """What `predict` gives."""
         self.seen.append(equalised)
         labels = ((equalised > 0).astype(np.uint8) + (equalised >= BRIGHT)).astype(np.uint8)
-        probabilities = np.eye(CLASSES, dtype=np.float32)[labels] if with_probabilities else None
-        return Prediction(labels, probabilities)
+        one_hot = np.moveaxis(np.eye(CLASSES, dtype=np.float16)[labels], -1, 0).copy()
+        return Prediction(labels, one_hot if with_probabilities else None)
 
 
 @pytest.fixture
@@ -143,12 +143,11 @@ def test_a_network_worked_out_by_hand_gives_its_labels(monkeypatch: pytest.Monke
     ("spacing_mm", "noted"),
     [
         ((1.0, 1.0, 1.0), False),
-        ((1.5, 0.7, 1.0), False),
+        ((1.5, 0.3, 1.0), False),
         ((1.0, 1.0, 1.6), True),
-        ((0.6, 1.0, 1.0), True),
     ],
 )
-def test_unusual_voxel_sizes_are_noted(spacing_mm: tuple[float, float, float], noted: bool) -> None:
+def test_coarse_voxels_are_noted(spacing_mm: tuple[float, float, float], noted: bool) -> None:
     assert bool(spacing_notes(spacing_mm, (1.0, 1.0, 1.0))) == noted
 
 

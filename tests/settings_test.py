@@ -7,7 +7,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.settings import Settings, settings_from_config
+from brainfcn_jax.settings import GeneratorSettings, Settings, settings_from_config
 
 
 def good_values() -> dict[str, Any]:
@@ -23,11 +23,23 @@ def good_values() -> dict[str, Any]:
             "train_subjects": 0,
             "train_slice_axes": ("axial", "coronal"),
             "validation": ["c"],
+            "validation_root": "",
             "modality": "T1w",
             "slice_axis": "axial",
             "equalise": "head",
             "crop_to_head": True,
             "mask_slice": "largest",
+        },
+        "generator": {
+            "kind": "newborn",
+            "maps": ("m",),
+            "held_out": ("h",),
+            "heads_root": "heads",
+            "shape": (16, 32, 48),
+            "volumes_in_pool": 2,
+            "slices_per_volume": 8,
+            "brain_fraction": 1,
+            "real_fraction": 0.5,
         },
         "network": {
             "stages": 4,
@@ -35,6 +47,7 @@ def good_values() -> dict[str, Any]:
             "precision": "float32",
             "start": "random",
             "vgg16_path": "",
+            "model_path": "",
         },
         "optimizer": {
             "name": "sgd",
@@ -147,6 +160,16 @@ def test_wrong_types_are_named(key: str, value: Any, words: str) -> None:
     [
         ("seed", -1, "seed must be 0 or more"),
         ("network.maps", 0, "network.maps must be 1 or more"),
+        ("network.start", "model", "network.model_path names none"),
+        ("network.model_path", "m.h5", "network.start is 'model'"),
+        ("generator.maps", ["h", "m"], "generator.maps and generator.held_out share h"),
+        ("generator.kind", "adult", "generator.heads_root is for generator.kind 'newborn'"),
+        ("generator.shape", (16, 32, 50), "generator.shape must be multiples of 16"),
+        ("generator.volumes_in_pool", 0, "generator.volumes_in_pool must be 1 or more"),
+        ("generator.slices_per_volume", 0, "generator.slices_per_volume must be 1 or more"),
+        ("generator.brain_fraction", 1.5, "generator.brain_fraction must lie in 0..1"),
+        ("generator.real_fraction", 1.0, "generator.real_fraction must be 0 or more and below 1"),
+        ("generator.real_fraction", 0.0, "choose scans, but generator.real_fraction is 0"),
         ("optimizer.learning_rate", 0.0, "optimizer.learning_rate must be above 0"),
         ("optimizer.warmup_steps", 11, "optimizer.warmup_steps must lie in 0..training.steps"),
         ("optimizer.momentum", 1.0, "optimizer.momentum must be at least 0 and below 1"),
@@ -178,8 +201,25 @@ def test_train_subjects_may_exceed_names_that_are_still_to_be_found() -> None:
     assert settings_from_config(ConfigDict(values)).data.train_subjects == 15
 
 
+def test_without_a_generator_there_is_none() -> None:
+    values = good_values() | {"generator": None}
+    assert settings_from_config(ConfigDict(values)).generator is None
+
+
+def test_a_generators_keys_are_read_as_strictly() -> None:
+    values = good_values()
+    values["generator"]["colour"] = values["generator"].pop("kind")
+    message = refusal(ConfigDict(values))
+    assert "unknown key 'generator.colour'" in message
+    assert "missing key 'generator.kind'" in message
+    assert "must be a section of keys or None" in refusal(
+        ConfigDict(good_values() | {"generator": 3})
+    )
+
+
 def test_every_section_describes_its_keys() -> None:
-    for section in [Settings, *(field.type for field in dataclasses.fields(Settings))]:
+    sections = [Settings, GeneratorSettings]
+    for section in [*sections, *(field.type for field in dataclasses.fields(Settings))]:
         if not dataclasses.is_dataclass(section):
             continue
         for field in dataclasses.fields(section):

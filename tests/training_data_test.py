@@ -90,6 +90,18 @@ def test_validation_cases_are_whole_scans(settings: DataSettings) -> None:
     assert load_validation_cases(dataclasses.replace(settings, validation=())) == ()
 
 
+def test_validation_may_have_a_folder_of_its_own(settings: DataSettings, tmp_path: Path) -> None:
+    other = write_pairs(tmp_path / "others", ("sub-07",))
+    apart = dataclasses.replace(settings, validation=("sub-07",), validation_root=str(other))
+    assert [case.name for case in load_validation_cases(apart)] == ["sub-07"]
+    assert names_of(apart) == list(NAMES)
+
+
+def test_scans_of_held_out_maps_are_not_trained_on(settings: DataSettings) -> None:
+    trained = training_subjects(settings, ("sub-02_dseg", "sub-03_dseg"))
+    assert [subject.name for subject in trained] == ["sub-01", "sub-04"]
+
+
 def test_a_held_out_subject_that_is_missing(settings: DataSettings) -> None:
     with pytest.raises(InputError, match="sub-09"):
         load_validation_cases(dataclasses.replace(settings, validation=("sub-09",)))

@@ -27,6 +27,7 @@ from brainfcn_jax.training import train
 from brainfcn_jax.weights import load_model
 
 NAMES = ("sub-01", "sub-02", "sub-03")
+ROOT = Path(__file__).parents[1]
 STEPS = 5
 CHANGES = {
     "training__steps": STEPS,
@@ -130,7 +131,7 @@ def test_weights_carry_all_that_inference_needs(whole_run: Path, settings: Setti
     ("moment", "killed_at"),
     [
         *(("before the step", step) for step in range(1, STEPS + 1)),
-        *(("while saving", step) for step in (2, 4, STEPS)),
+        *(("while saving", step) for step in (4, STEPS)),
     ],
 )
 def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(
@@ -177,15 +178,15 @@ def test_a_killed_process_goes_on_to_the_same_bits(
         "-c",
         f"import brainfcn_jax.network as n; n.STAGES = {STAGES}\n"
         "from brainfcn_jax.commands.train import main; main()",
-        f"--config={Path(__file__).parents[1] / 'configs' / 'testing.py'}",
+        f"--config={ROOT / 'configs' / 'testing.py'}",
         f"--config.data.root={settings.data.root}",
         f"--workdir={tmp_path / 'run'}",
         *overrides,
     ]
     metrics = tmp_path / "run" / "metrics.jsonl"
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         while process.poll() is None:
-            if metrics.exists() and '"step": 2' in metrics.read_text():
+            if metrics.exists() and '"step": 3' in metrics.read_text():
                 os.kill(process.pid, signal.SIGKILL)
                 break
             time.sleep(0.005)
@@ -193,7 +194,7 @@ def test_a_killed_process_goes_on_to_the_same_bits(
         errors = process.stderr.read()
     assert process.returncode == -signal.SIGKILL, errors
 
-    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    again = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
 
     assert again.returncode == 0, again.stderr
     assert_same_bits(tmp_path / "run", whole_run)
@@ -223,7 +224,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "launch", spoiling)
-        with pytest.raises(TrainingError, match="step 4: loss nan"):
+        with pytest.raises(TrainingError, match=r"step 4: .*loss nan"):
             train(settings, tmp_path / "run")
 
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["2"]

@@ -1,11 +1,15 @@
 """Labels seven tissues in brain scans, and scores the labels where references are given.
 
-  run_eval.py --volume=SCAN --weights=FILE --out_dir=DIR [--reference=LABELS --scheme=NAME]
+  run_eval.py --volume=demo
+  run_eval.py --volume=SCAN [--model=NAME | --weights=FILE] [--out_dir=DIR]
+              [--reference=LABELS --scheme=NAME]
 
-SCAN is a .nii, .nii.gz, .mgz, .mgh or Analyze file. DIR gets NAME_desc-tissue_dseg.nii.gz, on the
-scan's own grid, and a .json file that says how it was made; with a reference also
-NAME_desc-tissue_scores.tsv, and the scores are shown. NAME is the scan's, without _T1w or _T2w.
-Give --volume several times for several scans; one that fails never stops the others.
+SCAN is a .nii, .nii.gz, .mgz, .mgh or Analyze file; "demo" is the MNI152 T1w template, which comes
+with nilearn. The model is adult_t1w unless another is named. DIR, "out" unless given, gets
+NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, and a .json file that says how it was made;
+with a reference also NAME_desc-tissue_scores.tsv, and the scores are shown. NAME is the scan's,
+without _T1w or _T2w. Give --volume several times for several scans; one that fails never stops the
+others.
 """
 
 import itertools
@@ -17,8 +21,10 @@ from typing import TYPE_CHECKING
 from absl import flags
 
 from brainfcn_jax.commands import exits
+from brainfcn_jax.demo import DEMO, demo_scan
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.labels import SCHEMES
+from brainfcn_jax.models import DEFAULT_MODEL, SHIPPED_MODELS
 
 if TYPE_CHECKING:
     from brainfcn_jax.evaluation import Case, Outcome
@@ -28,9 +34,23 @@ SOME_FAILED = 1
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the command's flags."""
-    flags.DEFINE_multi_string("volume", [], "scan to label", flag_values=values)
-    flags.DEFINE_string("weights", None, "weight file of a trained network", flag_values=values)
-    flags.DEFINE_string("out_dir", None, "folder of the results", flag_values=values)
+    flags.DEFINE_multi_string(
+        "volume", [], "scan to label; 'demo' is a template that comes along", flag_values=values
+    )
+    flags.DEFINE_enum(
+        "model",
+        None,
+        list(SHIPPED_MODELS),
+        f"model that ships with the package; {DEFAULT_MODEL} unless --weights is given",
+        flag_values=values,
+    )
+    flags.DEFINE_string(
+        "weights",
+        None,
+        "weight file of a network of your own, instead of --model",
+        flag_values=values,
+    )
+    flags.DEFINE_string("out_dir", "out", "folder of the results", flag_values=values)
     flags.DEFINE_multi_string(
         "reference",
         [],
@@ -48,7 +68,8 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def evaluate_command(values: flags.FlagValues) -> int:
     """Labels the scans that the flags name; gives the exit code."""
-    exits.require(values, ["volume", "weights", "out_dir"])
+    exits.require(values, ["volume", "out_dir"])
+    model = chosen_model(values)
     if values.reference and len(values.reference) != len(values.volume):
         raise UsageError(
             f"{len(values.volume)} --volume and {len(values.reference)} --reference are given; "
@@ -60,7 +81,7 @@ def evaluate_command(values: flags.FlagValues) -> int:
 
     cases = plan_cases(values.volume, values.reference, values.out_dir)
     settings = EvaluationSettings(
-        values.weights, values.frame, values.scheme, overwrite=values.overwrite
+        model, values.weights, values.frame, values.scheme, overwrite=values.overwrite
     )
     outcomes = []
     for outcome in evaluate_scans(cases, settings):
@@ -75,10 +96,21 @@ def evaluate_command(values: flags.FlagValues) -> int:
     return SOME_FAILED if failed else 0
 
 
+def chosen_model(values: flags.FlagValues) -> str | None:
+    """The name of the shipped model to use, or None when --weights names a file instead."""
+    if values.weights is None:
+        return values.model or DEFAULT_MODEL
+    if values.model is not None:
+        raise UsageError("--model and --weights are both given; give one of them")
+    exits.require(values, ["weights"])
+    return None
+
+
 def plan_cases(volumes: Sequence[str], references: Sequence[str], out_dir: str) -> list["Case"]:
     """Scans, their references and their results side by side.
 
     Raises:
+        InputError: the demo's scan is not installed.
         UsageError: two scans would write one file, or a result would take an input's place.
     """
     from brainfcn_jax.evaluation import Case
@@ -88,7 +120,7 @@ def plan_cases(volumes: Sequence[str], references: Sequence[str], out_dir: str) 
     writers: dict[Path, str] = {}
     cases = []
     for volume, reference in itertools.zip_longest(volumes, references):
-        outputs = output_paths(out_dir, volume)
+        outputs = output_paths(out_dir, volume)  # the demo's results are named after it
         label_map = outputs.label_map
         if label_map in writers:
             raise UsageError(
@@ -98,7 +130,8 @@ def plan_cases(volumes: Sequence[str], references: Sequence[str], out_dir: str) 
         if label_map.resolve() in inputs:
             raise UsageError(f"'{label_map}' is an input and a result; choose another --out_dir")
         writers[label_map] = volume
-        cases.append(Case(volume, reference, outputs))
+        path = str(demo_scan()) if volume == DEMO else volume
+        cases.append(Case(path, reference, outputs))
     return cases
 
 
@@ -107,6 +140,8 @@ def tell(outcome: "Outcome") -> None:
     if outcome.failure is not None:
         _log(outcome.failure)
         return
+    for warning in outcome.warnings:
+        _log(f"warning: '{outcome.case.volume}': {warning}")
     for note in outcome.notes:
         _log(f"'{outcome.case.volume}': {note}")
     _log(f"'{outcome.case.volume}' -> '{outcome.case.outputs.label_map}'")

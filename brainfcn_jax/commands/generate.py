@@ -58,8 +58,10 @@ def generate_command(values: flags.FlagValues) -> None:
     for index in range(values.count):
         name, image, tissues = generator.example(values.seed, index)
         stem = out_dir / f"{index:03d}_{name}"
-        canonical = (np.moveaxis(volume, 0, axis) for volume in (image, tissues))
-        save_example(stem, *canonical, spacing_mm=generator.recipe.spacing_mm)
+        canonical_image, canonical_tissues = (
+            np.moveaxis(volume, 0, axis) for volume in (image, tissues)
+        )
+        save_example(stem, canonical_image, canonical_tissues, generator.recipe.spacing_mm)
         print(f"wrote '{stem}.nii' and its '_dseg.nii.gz'")
         if index < _MOST_ON_SHEET:
             shown.append((generator.equalised(image), tissues, stem.name))

@@ -1,0 +1,125 @@
+"""Generated images as training volumes: made when they are needed, a pool of them kept."""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from brainfcn_jax.batches import TrainingVolume
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.generator import Generator, load_generator
+from brainfcn_jax.pool import choose_slices, draw
+from brainfcn_jax.predict import equalise_volume
+from brainfcn_jax.recipes import adult_recipe, newborn_recipe
+from brainfcn_jax.settings import DataSettings, GeneratorSettings
+from brainfcn_jax.stacks import volume_to_stacks
+from brainfcn_jax.training_data import map_name, validation_subjects
+
+VOLUMES_FOR_MEANS = 4
+
+
+class GeneratedPool:
+    """Volumes of a generator, each thinned to some of its slices; the last ones are kept.
+
+    Volume n comes from the seed and n alone, whatever was asked for before.
+    """
+
+    def __init__(
+        self, generator: Generator, settings: GeneratorSettings, equalise: str, seed: int
+    ) -> None:
+        self._generator = generator
+        self._settings = settings
+        self._equalise = equalise
+        self._seed = seed
+        self._lanes: dict[int, tuple[int, TrainingVolume]] = {}
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size of the images."""
+        spacing_mm = self._generator.recipe.spacing_mm
+        return spacing_mm, spacing_mm, spacing_mm
+
+    @property
+    def maps(self) -> int:
+        """How many different label maps the images are made from."""
+        return len({source.name for source in self._generator.sources})
+
+    def slice_of(self, number: int) -> tuple[TrainingVolume, int]:
+        """The volume and the place in it of generated image `number` (see `pool.draw`)."""
+        settings = self._settings
+        wanted = draw(number, settings.volumes_in_pool, settings.slices_per_volume)
+        return self._kept(wanted.lane, wanted.volume), wanted.place
+
+    def first_volumes(self) -> list[TrainingVolume]:
+        """The volumes that channel means are taken from."""
+        count = min(VOLUMES_FOR_MEANS, self._settings.volumes_in_pool)
+        return [self._kept(number, number) for number in range(count)]
+
+    def _kept(self, lane: int, number: int) -> TrainingVolume:
+        held = self._lanes.get(lane)
+        if held is None or held[0] != number:
+            held = self._lanes[lane] = (number, self.make(number))
+        return held[1]
+
+    def make(self, number: int) -> TrainingVolume:
+        """Generates volume `number`: some of its slices, equalised in the whole, with labels."""
+        settings = self._settings
+        name, image, tissues = self._generator.example(self._seed, number)
+        volume = jnp.asarray(image)
+        head = equalise_volume(volume, "head")
+        equalised = head if self._equalise == "head" else equalise_volume(volume, self._equalise)
+        places = choose_slices(
+            np.random.default_rng((self._seed, number)),
+            has_head=np.any(np.asarray(head), axis=(1, 2)),
+            has_brain=np.any(tissues, axis=(1, 2)),
+            count=settings.slices_per_volume,
+            brain_fraction=settings.brain_fraction,
+        )
+        return TrainingVolume(
+            name=name,
+            stacks=np.asarray(volume_to_stacks(equalised))[places],
+            labels=tissues[places],
+            has_head=np.ones(places.size, bool),
+        )
+
+
+def load_pool(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
+    """Reads the label maps; the first images are made when they are asked for.
+
+    Raises:
+        InputError: a label map or a validation scan is missing or cannot be used.
+        UsageError: held-out maps are not there, or maps are asked for that are held out.
+    """
+    kind_recipe = adult_recipe if settings.kind == "adult" else newborn_recipe
+    generator = load_generator(
+        settings.kind,
+        data.root,
+        data.slice_axis,
+        settings.heads_root or None,
+        settings.maps,
+        kind_recipe(settings.shape, data.slice_axis),
+        leave_out=held_out_maps(settings, data),
+    )
+    return GeneratedPool(generator, settings, data.equalise, seed)
+
+
+def held_out_maps(settings: GeneratorSettings, data: DataSettings) -> tuple[str, ...]:
+    """Names of the label maps that nothing is trained on: those held out, and validation's.
+
+    Raises:
+        InputError: a validation scan is missing.
+        UsageError: a held-out map is not there, or is asked for.
+    """
+    root = Path(data.root)
+    missing = [name for name in settings.held_out if not any(root.rglob(f"{name}.nii*"))]
+    if missing:
+        raise UsageError(
+            f"generator.held_out names {', '.join(missing)}, which '{root}' does not hold; "
+            "name files there, without extensions"
+        )
+    held_out = {*settings.held_out, *map(map_name, validation_subjects(data))}
+    if asked := sorted(held_out & set(settings.maps)):
+        raise UsageError(
+            f"generator.maps asks for {', '.join(asked)}, which data.validation holds out"
+        )
+    return tuple(sorted(held_out))

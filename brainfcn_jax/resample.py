@@ -1,0 +1,161 @@
+"""Volumes between grids that share their centre, by linear interpolation along each axis (numpy).
+
+A grid's axis is a `Line` of samples. Interpolation acts on each axis alone, so it is one small
+matrix an axis and the volume is multiplied by it.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+SAME_SPACING = 1.05
+"""Spacings whose ratio is no larger are the same."""
+
+SLAB_VALUES = 16 * 2**20
+"""How many interpolated scores exist at a time (64 MiB)."""
+
+_EDGE_TOLERANCE = 1e-6
+_SLIVER = 0.01
+
+
+@dataclass(frozen=True)
+class Line:
+    """The samples of one axis: `size` of them, `spacing_mm` apart, the first at `first_mm`.
+
+    Places are counted from the middle of the whole axis, of which a line may be a part.
+    """
+
+    first_mm: float
+    spacing_mm: float
+    size: int
+
+    def part(self, start: int, stop: int) -> "Line":
+        """The samples start..stop-1."""
+        return Line(self.first_mm + start * self.spacing_mm, self.spacing_mm, stop - start)
+
+    def resampled(self, spacing_mm: float) -> "Line":
+        """A line with another spacing that covers the same length; itself within `SAME_SPACING`.
+
+        Both have one centre, so that a mirrored volume gives mirrored samples.
+        """
+        ratio = spacing_mm / self.spacing_mm
+        if max(ratio, 1 / ratio) <= SAME_SPACING:
+            return self
+        return centred_line(max(1, math.ceil(self.size / ratio - _SLIVER)), spacing_mm)
+
+    def cover(self, other: "Line") -> tuple[int, int]:
+        """Start and stop of this line's samples whose cells touch the cells of another line."""
+        edge_mm = self.first_mm - self.spacing_mm / 2
+        low_mm = other.first_mm - other.spacing_mm / 2
+        start = (low_mm - edge_mm) / self.spacing_mm
+        stop = (low_mm + other.size * other.spacing_mm - edge_mm) / self.spacing_mm
+        return (
+            min(max(math.floor(start + _EDGE_TOLERANCE), 0), self.size - 1),
+            min(max(math.ceil(stop - _EDGE_TOLERANCE), 1), self.size),
+        )
+
+
+Lines = tuple[Line, Line, Line]
+
+
+def centred_line(size: int, spacing_mm: float) -> Line:
+    """A whole axis: its middle is at 0 mm."""
+    return Line(-(size - 1) / 2 * spacing_mm, spacing_mm, size)
+
+
+def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"]:
+    """Weights of the source's samples in each of the target's; every row adds up to 1.
+
+    The weight falls linearly from 1 to 0 over `max(source spacing, target spacing)`: linear
+    interpolation to a finer line, and to a coarser one a mean whose width is the coarser sample's,
+    so that nothing is aliased. Beyond the source's ends its last sample holds.
+    """
+    centres = target.first_mm + target.spacing_mm * np.arange(target.size)
+    places = (centres - source.first_mm) / source.spacing_mm
+    places = np.clip(places, 0, source.size - 1)
+    reach = max(1.0, target.spacing_mm / source.spacing_mm)
+    away = np.abs(places[:, None] - np.arange(source.size)[None, :])
+    weights = np.maximum(1 - away / reach, 0)
+    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def resample(
+    volume: Float32[np.ndarray, "i j k"], source: Lines, target: Lines
+) -> Float32[np.ndarray, "i2 j2 k2"]:
+    """A volume on the lines `source`, on the lines `target`; axes that agree are left alone."""
+    return _apply(volume[None], [_matrix(s, t) for s, t in zip(source, target, strict=True)])[0]
+
+
+def interpolated_scores(
+    scores: Float[np.ndarray, "classes i j k"],
+    source: Lines,
+    target: Lines,
+    slab_values: int = SLAB_VALUES,
+) -> Iterator[tuple[slice, Float32[np.ndarray, "classes slab j2 k2"]]]:
+    """Class scores on the lines `target`, slab by slab along the first axis.
+
+    Gives the slab's place on that axis and its scores; at most about `slab_values` of them (but
+    at least one slice) exist at a time, however large the target is.
+    """
+    first, *others = [_matrix(s, t) for s, t in zip(source, target, strict=True)]
+    if first is None:
+        first = np.eye(source[0].size, dtype=np.float32)
+    size, height, width = (line.size for line in target)
+    step = max(1, slab_values // (len(scores) * height * width))
+    for start in range(0, size, step):
+        rows = first[start : start + step]
+        used = np.flatnonzero(rows.any(axis=0))
+        low, high = int(used[0]), int(used[-1]) + 1
+        needed = scores[:, low:high].astype(np.float32)
+        yield slice(start, start + step), _apply(needed, [rows[:, low:high], *others])
+
+
+def interpolated_labels(
+    scores: Float[np.ndarray, "classes i j k"],
+    source: Lines,
+    target: Lines,
+    slab_values: int = SLAB_VALUES,
+) -> UInt8[np.ndarray, "i2 j2 k2"]:
+    """The class whose interpolated score is highest, on the lines `target`; the first if equal."""
+    labels = np.empty([line.size for line in target], np.uint8)
+    for place, slab in interpolated_scores(scores, source, target, slab_values):
+        labels[place] = _highest(slab)
+    return labels
+
+
+def _matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"] | None:
+    return None if source == target else interpolation_matrix(source, target)
+
+
+def _apply(
+    volumes: Float32[np.ndarray, "volume i j k"],
+    matrices: list[Float32[np.ndarray, "_ _"] | None],
+) -> Float32[np.ndarray, "volume i2 j2 k2"]:
+    """Each axis of the volumes multiplied by its matrix, if it has one.
+
+    The first axis goes first and the last one last: slabs are thin along the first.
+    """
+    first, second, third = matrices
+    if first is not None:
+        count, size, height, width = volumes.shape
+        volumes = first @ volumes.reshape(count, size, height * width)
+        volumes = volumes.reshape(count, len(first), height, width)
+    if second is not None:
+        volumes = second @ volumes
+    if third is not None:
+        volumes = volumes @ third.T
+    return volumes
+
+
+def _highest(scores: Float32[np.ndarray, "classes i j k"]) -> UInt8[np.ndarray, "i j k"]:
+    # np.argmax over the first axis walks through memory in strides: three times slower.
+    best = scores[0].copy()
+    labels = np.zeros(best.shape, np.uint8)
+    for index, candidate in enumerate(scores[1:], start=1):
+        higher = candidate > best
+        labels[higher] = index
+        np.maximum(best, candidate, out=best)
+    return labels
