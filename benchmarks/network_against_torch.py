@@ -8,6 +8,7 @@ the median time of a slice, forward and in training, runs interleaved, both on a
 1 when a tap or a gradient differs by more than 1e-4.
 """
 
+import functools
 import json
 import statistics
 import sys
@@ -22,7 +23,6 @@ import torch
 from absl import app, flags
 from torch.nn import functional
 
-from brainfcn_jax.devices import run_compiled
 from brainfcn_jax.files import new_file
 from brainfcn_jax.network import STAGES, SegmentationNetwork
 from brainfcn_jax.nifti import load_scan
@@ -55,7 +55,7 @@ def real_stacks() -> np.ndarray:
 
 def starting_parameters(network: SegmentationNetwork) -> dict:
     """ImageNet's convolutions; specialised layers wide enough that every gradient is sizeable."""
-    params = run_compiled(network.init, jax.random.key(0), jnp.zeros((1, 16, 16, 3)))["params"]
+    params = network.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))["params"]
     new = {k: jax.tree.map(lambda x: 10 * x, v) for k, v in params.items() if "conv" not in k}
     published = jax.tree.map(jnp.asarray, read_vgg16(_VGG16.value, network.stages))
     return {**params, **new, **published}
@@ -106,85 +106,100 @@ def seconds(run: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def main(argv: list[str]) -> None:
-    """Compares, times, prints and writes."""
-    del argv
-    network = SegmentationNetwork(stages=_STAGES.value)
-    params, stacks = starting_parameters(network), real_stacks()
-    labels = np.random.default_rng(0).integers(0, 8, stacks.shape[:3])
-    tensors = torch_parameters(params)
-    images = torch.tensor(stacks.transpose(0, 3, 1, 2).copy()).contiguous(
-        memory_format=torch.channels_last
-    )
-    target = torch.tensor(labels)
+def compiled_gradient(network: SegmentationNetwork, stacks: np.ndarray, labels: np.ndarray):
+    """The gradient of the mean loss by the parameters, compiled."""
 
-    def torch_loss() -> torch.Tensor:
-        scores = torch_network(images, tensors, network.stages)["fusion"]
-        return functional.cross_entropy(scores, target)
+    def loss(params: dict) -> jax.Array:
+        scores, _ = network.apply({"params": params}, jnp.asarray(stacks))
+        return -jnp.mean(jnp.sum(jax.nn.log_softmax(scores) * jax.nn.one_hot(labels, 8), -1))
 
-    def loss(params: dict, precision: str) -> jax.Array:
-        model = SegmentationNetwork(stages=network.stages, precision=precision)
-        scores, _ = model.apply({"params": params}, jnp.asarray(stacks))
-        chosen = jax.nn.one_hot(labels, 8)
-        return -jnp.mean(jnp.sum(jax.nn.log_softmax(scores) * chosen, -1))
+    return jax.jit(jax.grad(loss))
 
+
+def torch_gradient(
+    images: torch.Tensor, target: torch.Tensor, tensors: dict, stages: int
+) -> list[torch.Tensor]:
+    """The same gradient, layer by layer, kernel before bias."""
     leaves = [tensor for layer in tensors.values() for tensor in layer.values()]
-    forward = jax.jit(lambda p, x: network.apply({"params": p}, x))
-    gradients = {
-        precision: jax.jit(lambda p, precision=precision: jax.grad(loss)(p, precision))
-        for precision in ("float32", "bfloat16")
-    }
-    short = SegmentationNetwork(stages=network.stages, precision="bfloat16")
-    short_forward = jax.jit(lambda p, x: short.apply({"params": p}, x)[0])
-    logits_only = jax.jit(lambda p, x: network.apply({"params": p}, x)[0])
+    loss = functional.cross_entropy(torch_network(images, tensors, stages)["fusion"], target)
+    return list(torch.autograd.grad(loss, leaves))
 
-    _, taps = forward(params, stacks)
-    with torch.no_grad():
-        expected = torch_network(images, tensors, network.stages)
-    differences = {
-        name: relative_difference(np.asarray(taps[name]), tap.numpy().transpose(0, 2, 3, 1))
-        for name, tap in expected.items()
-    }
-    found = gradients["float32"](params)
-    expected_gradients = iter(torch.autograd.grad(torch_loss(), leaves))
-    for layer in tensors:
-        by_kernel, by_bias = next(expected_gradients), next(expected_gradients)
+
+def gradient_differences(found: dict, expected: list[torch.Tensor]) -> dict[str, float]:
+    """Relative difference of each layer's gradients."""
+    differences = {}
+    for layer, by_kernel, by_bias in zip(found, expected[::2], expected[1::2], strict=True):
+        kernel, bias = (np.asarray(found[layer][name]) for name in ("kernel", "bias"))
         differences[f"gradient of {layer}/kernel"] = relative_difference(
-            np.asarray(found[layer]["kernel"]), by_kernel.numpy().transpose(2, 3, 1, 0)
+            kernel, by_kernel.numpy().transpose(2, 3, 1, 0)
         )
-        differences[f"gradient of {layer}/bias"] = relative_difference(
-            np.asarray(found[layer]["bias"]), by_bias.numpy()
-        )
+        differences[f"gradient of {layer}/bias"] = relative_difference(bias, by_bias.numpy())
+    return differences
 
-    def torch_forward() -> None:
-        with torch.no_grad():
-            torch_network(images, tensors, network.stages)
 
-    x = jnp.asarray(stacks)
-    runs: dict[str, Callable[[], object]] = {
-        "forward, PyTorch float32": torch_forward,
-        "forward, ours float32": lambda: logits_only(params, x).block_until_ready(),
-        "forward, ours bfloat16": lambda: short_forward(params, x).block_until_ready(),
-        "training, PyTorch float32": lambda: torch.autograd.grad(torch_loss(), leaves),
-        "training, ours float32": lambda: jax.block_until_ready(gradients["float32"](params)),
-        "training, ours bfloat16": lambda: jax.block_until_ready(gradients["bfloat16"](params)),
-    }
+def median_times_ms(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Median time a slice of each run, all interleaved, the first round left out."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(_REPEATS.value + 1):
         for name, run in runs.items():
             took = seconds(run)
             if repeat:
                 times[name].append(1000 * took / _SLICES.value)
+    return {name: statistics.median(values) for name, values in times.items()}
 
+
+def main(argv: list[str]) -> None:
+    """Compares, times, prints and writes."""
+    del argv
+    network = SegmentationNetwork(stages=_STAGES.value)
+    short = SegmentationNetwork(stages=_STAGES.value, precision="bfloat16")
+    params, stacks = starting_parameters(network), real_stacks()
+    params = {layer: params[layer] for layer in sorted(params)}
+    labels = np.random.default_rng(0).integers(0, 8, stacks.shape[:3])
+    tensors, target = torch_parameters(params), torch.tensor(labels)
+    images = torch.tensor(stacks.transpose(0, 3, 1, 2).copy())
+    images = images.contiguous(memory_format=torch.channels_last)
+    x = jnp.asarray(stacks)
+
+    def torch_forward() -> dict[str, torch.Tensor]:
+        with torch.no_grad():
+            return torch_network(images, tensors, network.stages)
+
+    _, taps = jax.jit(lambda p, x: network.apply({"params": p}, x))(params, x)
+    differences = {
+        name: relative_difference(np.asarray(taps[name]), tap.numpy().transpose(0, 2, 3, 1))
+        for name, tap in torch_forward().items()
+    }
+    gradient = compiled_gradient(network, stacks, labels)
+    short_gradient = compiled_gradient(short, stacks, labels)
+    torch_step = functools.partial(torch_gradient, images, target, tensors, network.stages)
+    differences |= gradient_differences(gradient(params), torch_step())
+
+    scores = jax.jit(lambda p, x: network.apply({"params": p}, x)[0])
+    short_scores = jax.jit(lambda p, x: short.apply({"params": p}, x)[0])
+    medians = median_times_ms(
+        {
+            "forward, PyTorch float32": torch_forward,
+            "forward, ours float32": lambda: scores(params, x).block_until_ready(),
+            "forward, ours bfloat16": lambda: short_scores(params, x).block_until_ready(),
+            "training, PyTorch float32": torch_step,
+            "training, ours float32": lambda: jax.block_until_ready(gradient(params)),
+            "training, ours bfloat16": lambda: jax.block_until_ready(short_gradient(params)),
+        }
+    )
+    report(differences, medians)
+    sys.exit(int(max(differences.values()) > ALLOWED_DIFFERENCE))
+
+
+def report(differences: dict[str, float], medians_ms: dict[str, float]) -> None:
+    """Prints both tables and writes the numbers."""
     for name, difference in differences.items():
         print(f"{difference:.1e}  {name}")
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    for name, milliseconds in medians.items():
-        peer = medians[name.partition(",")[0] + ", PyTorch float32"]
+    for name, milliseconds in medians_ms.items():
+        peer = medians_ms[name.partition(",")[0] + ", PyTorch float32"]
         print(f"{milliseconds:7.1f} ms a slice  {peer / milliseconds:5.2f} x PyTorch  {name}")
     with new_file(Path(_OUT.value)) as temporary:
-        temporary.write_text(json.dumps({"differences": differences, "medians_ms": medians}))
-    sys.exit(int(max(differences.values()) > ALLOWED_DIFFERENCE))
+        temporary.write_text(json.dumps({"differences": differences, "medians_ms": medians_ms}))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ SCORED = [tissue for tissue in TISSUES if tissue.index != CSF]
 ALLOWED_LOSS = 0.05
 ALLOWED_LOSS_THICK = 0.10
 SNR = 10.0
+SPLINE = 3
 BRIGHTEST_TO_DARKEST = 3.0
 
 
@@ -59,16 +60,16 @@ def rotated(degrees: tuple[float, float, float]) -> Callable[[Pair], Pair]:
     """Head and labels turned about x, y and z, about the middle of the scan."""
     rotation = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
 
-    def turn(volume: np.ndarray, spacing_mm: tuple[float, float, float]) -> np.ndarray:
+    def turn(volume: np.ndarray, spacing_mm: tuple[float, float, float], order: int) -> np.ndarray:
         matrix = np.diag(1 / np.array(spacing_mm)) @ rotation @ np.diag(spacing_mm)
         middle = (np.array(volume.shape) - 1) / 2
-        return ndimage.affine_transform(volume, matrix, middle - matrix @ middle, order=1)
+        return ndimage.affine_transform(volume, matrix, middle - matrix @ middle, order=order)
 
     def variant(pair: Pair) -> Pair:
-        data = turn(pair.scan.data, pair.scan.spacing_mm)
+        data = turn(pair.scan.data, pair.scan.spacing_mm, SPLINE).clip(pair.scan.data.min())
         best, labels = np.zeros(data.shape, np.float32), np.zeros(data.shape, np.uint8)
         for tissue in range(CLASSES):
-            share = turn((pair.labels == tissue).astype(np.float32), pair.scan.spacing_mm)
+            share = turn((pair.labels == tissue).astype(np.float32), pair.scan.spacing_mm, 1)
             labels[share > best] = tissue
             best = np.maximum(best, share)
         return Pair(replace(pair.scan, data=data), labels)
@@ -95,7 +96,7 @@ def oriented(codes: str) -> Callable[[Pair], Pair]:
 
 
 def coarser(*spacing_mm: float) -> Callable[[Pair], Pair]:
-    """Voxels of another size: each a mean over its own width."""
+    """Voxels of another size: means over larger ones, splines to smaller ones."""
 
     def variant(pair: Pair) -> Pair:
         source = _grid(pair.scan)
@@ -104,7 +105,7 @@ def coarser(*spacing_mm: float) -> Callable[[Pair], Pair]:
         one_hot = np.moveaxis(np.eye(CLASSES, dtype=np.float16)[pair.labels], -1, 0)
         scan = replace(
             pair.scan,
-            data=resample(pair.scan.data, source, target),
+            data=_sharply_resampled(pair.scan.data, source, target),
             spacing_mm=(x.spacing_mm, y.spacing_mm, z.spacing_mm),
         )
         return Pair(scan, interpolated_labels(one_hot, source, target))
@@ -180,6 +181,23 @@ def main(argv: list[str]) -> int:
 def _grid(scan: Scan) -> Lines:
     x, y, z = map(centred_line, scan.data.shape, scan.spacing_mm)
     return x, y, z
+
+
+def _sharply_resampled(
+    data: Float32[np.ndarray, "x y z"], source: Lines, target: Lines
+) -> Float32[np.ndarray, "x2 y2 z2"]:
+    """As a scanner would: linear interpolation, for the finer axes, would blur the image."""
+    finer = [t.spacing_mm < s.spacing_mm for s, t in zip(source, target, strict=True)]
+    x, y, z = (t if fine else s for s, t, fine in zip(source, target, finer, strict=True))
+    if any(finer):
+        steps = [t.spacing_mm / s.spacing_mm for s, t in zip(source, (x, y, z), strict=True)]
+        starts = [
+            (t.first_mm - s.first_mm) / s.spacing_mm for s, t in zip(source, (x, y, z), strict=True)
+        ]
+        shape, lowest = (x.size, y.size, z.size), data.min()
+        data = ndimage.affine_transform(data, steps, starts, shape, order=SPLINE, mode="nearest")
+        data = data.clip(lowest)
+    return resample(data, (x, y, z), target)
 
 
 def _with_data(pair: Pair, data: Float32[np.ndarray, "x y z"]) -> Pair:

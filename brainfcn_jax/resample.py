@@ -1,6 +1,6 @@
-"""Volumes between grids that share their centre, by linear interpolation along each axis (numpy).
+"""Volumes between grids that share their centre: interpolated or averaged, axis by axis (numpy).
 
-A grid's axis is a `Line` of samples. Interpolation acts on each axis alone, so it is one small
+A grid's axis is a `Line` of samples. Resampling acts on each axis alone, so it is one small
 matrix an axis and the volume is multiplied by it.
 """
 
@@ -69,16 +69,16 @@ def centred_line(size: int, spacing_mm: float) -> Line:
 def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"]:
     """Weights of the source's samples in each of the target's; every row adds up to 1.
 
-    The weight falls linearly from 1 to 0 over `max(source spacing, target spacing)`: linear
-    interpolation to a finer line, and to a coarser one a mean whose width is the coarser sample's,
-    so that nothing is aliased. Beyond the source's ends its last sample holds.
+    To a finer line it is linear interpolation; to a coarser one, the mean over the coarser
+    sample's cell (each of the source's counts as much as its cell lies in it), so that detail too
+    fine for the line is averaged away. Beyond the source's ends its last sample holds.
     """
     centres = target.first_mm + target.spacing_mm * np.arange(target.size)
     places = (centres - source.first_mm) / source.spacing_mm
     places = np.clip(places, 0, source.size - 1)
-    reach = max(1.0, target.spacing_mm / source.spacing_mm)
     away = np.abs(places[:, None] - np.arange(source.size)[None, :])
-    weights = np.maximum(1 - away / reach, 0)
+    width = max(1.0, target.spacing_mm / source.spacing_mm)
+    weights = np.clip((width + 1) / 2 - away, 0, 1)  # for width > 1, how far two cells overlap
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

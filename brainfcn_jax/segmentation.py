@@ -95,9 +95,10 @@ def segment_scan(
     than 5%; then slices along the model's axis, histogram equalisation, the network on the box
     around the head (on everything when the model equalises the whole volume), and the paper's
     post-processing. The classes' probabilities go back to the scan's own grid by linear
-    interpolation, after voxels in regions that the post-processing removed were made sure
-    background, and the most probable class is the label. When no axis differs, nothing is
-    resampled and the network's own labels are given.
+    interpolation (by means, along axes where its voxels are the larger ones), after voxels in
+    regions that the post-processing removed were made sure background, and the most probable
+    class is the label. When no axis differs, nothing is resampled and the network's own labels
+    are given.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     Source: Xu et al. 2017, section 2; resampling is ours.

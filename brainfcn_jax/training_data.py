@@ -24,7 +24,8 @@ class TrainingData:
 
     Attributes:
         volumes: one for each subject.
-        spacing_mm: median voxel size along the canonical x, y, z.
+        spacing_mm: median voxel size, as that of a scan sliced along `settings.slice_axis`, along
+            the canonical x, y, z.
     """
 
     volumes: tuple[TrainingVolume, ...]
@@ -56,7 +57,8 @@ def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()
     volumes, spacings_mm = zip(*loaded, strict=True)
     if not any(volume.has_head.any() for volume in volumes):
         raise InputError(f"no slice of the {len(volumes)} training scans shows a head")
-    x_mm, y_mm, z_mm = np.median(spacings_mm, axis=0)
+    slice_mm, *in_plane_mm = np.median(spacings_mm, axis=0)
+    x_mm, y_mm, z_mm = np.insert(in_plane_mm, SLICE_AXES[settings.slice_axis], slice_mm)
     return TrainingData(volumes, (float(x_mm), float(y_mm), float(z_mm)))
 
 
@@ -139,7 +141,9 @@ def _load_training_volume(
         labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
         has_head=np.any(head, axis=(1, 2)),
     )
-    return volume, scan.spacing_mm
+    spacing_mm = list(scan.spacing_mm)
+    slice_mm = spacing_mm.pop(axis)
+    return volume, (slice_mm, *spacing_mm)
 
 
 def _in_plane_crop(

@@ -1,8 +1,8 @@
 """The adult model that ships: T1w images made from label maps, of any scanner and contrast.
 
 Command: python run_train.py --config=configs/adult_t1w.py --config.data.root=synthseg_labelmaps
-Time:    See README.
-Result:  See README.
+Time:    Not trained in full yet.
+Result:  No weights ship yet.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. The generator turns and scales whole heads, and a slice is

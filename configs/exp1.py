@@ -2,7 +2,7 @@
 
 Command: python run_train.py --config=configs/exp1.py --config.data.root=NeoBrainS12
 Time:    3.5 s a volume on the paper's GTX 1080; training is not stated there.
-Result:  See README.
+Result:  Never run on the challenge's own data, which was not at hand; the paper's are below.
 
 NeoBrainS12's file names differ by release. The patterns below stand for one folder a subject;
 point them and `train` at yours, for instance with `--config.data.scan_pattern`.

@@ -2,7 +2,7 @@
 
 Command: python run_train.py --config=configs/exp4.py --config.data.root=MRBrainS13
 Time:    1.7 s a volume on the paper's GTX 1080; training is not stated there.
-Result:  See README.
+Result:  Never run on the challenge's own data, which was not at hand; the paper's are below.
 
 The root is the folder that holds `TrainingData/1` to `TrainingData/5`, as MRBrainS13 gives it. The
 paper trains on these 5 subjects and tests on 15, of 240x240x48 voxels of 0.96x0.96x3.0 mm. Its

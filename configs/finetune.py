@@ -1,8 +1,8 @@
 """A shipped model adapted to one to five labelled scans of your own, in minutes.
 
 Command: python run_train.py --config=configs/finetune.py --config.data.root=FOLDER
-Time:    See README.
-Result:  See README.
+Time:    Not measured: no model ships yet that it could start from.
+Result:  None yet, for the same reason.
 
 The root is a folder of pairs, `ID_T1w.nii.gz` and `ID_dseg.nii.gz`, with tissues as in the
 package's `labels`. Hold subjects out with `--config.data.validation="('ID',)"`: they are never

@@ -2,8 +2,8 @@
 
 Command: python run_train.py --config=configs/neonate_t2w.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    See README.
-Result:  See README.
+Time:    Not trained in full yet.
+Result:  No weights ship yet.
 
 The root holds the 40-week tissue map of the dHCP volumetric atlas, `dhcp40w_dseg.nii.gz`, and the
 fetal templates of the spina bifida atlas with their tissues; `heads_root` SynthSeg's label maps,

@@ -1,8 +1,9 @@
 """Adult T1w scans with labels of the seven tissues, five of them, in the recipe that trains best.
 
 Command: python run_train.py --config=configs/oasis.py --config.data.root=FOLDER
-Time:    See README.
-Result:  See README.
+Time:    22 minutes on two virtual cores of an Intel Xeon with AMX, which other work shared.
+Result:  Dice .934 .877 .943 .936 .964 .896 .747 (CoGM BGT WM BS CB Vent CSF), the mean of three
+         OASIS subjects that were neither trained on nor chosen by; seed 0, last.h5.
 
 The root is a folder of pairs, `ID_T1w.nii.gz` and `ID_dseg.nii.gz`. `train_subjects` takes the
 first 1, 2, 5 or more of those that are not held out (0: all of them); the two subjects in
@@ -57,7 +58,7 @@ def get_config() -> ConfigDict:
     config.augmentation.mirror = True
 
     config.training = ConfigDict()
-    config.training.steps = 2000
+    config.training.steps = 3000
     config.training.images_per_step = 4
     config.training.images_per_microbatch = 4
     config.training.loss = "mean"

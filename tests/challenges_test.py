@@ -8,6 +8,7 @@ import jax
 import nibabel
 import numpy as np
 import pytest
+from eval_example import read_image
 from narrow import narrow_the_network
 from tiny_scans import tiny_scan
 
@@ -115,7 +116,6 @@ def test_an_experiment_trains_segments_and_scores(
     assert code == 0
     assert structures <= set(capsys.readouterr().out.split())
     (labels,) = out.glob("*_dseg.nii.gz")
-    expected = nibabel.load(data / "TestData" / "1" / scan)
-    found = nibabel.load(labels)
+    expected, found = read_image(data / "TestData" / "1" / scan), read_image(labels)
     assert found.shape == expected.shape
     np.testing.assert_array_equal(found.affine, expected.affine)

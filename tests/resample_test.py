@@ -35,8 +35,13 @@ def test_a_finer_line_is_interpolated_and_held_at_its_ends() -> None:
 
 def test_a_coarser_line_takes_a_mean_as_wide_as_its_samples() -> None:
     matrix = interpolation_matrix(centred_line(8, 1.0), centred_line(4, 2.0))
-    np.testing.assert_allclose(matrix[1], np.array([0, 1, 3, 3, 1, 0, 0, 0]) / 8, atol=1e-6)
+    np.testing.assert_allclose(matrix[1], np.array([0, 0, 1, 1, 0, 0, 0, 0]) / 2, atol=1e-6)
     np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_cell_that_is_cut_counts_by_its_part() -> None:
+    matrix = interpolation_matrix(centred_line(3, 1.0), centred_line(2, 1.5))
+    np.testing.assert_allclose(matrix, np.array([[2, 1, 0], [0, 1, 2]]) / 3, atol=1e-6)
 
 
 def test_detail_too_fine_for_the_new_line_is_averaged_away() -> None:

@@ -1,6 +1,12 @@
-"""Tiny labelled scans for tests: a head of nested ellipsoids, one tissue each, with noise."""
+"""Tiny labelled scans for tests: a head of nested ellipsoids, one tissue each, with noise.
+
+    python tests/tiny_scans.py FOLDER
+
+writes three of them, sub-01 to sub-03, as configs/testing.py reads them.
+"""
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +54,7 @@ def tiny_settings(root: Path, **changes: Any) -> Settings:
     config.data.root = str(root)
     config.update_from_flattened_dict({k.replace("__", "."): v for k, v in changes.items()})
     return settings_from_config(config)
+
+
+if __name__ == "__main__":
+    write_pairs(Path(sys.argv[1]), ("sub-01", "sub-02", "sub-03"))
