@@ -31,19 +31,14 @@ from brainfcn_jax.training_data import load_training_data
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
 _OUT = flags.DEFINE_string("out", None, "JSON file for the curves.", required=True)
 _STEPS = flags.DEFINE_integer("steps", 60, "Steps of 20 images at each learning rate.")
+_TRIALS = flags.DEFINE_list(
+    "trials",
+    ["mean:1e-8", "sum:1e-10", "sum:1e-9", "sum:3e-9", "sum:1e-8", "sum:3e-8"],
+    "Reduction of the loss over an image's pixels, and learning rate; the paper's is sum:1e-8.",
+)
 _SUBJECTS = flags.DEFINE_integer("subjects", 2, "How many of the pairs are trained on.")
 
 CONFIG = Path(__file__).parent.parent / "configs" / "exp4.py"
-TRIALS = (
-    ("mean", 1e-8),
-    ("sum", 1e-10),
-    ("sum", 1e-9),
-    ("sum", 3e-9),
-    ("sum", 1e-8),
-    ("sum", 3e-8),
-)
-"""Reduction over the pixels of an image, and learning rate; the paper's is 1e-8 for adults."""
-
 LOG_EVERY = 10
 
 
@@ -92,7 +87,8 @@ def main(argv: list[str]) -> None:
     del argv
     data = load_training_data(settings_from_config(experiment_config("sum", 1e-8)).data)
     results = []
-    for loss, learning_rate in TRIALS:
+    for trial in _TRIALS.value:
+        loss, learning_rate = trial.split(":")[0], float(trial.split(":")[1])
         curve = loss_curve(loss, learning_rate, data)
         shown = ", ".join(f"{value:.3f}" for value in curve[::LOG_EVERY] + curve[-1:])
         print(f"{loss:4} {learning_rate:.0e}  stable={is_stable(curve)}  {shown}", flush=True)

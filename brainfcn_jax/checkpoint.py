@@ -14,21 +14,28 @@ KEPT = 2
 _DAMAGE = (OSError, ValueError, TypeError, KeyError)
 """What orbax raises for a checkpoint with missing, cut or altered files."""
 
+_REFUSED = (OSError, ValueError)
+"""What orbax raises when it cannot write (ValueError: tensorstore's, as for a full disk)."""
+
 
 class Checkpoints:
     """The checkpoints in a folder: the last two are kept, each written whole or not at all.
 
     Use as a context manager. A checkpoint has its final name only when all of it is written, so
-    a run that is killed while saving finds the one before.
+    a run that is killed while saving finds the one before. OutputError when the folder cannot be
+    made or read.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
-        self._checkpointer = ocp.training.Checkpointer(
-            self._folder,
-            preservation_policy=ocp.training.preservation_policies.LatestN(KEPT),
-            cleanup_tmp_directories=True,
-        )
+        try:
+            self._checkpointer = ocp.training.Checkpointer(
+                self._folder,
+                preservation_policy=ocp.training.preservation_policies.LatestN(KEPT),
+                cleanup_tmp_directories=True,
+            )
+        except _REFUSED as error:
+            raise OutputError(f"'{folder}' cannot hold checkpoints: {_reason(error)}") from error
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -39,7 +46,13 @@ class Checkpoints:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._checkpointer.close()
+        try:
+            self._checkpointer.close()
+        except _REFUSED as refused:  # the failure of a save, which has been raised, comes again
+            if error is None:
+                raise OutputError(
+                    f"the checkpoints in '{self._folder}' cannot be finished: {_reason(refused)}"
+                ) from refused
 
     def save(self, step: int, state: TrainState) -> None:
         """Writes the state after `step` steps, and returns when it is on disk.
@@ -49,10 +62,11 @@ class Checkpoints:
         """
         try:
             self._checkpointer.save(step, state, force=True, overwrite=True)
-        except OSError as error:
+        except _REFUSED as error:
             raise OutputError(
-                f"cannot write the checkpoint of step {step} to '{self._folder}': {error}; "
-                "free some space, then run the same command to go on from the one before"
+                f"cannot write the checkpoint of step {step} to '{self._folder}': "
+                f"{_reason(error)}; free some space, then run the same command to go on from the "
+                "one before"
             ) from error
 
     def restore_latest(self, abstract_state: TrainState) -> tuple[int, TrainState] | None:
@@ -67,6 +81,7 @@ class Checkpoints:
 
         Raises:
             TrainingError: there are checkpoints and none can be read.
+            OutputError: a checkpoint that cannot be read cannot be moved.
         """
         steps = sorted((int(found.step) for found in self._checkpointer.checkpoints), reverse=True)
         damaged: list[int] = []
@@ -94,9 +109,19 @@ class Checkpoints:
     def _set_aside(self, steps: list[int]) -> None:
         """Moves checkpoints out of the way, so that they never push out a readable one."""
         beside = self._folder.with_name(self._folder.name + "_damaged")
-        for step in steps:
-            beside.mkdir(exist_ok=True)
-            number = len(list(beside.iterdir()))
-            (self._folder / str(step)).rename(beside / f"{step}-{number}")
+        try:
+            for step in steps:
+                beside.mkdir(exist_ok=True)
+                number = len(list(beside.iterdir()))
+                (self._folder / str(step)).rename(beside / f"{step}-{number}")
+        except OSError as error:
+            raise OutputError(
+                f"damaged checkpoints cannot be moved to '{beside}': {_reason(error)}"
+            ) from error
         if steps:
             self._checkpointer.reload()
+
+
+def _reason(error: Exception) -> str:
+    """An error's message in one line."""
+    return " ".join(str(error).split())

@@ -27,7 +27,7 @@ def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTyp
         kernel: (3, 3, cin, cout), float32.
         bias: (cout,), float32.
         relu: whether negative results become 0.
-        dtype: of the result. Sums are float32 throughout.
+        dtype: of the result. Products are summed in float32.
     """
     tiles = functools.partial(_convolve_on_tiles, relu=relu, dtype=dtype)
     library = functools.partial(_convolve_by_library, relu=relu, dtype=dtype)

@@ -11,12 +11,12 @@ import jax
 import numpy as np
 from jaxtyping import Int32
 
-from brainfcn_jax.errors import BrainfcnError, UsageError, WeightsError
-from brainfcn_jax.labels import TISSUES, find_scheme
+from brainfcn_jax.errors import BrainfcnError, InputError, UsageError, WeightsError
+from brainfcn_jax.labels import TISSUES, find_scheme, to_tissues
 from brainfcn_jax.metrics import Score, score
 from brainfcn_jax.modality import modality_warnings
 from brainfcn_jax.models import file_digest, find_model
-from brainfcn_jax.nifti import Scan, load_codes, load_labels, load_scan, save_label_map
+from brainfcn_jax.nifti import Scan, load_codes, load_scan, save_label_map
 from brainfcn_jax.outputs import (
     OutputPaths,
     make_folder,
@@ -144,8 +144,12 @@ def load_case(
     scan = load_scan(case.volume, frame=settings.frame)
     if case.reference is None:
         return scan, None
-    load_labels(case.reference, scan, settings.scheme)
-    return scan, load_codes(case.reference, scan)
+    codes = load_codes(case.reference, scan)
+    try:
+        to_tissues(codes, find_scheme(settings.scheme))
+    except InputError as error:
+        raise InputError(f"'{case.reference}' {error}") from error
+    return scan, codes
 
 
 def weight_file(settings: EvaluationSettings) -> str:

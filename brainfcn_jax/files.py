@@ -1,33 +1,65 @@
 """Files written beside their final name and renamed, so that no half-written one is ever seen."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from brainfcn_jax.errors import OutputError
 
+_UNFINISHED = ".{name}.{mark}.part"
 
-@contextmanager
+
+@contextlib.contextmanager
 def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
     """Gives a name beside `path` to write to; on leaving without an error it becomes `path`.
 
-    The temporary file is removed when the writing fails, and `path` is then as it was.
+    The temporary file is removed when the writing fails, and `path` is then as it was. Without
+    `overwrite` nothing is ever replaced, be it a file that was made meanwhile or a symbolic link
+    that leads nowhere.
 
     Raises:
         OutputError: `path` exists and `overwrite` is false, or the system refuses to write.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise OutputError(f"'{path}' exists already; choose another name or ask to overwrite it")
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(_UNFINISHED.format(name=path.name, mark=secrets.token_hex(4)))
     try:
+        if not overwrite and os.path.lexists(path):
+            raise FileExistsError
         yield temporary
-        os.replace(temporary, path)
+        if overwrite:
+            os.replace(temporary, path)
+        else:
+            _name_new(temporary, path)
+    except OutputError:
+        raise
+    except FileExistsError as error:
+        raise OutputError(
+            f"'{path}' exists already; choose another name or ask to overwrite it"
+        ) from error
     except OSError as error:
-        if isinstance(error, OutputError):
-            raise
         raise OutputError(f"'{path}' cannot be written: {error.strerror or error}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # there may be no folder that it could be in
+            temporary.unlink(missing_ok=True)
+
+
+def unfinished(folder: Path, name: str = "*") -> set[Path]:
+    """What killed programs left of writing a file of that name, or any, in a folder."""
+    return set(folder.glob(_UNFINISHED.format(name=name, mark="*")))
+
+
+def _name_new(temporary: Path, path: Path) -> None:
+    """Gives the finished file its name; FileExistsError when something else has it by now."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: an empty file takes the name first
+        path.open("xb").close()
+        try:
+            os.replace(temporary, path)
+        except OSError:
+            path.unlink()
+            raise

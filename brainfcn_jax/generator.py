@@ -12,6 +12,7 @@ from brainfcn_jax.generate import generate
 from brainfcn_jax.intensities import Contrast, newborn_t2_contrast, t1_contrast
 from brainfcn_jax.label_sources import (
     HELD_OUT,
+    HELD_OUT_NEWBORNS,
     Kind,
     LabelSource,
     SliceAxis,
@@ -60,21 +61,23 @@ def load_generator(
     names: Sequence[str] = (),
     recipe: Recipe | None = None,
     variants: int = 1,
-    leave_out: Sequence[str] = HELD_OUT,
+    leave_out: Sequence[str] | None = None,
 ) -> Generator:
     """Reads the label maps of one kind; `recipe` is that kind's own when not given.
 
-    Those in `leave_out` are not used unless `names` asks for them.
+    Those in `leave_out` are not used unless `names` asks for them; None: those of the kind that no
+    shipped model is trained on.
 
     Raises:
         InputError: no label maps are found, or they cannot be used.
     """
+    if leave_out is None:
+        leave_out = HELD_OUT if kind == "adult" else HELD_OUT_NEWBORNS
     if kind == "adult":
         priors = read_t1_priors(folder)
         contrast = t1_contrast(priors.mean, priors.mean_spread, priors.spread)
         sources = load_adults(folder, slice_axis, names, leave_out)
         return Generator(sources, contrast, recipe or adult_recipe(slice_axis=slice_axis))
-    left_out = () if names else leave_out
-    sources = load_newborns(folder, slice_axis, heads_folder, variants, names, left_out)
+    sources = load_newborns(folder, slice_axis, heads_folder, variants, names, leave_out)
     recipe = recipe or newborn_recipe(slice_axis=slice_axis)
     return Generator(sources, newborn_t2_contrast(), recipe)

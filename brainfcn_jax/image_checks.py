@@ -60,6 +60,13 @@ def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
     return frame
 
 
+def only_frame(shape: Sequence[int]) -> int:
+    """The frame of labels of `shape`; InputError when there are several."""
+    if math.prod(shape[3:]) != 1:
+        raise InputError(f"is {len(shape)}D {tuple(shape)}; give a file with a single label map")
+    return 0
+
+
 def frame_notes(shape: Sequence[int], frame: int) -> tuple[str, ...]:
     """A note on a file that is not plain 3D."""
     if len(shape) == 3:

@@ -141,8 +141,8 @@ def newborn_codes(path: str | Path) -> UInt8[np.ndarray, "x y z"]:
     Raises:
         InputError: the file cannot be read or holds other values.
     """
+    tissues = nifti.load_labels(path)
     scan = nifti.load_scan(path)
-    tissues = nifti.load_labels(path, scan)
     zoom = [spacing / NEWBORN_SPACING_MM for spacing in scan.spacing_mm]
     places = [
         np.minimum(np.floor((np.arange(int(size * z)) + 0.5) / z).astype(int), size - 1)
@@ -189,7 +189,10 @@ def _found(
     if missing or not found:
         asked = ", ".join(missing) or pattern
         raise InputError(f"'{folder}' holds no label map {asked}; found {len(found)} others")
-    return [found[name] for name in (names or found) if name not in leave_out]
+    kept = [found[name] for name in (names or found) if name not in leave_out]
+    if not kept:
+        raise InputError(f"'{folder}' holds only label maps that are held out; ask for one by name")
+    return kept
 
 
 def _stem(path: Path) -> str:

@@ -33,7 +33,10 @@ def find_model(name: str, folder: Path | None = None) -> Path:
     folder = weights_folder() if folder is None else folder
     path = folder / f"{name}.h5"
     if not path.is_file():
-        raise WeightsError(f"the model {name!r} is not here: '{path}' is missing; {_REMEDY}")
+        raise WeightsError(
+            f"the model {name!r} is not in this copy: '{path}' is missing; give a weight file of "
+            f"your own with --weights=FILE, or train the model with configs/{name}.py"
+        )
     expected = read_digests(folder / DIGESTS).get(path.name)
     if expected is None:
         raise WeightsError(f"'{folder / DIGESTS}' does not list {path.name}; {_REMEDY}")

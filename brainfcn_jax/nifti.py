@@ -99,9 +99,8 @@ def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, 
     """
     image, _ = _open(path)
     with _naming(path):
-        codes = image_checks.whole_codes(
-            _voxels(image, image_checks.chosen_frame(_shape(image), None))
-        )
+        frame = image_checks.only_frame(_shape(image))
+        codes = image_checks.whole_codes(_voxels(image, frame))
         grid = _grid(image)
         if like is not None:
             grid = same_voxels(grid, _grid(like.image), like.path)

@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import io
+import itertools
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,9 +42,36 @@ def scan_name(scan_path: str) -> str:
     return name
 
 
-def output_paths(out_dir: str, scan_path: str) -> OutputPaths:
+def distinct_names(scan_paths: Sequence[str]) -> list[str]:
+    """The `scan_name` of each scan; where several share it, behind folders that differ.
+
+    Folders that they have in common are left out, and those nearest to the scans are taken, as
+    many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
+    2_T1. Scans that share a name and lie in one folder keep one name.
+    """
+    names = [scan_name(path) for path in scan_paths]
+    distinct = list(names)
+    for name in set(names):
+        places = [place for place, other in enumerate(names) if other == name]
+        differing = _differing_folders([scan_paths[place] for place in places])
+        for place, folders in zip(places, differing, strict=True):
+            distinct[place] = "_".join((*folders, name))
+    return distinct
+
+
+def _differing_folders(paths: Sequence[str]) -> list[tuple[str, ...]]:
+    """For each path the fewest of its folders that tell it from the others, outermost first."""
+    folders = [Path(os.path.abspath(path)).parent.parts[:0:-1] for path in paths]  # nearest first
+    chosen: list[tuple[str, ...]] = [()] * len(paths)
+    for level in itertools.zip_longest(*folders, fillvalue=""):
+        if len(set(chosen)) < len(set(folders)) and len(set(level)) > 1:
+            chosen = [(folder, *inner) for folder, inner in zip(level, chosen, strict=True)]
+    return [tuple(filter(None, outermost_first)) for outermost_first in chosen]
+
+
+def output_paths(out_dir: str, name: str) -> OutputPaths:
     """The result files of a scan: OUT/NAME_desc-tissue_{dseg.nii.gz,dseg.json,scores.tsv}."""
-    start = f"{scan_name(scan_path)}_desc-tissue_"
+    start = f"{name}_desc-tissue_"
     folder = Path(out_dir)
     return OutputPaths(
         label_map=folder / f"{start}dseg.nii.gz",
@@ -54,7 +83,7 @@ def output_paths(out_dir: str, scan_path: str) -> OutputPaths:
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
     """OutputError when one of the files is there already and may not be overwritten."""
     for path in paths:
-        if not overwrite and path.exists():
+        if not overwrite and os.path.lexists(path):
             raise OutputError(f"'{path}' exists already; choose another --out_dir or --overwrite")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
-from brainfcn_jax.errors import TrainingError
+from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.files import new_file
 
 Record = dict[str, Any]
@@ -65,6 +65,7 @@ class Progress:
         """Takes the metrics of step number `step` (the first is 1) and reports the one before.
 
         Raises:
+            OutputError: the measurements cannot be written.
             TrainingError: a number of the step before is not finite.
         """
         previous, self._waiting = self._waiting, (step, metrics)
@@ -86,7 +87,7 @@ class Progress:
         self._since += time.perf_counter() - start
 
     def validated(self, step: int, dice: Mapping[str, float]) -> None:
-        """Records the Dice of each tissue after a step."""
+        """Records the Dice of each tissue after a step; OutputError when it cannot be written."""
         mean_dice = sum(dice.values()) / len(dice) if dice else 0.0
         self._record({"step": step, "dice": dict(dice), "mean_dice": mean_dice})
 
@@ -116,8 +117,14 @@ class Progress:
 
     def _record(self, record: Record) -> None:
         self._records.append(record)
-        with self._metrics.open("a") as stream:
-            stream.write(json.dumps(record) + "\n")
+        try:
+            with self._metrics.open("a") as stream:
+                stream.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise OutputError(
+                f"'{self._metrics}' cannot be written: {error.strerror or error}; free some "
+                "space, then run the same command to go on from the last checkpoint"
+            ) from error
 
 
 def is_due(step: int, every: int, last: int) -> bool:
@@ -140,11 +147,40 @@ def check_finite(step: int, numbers: Mapping[str, float]) -> None:
 
 
 def read_records(path: Path) -> list[Record]:
-    """The lines of a metrics file; a last line that was not finished is left out."""
-    if not path.exists():
+    """The lines of a metrics file; a last line that was not finished is left out.
+
+    Raises:
+        TrainingError: the file cannot be read, or another line is damaged.
+    """
+    try:
+        lines = path.read_text().split("\n")[:-1]
+    except FileNotFoundError:
         return []
-    lines = path.read_text().split("\n")[:-1]
-    return [json.loads(line) for line in lines if line]
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(f"'{path}' cannot be read ({error}); move it elsewhere") from error
+    return [_parsed(path, number, line) for number, line in enumerate(lines, start=1) if line]
+
+
+def _parsed(path: Path, number: int, line: str) -> Record:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not _is_record(record):
+        raise TrainingError(
+            f"line {number} of '{path}' is damaged; delete the line to go on with the run"
+        )
+    return record
+
+
+def _is_record(record: Any) -> bool:
+    """Whether a line holds what `Progress` writes."""
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+        return False
+    if "dice" in record:
+        dice, mean_dice = record["dice"], record.get("mean_dice")
+        return isinstance(dice, dict) and isinstance(mean_dice, int | float)
+    return isinstance(record.get("loss"), int | float)
 
 
 def draw_curve(records: list[Record], path: Path) -> None:

@@ -129,7 +129,7 @@ class AugmentationSettings:
     Attributes:
         rotation_degrees: largest rotation, in either direction.
         scale_range: smallest and largest scale.
-        mirror: whether half of the images are mirrored left to right.
+        mirror: whether half of the images are mirrored left to right; not for sagittal slices.
     """
 
     rotation_degrees: float
@@ -208,6 +208,7 @@ def _out_of_range(settings: Settings) -> list[str]:
     """Rules about numbers that are broken."""
     optimizer, training = settings.optimizer, settings.training
     low, high = settings.augmentation.scale_range
+    trained_axes = {settings.data.slice_axis, *settings.data.train_slice_axes}
     rules = {
         "seed must be 0 or more": settings.seed >= 0,
         "network.maps must be 1 or more": settings.network.maps >= 1,
@@ -224,6 +225,9 @@ def _out_of_range(settings: Settings) -> list[str]:
             0 <= settings.augmentation.rotation_degrees <= 180
         ),
         "augmentation.scale_range must be two numbers above 0, smallest first": 0 < low <= high,
+        "augmentation.mirror would turn sagittal slices front to back; set it to False": (
+            not (settings.augmentation.mirror and "sagittal" in trained_axes)
+        ),
         "training.steps must be 1 or more": training.steps >= 1,
         "training.images_per_microbatch must lie in 1..training.images_per_step": (
             1 <= training.images_per_microbatch <= training.images_per_step

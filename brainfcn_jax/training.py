@@ -25,12 +25,14 @@ from brainfcn_jax.workdir import Workdir, find_workdir, flat_settings, make_work
 
 _PRIVATE_SETTINGS = (
     "data.root",
+    "data.train",
+    "data.validation",
     "data.validation_root",
     "generator.heads_root",
     "network.vgg16_path",
     "network.model_path",
 )
-"""Paths on the user's machine, which have no place in a weight file."""
+"""Paths on the user's machine and subjects' names, which have no place in a weight file."""
 
 
 def train(settings: Settings, folder: Path) -> Workdir:

@@ -141,9 +141,8 @@ def _load_training_volume(
         labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
         has_head=np.any(head, axis=(1, 2)),
     )
-    spacing_mm = list(scan.spacing_mm)
-    slice_mm = spacing_mm.pop(axis)
-    return volume, (slice_mm, *spacing_mm)
+    height_mm, width_mm = (mm for place, mm in enumerate(scan.spacing_mm) if place != axis)
+    return volume, (scan.spacing_mm[axis], height_mm, width_mm)
 
 
 def _in_plane_crop(

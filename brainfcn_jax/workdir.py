@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from brainfcn_jax.errors import OutputError, UsageError
-from brainfcn_jax.files import new_file
+from brainfcn_jax.files import new_file, unfinished
 from brainfcn_jax.settings import Settings
 
 
@@ -61,8 +61,8 @@ def find_workdir(folder: Path, settings: Settings) -> Workdir:
     """
     workdir = Workdir(folder)
     try:
-        occupied = folder.exists() and any(folder.iterdir())
-        found = json.loads(workdir.settings.read_text()) if workdir.settings.exists() else None
+        occupied = folder.exists() and bool(set(folder.iterdir()) - unfinished(folder))
+        found = _read_settings(workdir.settings) if workdir.settings.exists() else None
     except (OSError, ValueError) as error:
         raise OutputError(
             f"'{folder}' cannot be used as the folder of a training run ({error}); "
@@ -81,15 +81,23 @@ def find_workdir(folder: Path, settings: Settings) -> Workdir:
 def make_workdir(workdir: Workdir, settings: Settings) -> None:
     """Makes the folder and marks it as that of the run with these settings, unless it is there.
 
+    What a killed run left of writing its files is removed.
+
     Raises:
-        OutputError: it cannot be made.
+        OutputError: it cannot be made or written to.
     """
-    if workdir.settings.exists():
-        return
+    written = (workdir.settings, workdir.metrics, workdir.curve, workdir.best, workdir.last)
     try:
         workdir.folder.mkdir(parents=True, exist_ok=True)
+        for path in written:
+            for left in unfinished(workdir.folder, path.name):
+                left.unlink()
     except OSError as error:
-        raise OutputError(f"'{workdir.folder}' cannot be made: {error.strerror}") from error
+        raise OutputError(
+            f"'{workdir.folder}' cannot be made or written to: {error.strerror or error}"
+        ) from error
+    if workdir.settings.exists():
+        return
     with new_file(workdir.settings) as temporary:
         temporary.write_text(json.dumps(_as_json(settings), indent=2) + "\n")
 
@@ -104,6 +112,13 @@ def flat_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
         else:
             flat[key] = value
     return flat
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text())
+    if not isinstance(found, dict):
+        raise ValueError(f"'{path.name}' holds no settings")
+    return found
 
 
 def _as_json(settings: Settings) -> dict[str, Any]:

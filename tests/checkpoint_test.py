@@ -1,6 +1,8 @@
 """Checkpoints: exact, complete or not there, and the one before when the newest is damaged."""
 
+import resource
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 
 from brainfcn_jax.checkpoint import Checkpoints
 from brainfcn_jax.devices import abstract
-from brainfcn_jax.errors import TrainingError
+from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.train_step import TrainState, initial_state
 
 # What orbax still has under way when a load fails ends in a closed event loop, at any time later.
@@ -120,6 +122,32 @@ def test_when_none_can_be_read_nothing_is_started_over(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"steps \[8, 4\]"):
         restored(tmp_path / "c")
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["4", "8"]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/c' cannot hold checkpoints: "):
+        Checkpoints(tmp_path / "file" / "c")
+
+
+def test_a_damaged_one_that_cannot_be_moved_is_named(tmp_path: Path) -> None:
+    save(tmp_path / "c", 4, 8)
+    drop_arrays(tmp_path / "c" / "8")
+    (tmp_path / "c_damaged").write_text("a file")
+    with pytest.raises(OutputError, match=r"cannot be moved to '.*c_damaged'"):
+        restored(tmp_path / "c")
+
+
+def test_a_full_disk_is_one_error_that_names_the_folder(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"checkpoint of step 4 to '.*c'"):
+            save(tmp_path / "c", 4)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_an_unfinished_one_is_not_there(tmp_path: Path) -> None:

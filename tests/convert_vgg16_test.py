@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -161,7 +162,14 @@ def run_converter(*flags: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_converter_refuses_in_one_line(tmp_path: Path) -> None:
     out = f"--out={tmp_path / 'out.h5'}"
-    cases = ((("--help",), 0), (("--nonsense",), 2), ((out,), 2), ((out, "--source=absent.h5"), 3))
+    cases = (
+        (("--help",), 0),
+        (("--nonsense",), 2),
+        ((out,), 2),
+        ((out, "--source=absent.h5", "more"), 2),
+        ((out, "--source=absent.h5", "--download"), 2),
+        ((out, "--source=absent.h5"), 3),
+    )
     for flags, code in cases:
         result = run_converter(*flags)
         assert result.returncode == code, (flags, result.stderr)
@@ -169,6 +177,20 @@ def test_the_converter_refuses_in_one_line(tmp_path: Path) -> None:
         if code:
             assert len(result.stderr.splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_converter_tells_that_it_was_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights, "convert_vgg16", interrupt)
+    monkeypatch.setattr(sys, "argv", ["convert_vgg16.py", "--source=a", f"--out={tmp_path / 'o'}"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "weights/convert_vgg16.py"), run_name="__main__")
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "convert_vgg16.py: interrupted\n"
 
 
 @needs_vgg16

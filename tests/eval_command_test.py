@@ -5,7 +5,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from eval_example import intensities, one_line, read_image, run, write_image
@@ -128,6 +130,35 @@ def test_one_bad_scan_does_not_stop_the_others(
     complaints = capsys.readouterr().err
     assert f"'{missing}' does not exist" in complaints
     assert f"1 of 3 scans failed: '{missing}'" in complaints
+
+
+def test_scans_of_one_name_are_told_apart_by_their_folders(
+    weights: str, out: Path, tmp_path: Path
+) -> None:
+    for subject in "12":
+        (tmp_path / subject).mkdir()
+        write_image(tmp_path / subject / "T1.nii", intensities())
+    volumes = [f"--volume={tmp_path / subject / 'T1.nii'}" for subject in "12"]
+    assert run(*volumes, f"--weights={weights}", f"--out_dir={out}") == 0
+    names = sorted(path.name for path in out.glob("*.nii.gz"))
+    assert names == ["1_T1_desc-tissue_dseg.nii.gz", "2_T1_desc-tissue_dseg.nii.gz"]
+
+
+def test_a_reference_is_read_once(
+    scan: str, weights: str, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = write_image(tmp_path / "labels.nii.gz", threshold_labels(intensities()))
+    opened: list[str] = []
+    load = nibabel.load
+
+    def noted(path: str, **options: Any) -> Any:
+        opened.append(str(path))
+        return load(path, **options)
+
+    monkeypatch.setattr(nibabel, "load", noted)
+    arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments, f"--reference={reference}") == 0
+    assert opened.count(reference) == 1
 
 
 def test_results_are_never_replaced_unless_asked(

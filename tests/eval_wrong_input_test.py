@@ -99,6 +99,10 @@ WRONG_REFERENCES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: write_image(path, threshold_labels(intensities()) * np.uint8(7)),
         "21",
     ),
+    "4D": (
+        lambda path: write_image(path, np.stack([threshold_labels(intensities())] * 2, -1)),
+        "give a file with a single label map",
+    ),
     "fractions": (lambda path: write_image(path, np.full(SHAPE, 0.5, np.float32)), "whole"),
 }
 
@@ -170,7 +174,8 @@ def test_wrong_weights_are_one_line_and_exit_code_3(
         (["--frame=first"], "frame"),
         (["--scheme=freesurfer"], "scheme"),
         (["other.nii"], "other.nii"),
-        (["--volume=elsewhere/sub-01_T2w.nii"], "would both write"),
+        (["--volume={folder}/sub-01_T2w.nii"], "would both write"),
+        (["--volume={folder}/sub-01_T1w.nii.gz"], "would both write"),
         (["--reference=a.nii", "--reference=b.nii"], "one reference for each volume"),
         (["--weights="], "--weights must be given"),
     ],
@@ -184,7 +189,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
-    assert run(*arguments, *wrong) == 2
+    assert run(*arguments, *(word.format(folder=Path(scan).parent) for word in wrong)) == 2
     assert said in one_line(capsys.readouterr().err)
     assert not out.exists()
 

@@ -1,12 +1,13 @@
 """Label maps read for the generator, heads grown, and the command that writes examples."""
 
 from pathlib import Path
+from typing import Literal
 
 import nibabel
 import numpy as np
 import pytest
 
-from brainfcn_jax import label_sources, nifti
+from brainfcn_jax import generator, label_sources, nifti
 from brainfcn_jax.commands import exits
 from brainfcn_jax.commands.generate import define_flags, generate_command
 from brainfcn_jax.errors import InputError
@@ -145,6 +146,27 @@ def test_the_command_writes_pairs_and_a_sheet(
         assert image.data.shape == labels.shape == (32, 32, 12)
         assert image.spacing_mm == (1.0, 1.0, 1.0)
     assert run(*arguments) == 1
+
+
+@pytest.mark.parametrize("kind", ["adult", "newborn"])
+def test_each_kind_leaves_out_its_own(
+    adults: Path, monkeypatch: pytest.MonkeyPatch, kind: Literal["adult", "newborn"]
+) -> None:
+    asked: list[object] = []
+
+    def note(*given: object) -> list[label_sources.LabelSource]:
+        asked.extend(given)
+        return []
+
+    monkeypatch.setattr(generator, f"load_{kind}s", note)
+    generator.load_generator(kind, adults)
+    by_kind = {"adult": label_sources.HELD_OUT, "newborn": label_sources.HELD_OUT_NEWBORNS}
+    assert asked[-1] == by_kind[kind]
+
+
+def test_a_folder_of_held_out_maps_alone_is_refused(adults: Path) -> None:
+    with pytest.raises(InputError, match="only label maps that are held out"):
+        label_sources.load_adults(adults, "axial", leave_out=("training_seg_01", "training_seg_17"))
 
 
 def test_the_command_says_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:

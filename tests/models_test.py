@@ -53,6 +53,11 @@ def test_what_is_wrong_is_named_with_what_to_do(
     assert "--weights=FILE" in str(raised.value)
 
 
+def test_a_model_that_is_not_there_can_be_trained(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"not in this copy: .* configs/neonate_t2w\.py"):
+        find_model("neonate_t2w", tmp_path)
+
+
 def test_every_weight_file_here_is_the_one_that_is_listed() -> None:
     folder = weights_folder()
     assert (folder / "convert_vgg16.py").is_file()

@@ -7,7 +7,15 @@ import pytest
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.metrics import Score
-from brainfcn_jax.outputs import output_paths, scan_name, screen_table, write_scores, write_text
+from brainfcn_jax.outputs import (
+    distinct_names,
+    output_paths,
+    refuse_existing,
+    scan_name,
+    screen_table,
+    write_scores,
+    write_text,
+)
 
 SCORES = [
     Score("WM", 0.123456789, 2.0, 0.25, math.inf, 0.5),
@@ -30,8 +38,32 @@ def test_results_are_named_after_the_scan(path: str, name: str) -> None:
     assert scan_name(path) == name
 
 
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x_T1w.nii", "b/y.nii"], ["x", "y"]),
+        (["a/T1.nii", "b/T1.nii", "b/z.nii"], ["a_T1", "b_T1", "z"]),
+        (["in/1/anat/T1.nii", "in/2/anat/T1.nii"], ["1_T1", "2_T1"]),
+        (["s1/v1/T1.nii", "s1/v2/T1.nii", "s2/v1/T1.nii"], ["s1_v1_T1", "s1_v2_T1", "s2_v1_T1"]),
+        (["/T1.nii", "/a/T1.nii"], ["T1", "a_T1"]),
+        (["a/T1.nii", "a/../a/T1.nii.gz"], ["T1", "T1"]),
+        (["a/s_T1w.nii", "a/s_T2w.nii", "b/s_T1w.nii"], ["a_s", "a_s", "b_s"]),
+    ],
+)
+def test_names_that_are_shared_get_the_folders_that_differ(
+    paths: list[str], names: list[str]
+) -> None:
+    assert distinct_names(paths) == names
+
+
+def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputError, match="exists already"):
+        refuse_existing([tmp_path / "link"], overwrite=False)
+
+
 def test_result_names_follow_bids_derivatives() -> None:
-    outputs = output_paths("out", "in/sub-01_T1w.nii.gz")
+    outputs = output_paths("out", "sub-01")
     assert outputs.label_map == Path("out/sub-01_desc-tissue_dseg.nii.gz")
     assert outputs.sidecar == Path("out/sub-01_desc-tissue_dseg.json")
     assert outputs.scores == Path("out/sub-01_desc-tissue_scores.tsv")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainfcn_jax.errors import TrainingError
+from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.progress import Progress, is_due, read_records
 
 
@@ -69,6 +69,24 @@ def test_lines_of_steps_to_be_redone_are_dropped(tmp_path: Path) -> None:
     with follow(tmp_path, first_step=2) as progress:
         assert progress.best_mean_dice == -1
     assert [r["step"] for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"step": 1, "los', "[]", '{"loss": 1.0}', '{"step": 1}', '{"step": 1, "dice": {}}']
+)
+def test_a_damaged_line_is_named(tmp_path: Path, line: str) -> None:
+    whole = '{"step": 1, "loss": 1.0}\n'
+    (tmp_path / "metrics.jsonl").write_text(f"{whole}{line}\n{whole}")
+    with pytest.raises(TrainingError, match=r"line 2 of '.*metrics.jsonl' is damaged"):
+        follow(tmp_path)
+
+
+def test_measurements_that_cannot_be_written_name_their_file(tmp_path: Path) -> None:
+    with follow(tmp_path) as progress:
+        (tmp_path / "metrics.jsonl").unlink()
+        (tmp_path / "metrics.jsonl").symlink_to("/dev/full")
+        with pytest.raises(OutputError, match=r"metrics.jsonl' cannot be written: No space"):
+            progress.validated(1, {"WM": 0.5})
 
 
 def test_the_best_dice_is_remembered(tmp_path: Path) -> None:

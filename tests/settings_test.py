@@ -195,6 +195,15 @@ def test_values_that_make_no_sense_are_refused(key: str, value: Any, words: str)
     assert words in refusal(config_with(key, value))
 
 
+@pytest.mark.parametrize("key", ["slice_axis", "train_slice_axes"])
+def test_sagittal_slices_are_not_mirrored(key: str) -> None:
+    values = good_values()
+    values["data"][key] = "sagittal" if key == "slice_axis" else ("axial", "sagittal")
+    assert settings_from_config(ConfigDict(values))
+    values["augmentation"]["mirror"] = True
+    assert "mirror would turn sagittal slices front to back" in refusal(ConfigDict(values))
+
+
 def test_train_subjects_may_exceed_names_that_are_still_to_be_found() -> None:
     values = good_values()
     values["data"] |= {"train": (), "train_slice_axes": (), "train_subjects": 15}

@@ -3,8 +3,11 @@
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 from absl import flags
 from tiny_scans import CONFIGS, write_pairs
@@ -157,3 +160,49 @@ def test_the_program_itself(tmp_path: Path) -> None:
     assert "sub-03" in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def spoil(path: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Writes a changed copy of an image in its place."""
+    image = nibabel.nifti1.load(path)
+    nibabel.save(nibabel.Nifti1Image(change(np.asarray(image.dataobj)), image.affine), path)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("sub-01_dseg", lambda labels: labels[:-1], "on another grid"),
+        ("sub-01_dseg", lambda labels: labels * np.uint8(3), "holds label values 9, 12, 15"),
+        ("sub-03_dseg", lambda labels: np.stack([labels] * 2, -1), "with a single label map"),
+        ("sub-01_T1w", lambda scan: np.full(scan.shape, np.nan, np.float32), "no finite value"),
+    ],
+)
+def test_wrong_scans_and_labels_are_one_line_and_1(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    change: Callable[[np.ndarray], np.ndarray],
+    words: str,
+) -> None:
+    root = write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03"))
+    spoil(root / f"{name}.nii.gz", change)
+    workdir = tmp_path / "run"
+    assert run(TESTING, f"--config.data.root={root}", f"--workdir={workdir}") == 1
+    complaint = capsys.readouterr().err
+    assert complaint.startswith(f"run_train.py: '{root / name}.nii.gz' ")
+    assert complaint.count("\n") == 1
+    assert words in complaint
+    assert not workdir.exists()
+
+
+def test_an_unknown_key_in_a_config_file_is_one_line_and_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "config_config", raising=False)  # the config read before
+    text = (CONFIGS / "testing.py").read_text()
+    with_more = text.replace("config.seed = 0", "config.seed = 0\n    config.colour = 1")
+    (tmp_path / "more.py").write_text(with_more)
+    assert run(f"--config={tmp_path / 'more.py'}", "--config.data.root=scans") == 2
+    complaint = capsys.readouterr().err
+    assert "unknown key 'colour'" in complaint
+    assert complaint.count("\n") == 1

@@ -123,6 +123,8 @@ def test_weights_carry_all_that_inference_needs(whole_run: Path, settings: Setti
     assert training_words["steps"] == STEPS
     assert training_words["subjects"] == 2
     assert settings.data.root not in description.training
+    assert settings.data.validation == ("sub-03",)
+    assert "sub-0" not in description.training
     with h5py.File(whole_run / "last.h5") as file:
         assert str(settings.data.root) not in str(dict(file.attrs))
 

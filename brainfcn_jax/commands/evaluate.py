@@ -9,7 +9,8 @@ with nilearn. The model is adult_t1w unless another is named. DIR, "out" unless 
 NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, and a .json file that says how it was made;
 with a reference also NAME_desc-tissue_scores.tsv, and the scores are shown. NAME is the scan's,
 without _T1w or _T2w. Give --volume several times for several scans; one that fails never stops the
-others.
+others. Where they share a name, the folders that differ come first: a/T1.nii and b/T1.nii give
+a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz.
 """
 
 import itertools
@@ -114,13 +115,14 @@ def plan_cases(volumes: Sequence[str], references: Sequence[str], out_dir: str) 
         UsageError: two scans would write one file, or a result would take an input's place.
     """
     from brainfcn_jax.evaluation import Case
-    from brainfcn_jax.outputs import output_paths
+    from brainfcn_jax.outputs import distinct_names, output_paths
 
     inputs = {Path(path).resolve() for path in (*volumes, *references)}
     writers: dict[Path, str] = {}
     cases = []
-    for volume, reference in itertools.zip_longest(volumes, references):
-        outputs = output_paths(out_dir, volume)  # the demo's results are named after it
+    names = distinct_names(volumes)  # the demo's results are named after it
+    for name, volume, reference in itertools.zip_longest(names, volumes, references):
+        outputs = output_paths(out_dir, name)
         label_map = outputs.label_map
         if label_map in writers:
             raise UsageError(

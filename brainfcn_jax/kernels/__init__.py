@@ -11,7 +11,18 @@ import pathlib
 import jax
 from absl import logging
 
-REQUIRED_CPU_FLAGS = frozenset({"amx_tile", "amx_bf16", "avx512_bf16", "avx512bw", "avx512vl"})
+REQUIRED_CPU_FLAGS = frozenset(
+    {
+        "amx_tile",
+        "amx_bf16",
+        "avx512f",
+        "avx512bw",
+        "avx512dq",
+        "avx512vl",
+        "avx512_bf16",
+        "fma",
+    }
+)
 _TARGETS = ("brainfcn_convolve", "brainfcn_kernel_gradient")
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
@@ -31,17 +42,20 @@ def available() -> bool:
     if not _CPU_INFO.exists() or not REQUIRED_CPU_FLAGS <= cpu_flags(_CPU_INFO.read_text()):
         return False
     if not libraries:
-        logging.info("compiled kernels are not built; `pip install -e .` builds them")
-        return False
-    library = ctypes.CDLL(str(libraries[0]))
-    if library.brainfcn_request_tiles() != 0:
-        logging.info("the operating system does not grant the use of AMX tiles")
+        logging.warning(
+            "the kernels for this processor are not built, and XLA's convolutions are used, which "
+            "are slower; `pip install -e .` builds them where there is a C++ compiler"
+        )
         return False
     try:
+        library = ctypes.CDLL(str(libraries[0]))
+        if library.brainfcn_request_tiles() != 0:
+            logging.info("the operating system does not grant the use of AMX tiles")
+            return False
         for name in _TARGETS:
             capsule = jax.ffi.pycapsule(getattr(library, name))
             jax.ffi.register_ffi_target(name, capsule, platform="cpu")
-    except jax.errors.JaxRuntimeError as error:
-        logging.warning("compiled kernels of another jaxlib are left unused (%s)", error)
+    except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
+        logging.warning("the kernels in '%s' are left unused: %s", libraries[0], error)
         return False
     return True

@@ -187,7 +187,7 @@ struct Writer {
       if (mask == 0) return;
       __m512 value = _mm512_load_ps(sums);
       if (bias) value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, bias + channel));
-      if (relu) value = _mm512_max_ps(value, _mm512_setzero_ps());
+      if (relu) value = _mm512_max_ps(_mm512_setzero_ps(), value);  // the second one if it is NaN
       int64_t offset = pixel * channels + channel;
       if (is_float) {
         _mm512_mask_storeu_ps(static_cast<float*>(out) + offset, mask, value);
@@ -227,7 +227,7 @@ void ConvolveStrip(const PixelReader& reader, const Shape& in, int64_t image, in
 bool IsFloat(ffi::DataType type) { return type == ffi::DataType::F32; }
 
 // out = relu?(images * kernel + bias), or the gradient by the images (kernel transposed, no bias).
-ffi::Error Convolve(ffi::ThreadPool pool, ffi::AnyBuffer images, ffi::AnyBuffer gate,
+void Convolve(ffi::ThreadPool& pool, ffi::AnyBuffer images, ffi::AnyBuffer gate,
                     ffi::Buffer<ffi::F32> kernel, ffi::Buffer<ffi::F32> bias,
                     ffi::Result<ffi::AnyBuffer> out, bool relu, bool transposed) {
   Shape in(images.dimensions()), result(out->dimensions());
@@ -243,8 +243,8 @@ ffi::Error Convolve(ffi::ThreadPool pool, ffi::AnyBuffer images, ffi::AnyBuffer 
   Writer writer{out->untyped_data(), IsFloat(out->element_type()), relu,
                 transposed ? nullptr : bias.typed_data(), result.channels};
   int64_t row_bytes = sizeof(bf16) * (in.width + 2) * packed.depth_blocks * parts * kDepth;
-  int64_t rows = std::clamp<int64_t>(kStripBytes / row_bytes, 4, in.height);
-  rows = std::min(rows, std::max<int64_t>(1, in.images * in.height / (4 * pool.num_threads())));
+  int64_t rows = std::clamp(kStripBytes / row_bytes, std::min<int64_t>(4, in.height), in.height);
+  rows = std::min(rows, std::max<int64_t>(1, in.images * in.height / (4 * Threads(pool))));
   rows = CeilDiv(in.height, CeilDiv(in.height, rows));
   int64_t strips = CeilDiv(in.height, rows);
   ParallelFor(pool, in.images * strips, [&](int64_t task) {
@@ -252,7 +252,6 @@ ffi::Error Convolve(ffi::ThreadPool pool, ffi::AnyBuffer images, ffi::AnyBuffer 
     ConvolveStrip(reader, in, task / strips, first, std::min(rows, in.height - first), packed,
                   output_blocks, writer);
   });
-  return ffi::Error::Success();
 }
 
 // The output's gradient as tiles of pixel pairs: [image][row][16 channels][32 pixels].
@@ -390,7 +389,7 @@ void WriteKernelGradient(const float* sums, int64_t shares, int64_t share_size, 
 }
 
 // Gradients by kernel and bias. Sums are taken in an order that does not depend on the threads.
-ffi::Error KernelGradient(ffi::ThreadPool pool, ffi::Buffer<ffi::BF16> images,
+void KernelGradient(ffi::ThreadPool& pool, ffi::Buffer<ffi::BF16> images,
                           ffi::Buffer<ffi::BF16> gradient, ffi::Buffer<ffi::BF16> gate,
                           ffi::Result<ffi::Buffer<ffi::F32>> kernel_gradient,
                           ffi::Result<ffi::Buffer<ffi::F32>> bias_gradient) {
@@ -426,7 +425,31 @@ ffi::Error KernelGradient(ffi::ThreadPool pool, ffi::Buffer<ffi::BF16> images,
     WriteKernelGradient(sums.as<float>() + unit * shares * share_size, shares, share_size,
                         unit * kBlock, in.channels, out.channels, kernel_gradient->typed_data());
   });
-  return ffi::Error::Success();
+}
+
+// An exception may not leave the library: XLA is not built to pass one on.
+template <typename Call>
+ffi::Error Guarded(const Call& call) {
+  try {
+    call();
+    return ffi::Error::Success();
+  } catch (const std::bad_alloc&) {
+    return ffi::Error(ffi::ErrorCode::kResourceExhausted, "out of memory in a convolution");
+  }
+}
+
+ffi::Error ConvolveCall(ffi::ThreadPool pool, ffi::AnyBuffer images, ffi::AnyBuffer gate,
+                        ffi::Buffer<ffi::F32> kernel, ffi::Buffer<ffi::F32> bias,
+                        ffi::Result<ffi::AnyBuffer> out, bool relu, bool transposed) {
+  return Guarded([&] { Convolve(pool, images, gate, kernel, bias, out, relu, transposed); });
+}
+
+ffi::Error KernelGradientCall(ffi::ThreadPool pool, ffi::Buffer<ffi::BF16> images,
+                              ffi::Buffer<ffi::BF16> gradient, ffi::Buffer<ffi::BF16> gate,
+                              ffi::Result<ffi::Buffer<ffi::F32>> kernel_gradient,
+                              ffi::Result<ffi::Buffer<ffi::F32>> bias_gradient) {
+  return Guarded(
+      [&] { KernelGradient(pool, images, gradient, gate, kernel_gradient, bias_gradient); });
 }
 
 }  // namespace
@@ -438,7 +461,7 @@ extern "C" int brainfcn_request_tiles() {
   return static_cast<int>(syscall(SYS_arch_prctl, kRequestPermission, kTileData));
 }
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_convolve, brainfcn::Convolve,
+XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_convolve, brainfcn::ConvolveCall,
                               xla::ffi::Ffi::Bind()
                                   .Ctx<xla::ffi::ThreadPool>()
                                   .Arg<xla::ffi::AnyBuffer>()
@@ -449,7 +472,7 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_convolve, brainfcn::Convolve,
                                   .Attr<bool>("relu")
                                   .Attr<bool>("transposed"));
 
-XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_kernel_gradient, brainfcn::KernelGradient,
+XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_kernel_gradient, brainfcn::KernelGradientCall,
                               xla::ffi::Ffi::Bind()
                                   .Ctx<xla::ffi::ThreadPool>()
                                   .Arg<xla::ffi::Buffer<xla::ffi::BF16>>()
