@@ -1,8 +1,9 @@
 """The adult model that ships: T1w images made from label maps, of any scanner and contrast.
 
 Command: python run_train.py --config=configs/adult_t1w.py --config.data.root=synthseg_labelmaps
-Time:    Not trained in full yet.
-Result:  No weights ship yet.
+Time:    4000 steps took 40 minutes on two shared virtual cores of an Intel Xeon with AMX.
+Result:  After those (seed 0, last.h5), Dice .816 .833 .898 .898 .839 .831 .425 (CoGM BGT WM BS CB
+         Vent CSF) on three real scans of OASIS; not trained in full yet, and no weights ship.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. The generator turns and scales whole heads, and a slice is
