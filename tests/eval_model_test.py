@@ -66,7 +66,7 @@ def test_a_model_that_is_missing_or_damaged_ends_with_3(
     shipped: Path, scan: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(f"--volume={scan}", "--model=neonate_t2w") == 3
-    assert "'neonate_t2w' is not here" in one_line(capsys.readouterr().err)
+    assert "'neonate_t2w' is not in this copy" in one_line(capsys.readouterr().err)
     (shipped / "adult_t1w.h5").write_bytes(b"damaged")
     assert run(f"--volume={scan}") == 3
     assert "'adult_t1w' is damaged" in one_line(capsys.readouterr().err)
