@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from brainfcn_jax.errors import BrainfcnError, InputError, UsageError, WeightsError
+from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.labels import TISSUES, find_scheme, to_tissues
 from brainfcn_jax.metrics import Score, score
 from brainfcn_jax.modality import modality_warnings
@@ -24,7 +25,7 @@ from brainfcn_jax.outputs import (
     write_scores,
     write_sidecar,
 )
-from brainfcn_jax.segmentation import SLICE_AXES, Segmentation, segment_scan
+from brainfcn_jax.segmentation import Segmentation, segment_scan
 from brainfcn_jax.weights import Model, load_model
 
 DISTRIBUTION = "brainfcn-jax"

@@ -16,6 +16,9 @@ from jaxtyping import Float, Shaped
 
 from brainfcn_jax.errors import InputError
 
+SLICE_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
+"""Axis of the canonical frame along which slices of each direction follow one another."""
+
 SPACING_LIMITS_MM = (0.01, 100.0)
 """Voxel sizes outside these are taken for a damaged header."""
 

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from brainfcn_jax import nifti
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.heads import brain_mask, grow_head, with_depth, without_neck_fluid
 from brainfcn_jax.structures import (
     CODE_OF_NEWBORN_TISSUE,
@@ -32,7 +33,6 @@ HELD_OUT_NEWBORNS = ("fetal_SB_atlas_GA31_operated_dseg", "fetal_SB_atlas_GA33_o
 _ADULT_PATTERN, _NEWBORN_PATTERN = "training_seg_*.nii*", "**/*_dseg.nii*"
 _ADULT_SIZES = (176, 248, 256)
 _NEWBORN_SIZES = (208, 256, 256)
-_CANONICAL_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 _PARTS_OF_FILES = ("generation_labels", "generation_classes_contrast_specific")
 
 
@@ -208,7 +208,7 @@ def _source(
 ) -> LabelSource:
     centred = _centred(codes, sizes, brain_mask(codes))
     packed = with_depth(centred, spacing_mm)
-    slices_first = np.moveaxis(packed, _CANONICAL_AXIS[slice_axis], 0)
+    slices_first = np.moveaxis(packed, SLICE_AXES[slice_axis], 0)
     return LabelSource(name, np.ascontiguousarray(slices_first), spacing_mm)
 
 

@@ -11,6 +11,7 @@ from jaxtyping import Float16, UInt8
 
 from brainfcn_jax.boxes import Box, box_slices, cover, intersection, parts, whole, widened
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.labels import BACKGROUND
 from brainfcn_jax.nifti import Scan
 from brainfcn_jax.postprocess import clean_labels
@@ -24,9 +25,6 @@ from brainfcn_jax.resample import (
     resample,
 )
 from brainfcn_jax.weights import Model, ModelDescription
-
-SLICE_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""The canonical (x, y, z) axis that each kind of slice is counted along."""
 
 HEAD_MARGIN_VOXELS = 8
 COARSE = 1.5

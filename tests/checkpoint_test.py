@@ -17,9 +17,6 @@ from brainfcn_jax.devices import abstract
 from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.train_step import TrainState, initial_state
 
-# What orbax still has under way when a load fails ends in a closed event loop, at any time later.
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
 
 def state_after(step: int) -> TrainState:
     """A state whose numbers depend on the step."""

@@ -78,7 +78,6 @@ def test_what_is_no_image(name: str, content: bytes, message: str, tmp_path: Pat
     assert message in refusal(tmp_path / name)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_what_is_no_mgh(tmp_path: Path) -> None:
     (tmp_path / "scan.mgh").write_bytes(b"\0" * 400)
     refusal(tmp_path / "scan.mgh")

@@ -27,8 +27,6 @@ ORIENTATIONS = [
     for ends in itertools.product("LR", "PA", "IS")
 ]
 CANONICAL_SPACING_MM = (1.0, 2.0, 3.0)
-# nibabel leaves .mgh files to the garbage collector to close.
-UNCLOSED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 RNG = np.random.default_rng(0)
 CANONICAL = RNG.integers(1, 1000, (3, 4, 5)).astype(np.int16)
 LABELS = RNG.integers(0, CLASSES, CANONICAL.shape).astype(np.uint8)
@@ -210,7 +208,6 @@ def test_left_and_right_in_nifti_written_by_simpleitk(tmp_path: Path) -> None:
     np.testing.assert_array_equal(sitk.GetArrayFromImage(seen), sitk.GetArrayFromImage(image) > 0)
 
 
-@UNCLOSED
 @pytest.mark.parametrize("name", ["scan.mgh", "scan.mgz"])
 def test_left_and_right_in_mgh(name: str, tmp_path: Path) -> None:
     lia = left_right_scan()[::-1, :, ::-1].transpose(0, 2, 1)
@@ -226,7 +223,6 @@ def test_left_and_right_in_mgh(name: str, tmp_path: Path) -> None:
     assert saved.header.get_zooms() == (1, 1, 1)
 
 
-@UNCLOSED
 def test_mgh_without_orientation_is_refused(tmp_path: Path) -> None:
     content = mgh_bytes(left_right_scan(), np.eye(3), good=0)
     (tmp_path / "scan.mgh").write_bytes(content)

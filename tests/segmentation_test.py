@@ -10,10 +10,11 @@ from narrow import narrow_the_network
 from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax import segmentation as segmentation_module
+from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.nifti import Scan
 from brainfcn_jax.predict import Prediction, equalise_volume
-from brainfcn_jax.segmentation import SLICE_AXES, segment_scan, spacing_notes
+from brainfcn_jax.segmentation import segment_scan, spacing_notes
 from brainfcn_jax.weights import Model
 
 SHAPE = (44, 38, 30)

@@ -15,10 +15,9 @@ from absl import flags
 
 from brainfcn_jax.commands import exits
 from brainfcn_jax.errors import OutputError, UsageError
+from brainfcn_jax.grid import SLICE_AXES
 
 KINDS = ("adult", "newborn")
-SLICE_AXES = ("axial", "coronal", "sagittal")
-_CANONICAL_AXIS = {"sagittal": 0, "coronal": 1, "axial": 2}
 _MOST_ON_SHEET = 12
 
 
@@ -30,7 +29,9 @@ def define_flags(values: flags.FlagValues) -> None:
         "heads", None, "adults' label maps to grow newborn heads with", flag_values=values
     )
     flags.DEFINE_list("names", [], "label maps to use; all when empty", flag_values=values)
-    flags.DEFINE_enum("slice_axis", "axial", SLICE_AXES, "slice direction", flag_values=values)
+    flags.DEFINE_enum(
+        "slice_axis", "axial", list(SLICE_AXES), "slice direction", flag_values=values
+    )
     flags.DEFINE_string("out_dir", None, "folder to write to", flag_values=values)
     flags.DEFINE_integer("count", 8, "examples to write", lower_bound=1, flag_values=values)
     flags.DEFINE_integer("seed", 0, "decides what is drawn", lower_bound=0, flag_values=values)
@@ -53,7 +54,7 @@ def generate_command(values: flags.FlagValues) -> None:
         out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"'{out_dir}' cannot be made: {error.strerror}") from error
-    axis = _CANONICAL_AXIS[values.slice_axis]
+    axis = SLICE_AXES[values.slice_axis]
     shown: list[tuple[np.ndarray, np.ndarray, str]] = []
     for index in range(values.count):
         name, image, tissues = generator.example(values.seed, index)
