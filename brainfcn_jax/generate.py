@@ -13,8 +13,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Float32, Int, PRNGKeyArray, UInt8, UInt16
 
 from brainfcn_jax.acquisition import acquire, bias_field
+from brainfcn_jax.anatomy import leaves, thickened
 from brainfcn_jax.deform import Field, knots_for, smooth_field, source_offsets_mm
-from brainfcn_jax.heads import DEPTH_STEPS_PER_MM, DEPTH_ZERO, NARROW
+from brainfcn_jax.heads import (
+    BESIDE_CEREBELLUM,
+    BESIDE_CORTEX,
+    DEPTH_STEPS_PER_MM,
+    DEPTH_ZERO,
+    NARROW,
+)
 from brainfcn_jax.intensities import Contrast, draw_intensities
 from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.recipes import Recipe
@@ -53,11 +60,14 @@ def generate(
     Returns:
       The image before any equalisation, and tissues, 0 wherever the image was cut away.
     """
-    keys = jax.random.split(_quickly_compiled(key), 7)
+    keys = jax.random.split(_quickly_compiled(key), 8)
     offsets_mm = _placed(keys[0], recipe)
-    code, narrow, outward_mm = _looked_up(packed, offsets_mm, recipe)
+    mapped, marks, outward_mm = _looked_up(packed, offsets_mm, recipe)
+    rims = (marks & BESIDE_CORTEX) > 0, (marks & BESIDE_CEREBELLUM) > 0
+    code = thickened(keys[7], mapped, rims, recipe.spacing_mm, recipe.anatomy)
+    narrow = (marks & NARROW) > 0
     tissues = _table(jnp.asarray(TISSUE_OF_CODE), code)
-    truth = _intensities(keys[1], code, contrast, recipe)
+    truth = _intensities(keys[1], code, offsets_mm, contrast, recipe)
     bias = bias_field(keys[2], recipe.shape, recipe.spacing_mm, recipe.contrasts)
     image = acquire(keys[3], truth * bias, recipe.spacing_mm, recipe.acquisition)
     image = _curved(keys[4], image, recipe.acquisition.gamma)
@@ -97,8 +107,8 @@ def _placed(key: PRNGKeyArray, recipe: Recipe) -> Offsets:
 
 def _looked_up(
     packed: UInt16[Array, "depth rows columns"], offsets_mm: Offsets, recipe: Recipe
-) -> tuple[Int[Array, "slice height width"], Mask, Field]:
-    """Code of the map's nearest voxel, if it is a narrow sulcus, and its mm outside the brain."""
+) -> tuple[Int[Array, "slice height width"], Int[Array, "slice height width"], Field]:
+    """Code and marks of the map's nearest voxel, and its mm outside the brain."""
     places, inside = jnp.zeros(recipe.shape, jnp.int32), jnp.ones(recipe.shape, bool)
     for offset_mm, size in zip(offsets_mm, packed.shape, strict=True):
         place = jnp.round(offset_mm / recipe.source_spacing_mm + (size - 1) / 2).astype(jnp.int32)
@@ -108,7 +118,8 @@ def _looked_up(
     found = jnp.where(inside, found, jnp.uint16(255 << 8))
     depth = (found >> 8).astype(jnp.float32)
     code = (found & (NARROW - 1)).astype(jnp.int32)
-    return code, (found & NARROW) > 0, (depth - DEPTH_ZERO) / DEPTH_STEPS_PER_MM
+    marks = (found & 255).astype(jnp.int32) - code
+    return code, marks, (depth - DEPTH_ZERO) / DEPTH_STEPS_PER_MM
 
 
 def _table(
@@ -121,15 +132,19 @@ def _table(
 def _intensities(
     key: PRNGKeyArray,
     code: Int[Array, "slice height width"],
+    offsets_mm: Offsets,
     contrast: Contrast,
     recipe: Recipe,
 ) -> Field:
     """Intensity of every voxel before the scanner: its structure's mean, spread and texture."""
-    draw_key, texture_key = jax.random.split(key)
+    draw_key, texture_key, leaf_key = jax.random.split(key, 3)
     mean, spread = draw_intensities(draw_key, contrast, recipe.contrasts)
     knots = knots_for(recipe.shape, recipe.spacing_mm, recipe.contrasts.texture_mm)
     texture = smooth_field(texture_key, recipe.shape, knots)
-    return jnp.maximum(_table(mean, code) + _table(spread, code) * texture, 0.0)
+    z_axis = _AXES_XYZ[recipe.slice_axis][2]
+    value = _table(mean, code) + _table(spread, code) * texture
+    value += leaves(leaf_key, code, mean, offsets_mm, z_axis, recipe.spacing_mm, recipe.anatomy)
+    return jnp.maximum(value, 0.0)
 
 
 def _curved(key: PRNGKeyArray, image: Field, gamma: float) -> Field:

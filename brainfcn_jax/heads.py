@@ -13,6 +13,9 @@ from brainfcn_jax.structures import CODES, TISSUE_OF_CODE
 NARROW = 32
 """Added to the code of fluid in narrow sulci, where even a tight brain mask keeps it."""
 
+BESIDE_CORTEX, BESIDE_CEREBELLUM = 64, 128
+"""Added to the code of fluid that touches the cortex, or else the cerebellum."""
+
 DEPTH_ZERO = 128
 DEPTH_STEPS_PER_MM = 4.0
 _COARSE_MM = 2.0
@@ -38,9 +41,10 @@ def with_depth(codes: Codes, spacing_mm: float) -> UInt16[np.ndarray, "x y z"]:
 
     The brain is closed (6 mm), so that sulci count as inside. A packed voxel is
     `code + 256 * depth`, with `depth = 128 + 4 * mm` clipped to 0..255: above 128 outside. Fluid
-    that closing the brain by 2 mm would fill has 32 (`NARROW`) added to its code.
+    that closing the brain by 2 mm would fill has 32 (`NARROW`) added to its code, fluid that
+    touches grey matter 64 (`BESIDE_CORTEX`) or 128 (`BESIDE_CEREBELLUM`).
     """
-    codes = _with_narrow_fluid(codes, spacing_mm)
+    codes = _with_narrow_fluid(_with_rims(codes), spacing_mm)
     outward_mm = _signed_distance_mm(brain_mask(codes), spacing_mm, _CLOSING_MM)
     depth = np.clip(np.rint(DEPTH_ZERO + DEPTH_STEPS_PER_MM * outward_mm), 0, 255)
     return codes.astype(np.uint16) + 256 * depth.astype(np.uint16)
@@ -142,8 +146,21 @@ def _with_narrow_fluid(codes: Codes, spacing_mm: float) -> Codes:
     closed = ndimage.binary_closing(padded, iterations=steps)
     inner = tuple(slice(steps, -steps) for _ in range(3))
     marked = codes.copy()
-    narrow = closed[inner] & (codes[box] == CODES["fluid"])
+    narrow = closed[inner] & (codes[box] & (NARROW - 1) == CODES["fluid"])
     marked[box] += np.uint8(NARROW) * narrow
+    return marked
+
+
+def _with_rims(codes: Codes) -> Codes:
+    touching = ndimage.generate_binary_structure(3, 2)
+    fluid, marked = codes == CODES["fluid"], codes.copy()
+    for names, mark in (
+        (("cerebellar_cortex", "cerebellum"), BESIDE_CEREBELLUM),
+        (("cortex", "hippocampus_amygdala"), BESIDE_CORTEX),
+    ):
+        grey = np.isin(codes, [CODES[name] for name in names])
+        rim = ndimage.binary_dilation(grey, touching) & fluid
+        marked[rim] = CODES["fluid"] + mark
     return marked
 
 

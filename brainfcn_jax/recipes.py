@@ -30,10 +30,30 @@ class Deformation:
 
 
 @dataclass(frozen=True)
+class Anatomy:
+    """Grey matter thicker than in the label map, and leaves of the cerebellum.
+
+    Attributes:
+        thick_fraction: share of the heads whose grey matter grows into the fluid, by a voxel of
+            the label map at most.
+        thickness_mm: how far apart places of different thickness are.
+        leafy_fraction: share of the heads whose cerebellar cortex shows leaves.
+        leaf_mm: from one leaf to the next.
+        leaf_warp_mm: how far apart places are where the leaves run differently.
+    """
+
+    thick_fraction: float = 0.75
+    thickness_mm: float = 8.0
+    leafy_fraction: float = 0.75
+    leaf_mm: Range = (3.0, 9.0)
+    leaf_warp_mm: float = 14.0
+
+
+@dataclass(frozen=True)
 class Contrasts:
     """Intensities of the structures and of what is within them."""
 
-    wild_fraction: float = 0.17
+    wild_fraction: float = 0.12
     mean_spread_used: float = 0.45
     contrast_spread: float = 0.12
     brain_spread_used: Range = (0.10, 0.40)
@@ -111,6 +131,7 @@ class Recipe:
     slice_axis: str
     view: View
     deformation: Deformation = field(default_factory=Deformation)
+    anatomy: Anatomy = field(default_factory=Anatomy)
     contrasts: Contrasts = field(default_factory=Contrasts)
     acquisition: Acquisition = field(default_factory=Acquisition)
 
@@ -138,8 +159,9 @@ def newborn_recipe(
         size=0.18, far_degrees=40.0, coarse_mm=28.0, coarse_limit_mm=3.0, fine_mm=10.0,
         fine_limit_mm=0.9,
     )  # fmt: skip
+    anatomy = Anatomy(thick_fraction=0.3, leaf_mm=(2.5, 6.0), leaf_warp_mm=10.0)
     contrasts = Contrasts(bias_mm=50.0, texture_mm=3.0)
     acquisition = Acquisition(
         blur_mm=(0.3, 0.6), thick_fraction=0.5, thick_mm=(1.0, 3.5), in_plane_mm=(0.8, 1.1)
     )
-    return Recipe(shape, 0.8, 0.6, slice_axis, view, deformation, contrasts, acquisition)
+    return Recipe(shape, 0.8, 0.6, slice_axis, view, deformation, anatomy, contrasts, acquisition)

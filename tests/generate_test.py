@@ -14,7 +14,7 @@ from brainfcn_jax.generate import Example, generate
 from brainfcn_jax.heads import with_depth
 from brainfcn_jax.intensities import Contrast, newborn_t2_contrast
 from brainfcn_jax.labels import BACKGROUND, COGM, CSF, WM
-from brainfcn_jax.recipes import Acquisition, Contrasts, Deformation, Recipe, View
+from brainfcn_jax.recipes import Acquisition, Anatomy, Contrasts, Deformation, Recipe, View
 from brainfcn_jax.structures import CODES, TISSUE_OF_CODE
 
 SHAPE = (20, 24, 28)
@@ -34,7 +34,8 @@ WHOLE = View(
     brain_mm=(16.0, 16.0, 16.0), stripped_fraction=0.0, silent_fraction=0.0, defaced_fraction=0.0,
     cut_fraction=0.0, shift_mm=0.0, low_shift_mm=0.0,
 )  # fmt: skip
-IDENTITY = Recipe(SHAPE, 1.0, 1.0, "axial", WHOLE, STILL, PLAIN, SHARP)
+AS_MAPPED = Anatomy(thick_fraction=0.0, leafy_fraction=0.0)
+IDENTITY = Recipe(SHAPE, 1.0, 1.0, "axial", WHOLE, STILL, AS_MAPPED, PLAIN, SHARP)
 
 
 def head() -> UInt16[np.ndarray, "s h w"]:
