@@ -1,8 +1,10 @@
 """A shipped model adapted to one to five labelled scans of your own, in minutes.
 
 Command: python run_train.py --config=configs/finetune.py --config.data.root=FOLDER
-Time:    Not measured: no model ships yet that it could start from.
-Result:  None yet, for the same reason.
+Time:    11 minutes on two shared virtual cores of an Intel Xeon with AMX.
+Result:  With one OASIS subject (1006), Dice .932 .870 .938 .936 .961 .882 .744 (CoGM BGT WM BS CB
+         Vent CSF) on three others, a mean of .920 without the CSF, where the shipped model has .875;
+         seed 0, last.h5.
 
 The root is a folder of pairs, `ID_T1w.nii.gz` and `ID_dseg.nii.gz`, with tissues as in the
 package's `labels`. Hold subjects out with `--config.data.validation="('ID',)"`: they are never
@@ -64,11 +66,11 @@ def get_config() -> ConfigDict:
     config.augmentation.mirror = True
 
     config.training = ConfigDict()
-    config.training.steps = 300
+    config.training.steps = 1200
     config.training.images_per_step = 4
     config.training.images_per_microbatch = 4
     config.training.loss = "mean"
-    config.training.validate_every = 100
+    config.training.validate_every = 400
     config.training.checkpoint_every = 100
     config.training.log_every = 10
     config.training.launcher = "jit"

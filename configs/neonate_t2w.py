@@ -2,8 +2,9 @@
 
 Command: python run_train.py --config=configs/neonate_t2w.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    Not trained in full yet.
-Result:  No weights ship yet.
+Time:    39 minutes on two shared virtual cores of an Intel Xeon with AMX.
+Result:  weights/neonate_t2w.h5; Dice .878 .933 .950 .905 .905 .972 .942 (CoGM BGT WM BS CB Vent
+         CSF) on fetal weeks 31 and 33, .883 on generated whole heads of 40 weeks; seed 0.
 
 The root holds the 40-week tissue map of the dHCP volumetric atlas, `dhcp40w_dseg.nii.gz`, and the
 fetal templates of the spina bifida atlas with their tissues; `heads_root` SynthSeg's label maps,
@@ -75,7 +76,7 @@ def get_config() -> ConfigDict:
     config.augmentation.mirror = True
 
     config.training = ConfigDict()
-    config.training.steps = 15_000
+    config.training.steps = 4500
     config.training.images_per_step = 4
     config.training.images_per_microbatch = 4
     config.training.loss = "mean"
