@@ -47,7 +47,7 @@ def find_subjects(
         raise InputError(f"'{root}' is not a folder; set the data folder with --config.data.root")
     scans, labels = _found(root, scan_pattern), _found(root, labels_pattern)
     _keep_most_literal(scans, scan_pattern, labels, labels_pattern)
-    chosen = names or tuple(sorted(scans.keys() | labels.keys(), key=_natural))
+    chosen = names or tuple(sorted(scans.keys() | labels.keys(), key=natural_order))
     if not chosen:
         raise InputError(
             f"'{root}' holds no '{scan_pattern}' and no '{labels_pattern}'; check the data folder "
@@ -142,7 +142,7 @@ def _check_pairs(
         )
 
 
-def _natural(name: str) -> list[tuple[int, int, str]]:
+def natural_order(name: str) -> list[tuple[int, int, str]]:
     """Sorting key in which runs of digits count as numbers."""
     parts = re.findall(r"\d+|\D+", name)
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part) for part in parts]
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]

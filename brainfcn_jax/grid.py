@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import SupportsFloat
+from typing import Literal, SupportsFloat
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -25,7 +25,14 @@ SPACING_LIMITS_MM = (0.01, 100.0)
 SAME_GRID_MM = 1e-3
 """Grids whose corners are no further apart than this are the same."""
 
-_FORMS_DISAGREE_MM = 1.0
+FORMS_AGREE_MM = 0.1
+"""What rounding puts between a header's sform and qform; more is told."""
+
+ANALYZE_NOTE = (
+    "Analyze files carry no orientation; x is taken to run from right to left, y to the front "
+    "and z to the top: check left and right"
+)
+
 _FLATTEST_VOXEL = 1e-3
 
 
@@ -41,6 +48,15 @@ class Grid:
         """Distances between the centres of neighbouring voxels along the three axes."""
         first, second, third = np.linalg.norm(self.affine_mm[:3, :3], axis=0).tolist()
         return first, second, third
+
+    @property
+    def voxel_mm3(self) -> float:
+        """The volume of one voxel: |det| of the affine's directions, as their triple product.
+
+        Unlike `numpy.linalg.det` it is exact for edges that run along the axes.
+        """
+        first, second, third = self.affine_mm[:3, :3].T
+        return abs(float(np.dot(first, np.cross(second, third))))
 
     @cached_property
     def orientation(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
@@ -120,14 +136,37 @@ def corner_distance_mm(grid: Grid, other_affine_mm: Float[np.ndarray, "4 4"]) ->
     return float(np.linalg.norm(corners @ (grid.affine_mm - other_affine_mm).T, axis=1).max())
 
 
-def form_notes(grid: Grid, qform_mm: Float[np.ndarray, "4 4"] | None) -> tuple[str, ...]:
-    """Notes on a NIfTI header whose sform gave `grid` while its qform says something else."""
-    if qform_mm is None:
+def placing_form(
+    shape: tuple[int, int, int],
+    sform_mm: Float[np.ndarray, "4 4"],
+    qform_mm: Float[np.ndarray, "4 4"],
+) -> tuple[Literal["sform", "qform"] | None, tuple[str, ...]]:
+    """Which of a NIfTI header's two affines places the voxels, and notes for the user.
+
+    The sform counts before the qform, as in nibabel; a damaged one gives way to the other. One
+    that the header does not have is 0 everywhere.
+
+    Raises:
+        InputError: there is one, or both, and none can be used.
+    """
+    if affine_fault(sform_mm) is None:
+        return "sform", _form_notes(Grid(shape, sform_mm), qform_mm)
+    if qform_mm.any():
+        check_affine(qform_mm, "its qform")
+        damaged = ("the header's sform is damaged; its qform is used",)
+        return "qform", damaged if sform_mm.any() else ()
+    if sform_mm.any():
+        check_affine(sform_mm, "its affine")
+    return None, ("the header gives no orientation; x is taken to run from right to left",)
+
+
+def _form_notes(grid: Grid, qform_mm: Float[np.ndarray, "4 4"]) -> tuple[str, ...]:
+    if not qform_mm.any():
         return ()
     if affine_fault(qform_mm) is not None:
         return ("the header's qform is damaged; its sform is used",)
     apart_mm = corner_distance_mm(grid, qform_mm)
-    if apart_mm <= _FORMS_DISAGREE_MM:
+    if apart_mm <= FORMS_AGREE_MM:
         return ()
     return (f"the header's sform and qform lie up to {apart_mm:.1f} mm apart; the sform is used",)
 

@@ -192,7 +192,8 @@ def read_arrays(file: h5py.File, expected: Shapes) -> Arrays:
 
     Raises:
         WeightsError: listing every missing, extra or misshapen array and every array of another
-            type, kept outside the file, or with values that are not finite.
+            type, kept outside the file or in (compressed) chunks, or with values that are not
+            finite.
     """
     datasets = _datasets(file)
     shapes = {name: dataset.shape for name, dataset in datasets.items()}
@@ -202,6 +203,8 @@ def read_arrays(file: h5py.File, expected: Shapes) -> Arrays:
             problems.append(f"{name} is {dataset.dtype}, must be {' or '.join(STORAGES)}")
         if dataset.is_virtual or dataset.external:
             problems.append(f"{name} is kept outside the file")
+        if dataset.chunks is not None:
+            problems.append(f"{name} is kept in chunks, must be in one piece")
     refuse(file.filename, "holds the arrays of another network", problems)
     arrays = {name: np.asarray(datasets[name][()], dtype=np.float32) for name in expected}
     problems = [f"{name} is not finite" for name in _not_finite(arrays)]

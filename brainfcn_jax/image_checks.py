@@ -1,12 +1,10 @@
-"""What is refused, or repaired with a note, when an image is read (numpy and plain files only).
+"""What is refused, or repaired with a note, in an image's size and voxels (numpy).
 
 Messages of the errors lack the file's name: the reader puts it in front.
 """
 
-import gzip
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32, Int32, Num
@@ -21,19 +19,22 @@ MAXIMUM_SIDE = 32767
 
 MAXIMUM_NON_FINITE_SHARE = 0.01
 
+LARGEST_INTENSITY = 1e37
+"""Intensities beyond this count as not finite: differences of two must fit into float32."""
+
+SMALLEST_RANGE = 1e-30
+"""Intensities that span less than this are refused: float32 would lose them."""
+
 _WHOLE_NUMBER = 1e-3
-_COMPRESSED = (".gz", ".mgz")
-_LARGEST_COMPRESSION = 1032
-_TRAILING_BYTES = 64 * 1024**2
 
 
 def check_shape(shape: Sequence[int]) -> None:
     """InputError for a file that is flat (2D), empty, or larger than `MAXIMUM_VOXELS`."""
+    if min(shape, default=0) < 1:
+        raise InputError(f"declares an impossible size {tuple(shape)}; copy it again")
     if len(shape) < 3 or 1 in shape[:3]:
         raise InputError(f"is 2D {tuple(shape)}; give a volume of at least 2x2x2 voxels")
     first, second, third = shape[:3]
-    if min(shape) < 1:
-        raise InputError(f"declares an impossible size {tuple(shape)}; the header is damaged")
     if max(shape[:3]) > MAXIMUM_SIDE or first * second * third > MAXIMUM_VOXELS:
         raise InputError(
             f"declares {first * second * third} voxels {tuple(shape)}; read are at most "
@@ -79,17 +80,19 @@ def finite_scan(
 ) -> tuple[Float32[np.ndarray, "x y z"], tuple[str, ...]]:
     """Intensities as float32, a few that are not finite set to 0, and a note when there were any.
 
+    Those beyond `LARGEST_INTENSITY` count as infinite.
+
     Raises:
         InputError: `MAXIMUM_NON_FINITE_SHARE` of the voxels or more are not finite, or all
-            voxels have one value.
+            voxels have one value, or nearly (`SMALLEST_RANGE`).
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scan = values.astype(np.float32)
-    finite = np.isfinite(scan)
+        finite = (scan >= -LARGEST_INTENSITY) & (scan <= LARGEST_INTENSITY)
     missing = scan.size - int(np.count_nonzero(finite))
     notes: tuple[str, ...] = ()
     if missing == scan.size:
-        raise InputError("holds no finite value (all are NaN or infinite)")
+        raise InputError("holds no finite value (all are NaN or infinite); give another scan")
     if missing >= MAXIMUM_NON_FINITE_SHARE * scan.size:
         share = 100 * missing / scan.size
         raise InputError(f"is NaN or infinite in {share:.1f}% of its voxels; repair it first")
@@ -98,7 +101,12 @@ def finite_scan(
         notes = (f"{missing} voxels were NaN or infinite and are taken as 0",)
     lowest, highest = float(scan.min()), float(scan.max())
     if lowest == highest:
-        raise InputError(f"is empty: every voxel is {lowest:g}")
+        raise InputError(f"is empty: every voxel is {lowest:g}; give a scan with content")
+    if highest - lowest < SMALLEST_RANGE:
+        raise InputError(
+            f"holds values from {lowest:g} to {highest:g}, too close together for float32; "
+            "multiply them by a large number"
+        )
     return scan, notes
 
 
@@ -129,25 +137,3 @@ def check_voxel_type(dtype: np.dtype) -> None:
         raise InputError("is a colour image; give a scan with one intensity a voxel")
     if dtype.kind not in "iuf":
         raise InputError(f"holds {dtype.name} values; give a scan with real intensities")
-
-
-def check_file_is_whole(path: Path, declared_bytes: int) -> None:
-    """InputError when a file is too short for `declared_bytes`, or its gzip checksum is wrong.
-
-    Readers stop after the last voxel, before the checksum at the end of a compressed file.
-    A gzip file that is cut off or altered may also raise OSError, EOFError or zlib.error.
-    """
-    if not path.is_file():
-        raise InputError(f"has no voxels: '{path.name}' is missing")
-    compressed = path.name.lower().endswith(_COMPRESSED)
-    found_bytes = path.stat().st_size
-    if declared_bytes > found_bytes * (_LARGEST_COMPRESSION if compressed else 1):
-        raise InputError(
-            f"is truncated: its header declares {declared_bytes} bytes, '{path.name}' has "
-            f"{found_bytes}{' (compressed)' if compressed else ''}"
-        )
-    if compressed:
-        with gzip.open(path) as stream:
-            left = declared_bytes + _TRAILING_BYTES
-            while left > 0 and (chunk := stream.read(1024**2)):
-                left -= len(chunk)

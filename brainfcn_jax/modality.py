@@ -1,4 +1,4 @@
-"""Whether a scan looks like the modality that a model was made for (numpy)."""
+"""Whether a scan looks like the modality that a model was made for, and has a skull (numpy)."""
 
 import re
 from collections.abc import Mapping
@@ -26,6 +26,8 @@ DARK_TO_BRIGHT = {
 In T2w, grey and white matter are left open: white matter is the darker of an adult's two, and the
 brighter of a newborn's.
 """
+
+STRIPPED_RATIO = 1.5
 
 FEWEST_VOXELS = 50
 _MOST_VOXELS = 200_000
@@ -57,6 +59,19 @@ def modality_warnings(
             f"{' and '.join(wrong)}: check the labels"
         )
     return tuple(warnings)
+
+
+def looks_skull_stripped(
+    data: Float32[np.ndarray, "x y z"], labels: UInt8[np.ndarray, "x y z"]
+) -> bool:
+    """Whether hardly anything but the labelled tissues is there.
+
+    It is so when the voxels that differ from the volume's lowest intensity are at most
+    `STRIPPED_RATIO` times those with a label; a whole head has about three times as many, and a
+    noisy background counts as well.
+    """
+    there = int(np.count_nonzero(data != data.min()))
+    return there <= STRIPPED_RATIO * int(np.count_nonzero(labels))
 
 
 def named_modality(path: str) -> str | None:

@@ -5,12 +5,8 @@ and top of the head (RAS+), reached by permuting and flipping the axes of the fi
 by resampling; so it goes back to the file's own grid exactly.
 """
 
-import gzip
 import math
-import os
-import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,28 +14,54 @@ from typing import Any, cast
 import nibabel
 import numpy as np
 from jaxtyping import Float, Float32, Int32, Num, Shaped, UInt8
-from nibabel import imageglobals
-from nibabel.analyze import AnalyzeImage
-from nibabel.freesurfer.mghformat import MGHImage
-from nibabel.nifti1 import Nifti1Header, Nifti1Image, Nifti1Pair
-from nibabel.nifti2 import Nifti2Header, Nifti2Image
+from nibabel.analyze import AnalyzeHeader, AnalyzeImage
+from nibabel.freesurfer.mghformat import MGHHeader, MGHImage
+from nibabel.nifti1 import Nifti1Extensions, Nifti1Header, Nifti1Image, Nifti1Pair
+from nibabel.nifti2 import Nifti2Header, Nifti2Image, Nifti2Pair
 from nibabel.spatialimages import HeaderDataError, SpatialImage
+from nibabel.spm2analyze import Spm2AnalyzeHeader
 
-from brainfcn_jax import image_checks
-from brainfcn_jax.errors import InputError, OutputError
-from brainfcn_jax.files import new_file
-from brainfcn_jax.grid import Grid, affine_fault, check_affine, form_notes, listed, same_voxels
+from brainfcn_jax import file_checks, image_checks
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.grid import ANALYZE_NOTE, Grid, check_affine, placing_form, same_voxels
 from brainfcn_jax.labels import find_scheme, to_tissues
 
 EXTENSIONS = (".nii", ".nii.gz", ".mgh", ".mgz", ".hdr", ".img")
 
+Image = SpatialImage
+"""An image of nibabel's."""
 _MM_PER_UNIT = {1: 1000.0, 3: 0.001}
-_GZIP_LEVEL = 6
+_FREE_TEXT = frozenset({"data_type", "db_name", "descrip", "aux_file", "intent_name", "unused_str"})
 _SCANNER, _ALIGNED = 1, 2
-_ANALYZE_NOTE = (
-    "Analyze files carry no orientation; x is taken to run from right to left, y to the front "
-    "and z to the top: check left and right"
+
+
+class _NoExtensions(Nifti1Extensions):
+    """Extensions are free text of any length (DICOM headers, comments): they are not read."""
+
+    @classmethod
+    def from_fileobj(cls, *_: Any) -> "_NoExtensions":
+        return cls()
+
+
+class _MGHHeader(MGHHeader):
+    """The header alone, without the text that may follow the voxels."""
+
+    @classmethod
+    def from_fileobj(cls, fileobj: Any, check: bool = True) -> "_MGHHeader":  # type: ignore[override]
+        return cls(fileobj.read(cls._hdrdtype.itemsize), check=check)
+
+
+def _without_extensions(kind: Any) -> Any:
+    header = type("Header", (kind.header_class,), {"exts_klass": _NoExtensions})
+    return type("Image", (kind,), {"header_class": header})
+
+
+_KINDS: tuple[Any, ...] = (
+    *map(_without_extensions, (Nifti1Pair, Nifti1Image, Nifti2Pair, Nifti2Image)),
+    type("Analyze", (AnalyzeImage,), {"header_class": Spm2AnalyzeHeader}),
+    type("MGH", (MGHImage,), {"header_class": _MGHHeader}),
 )
+"""What is read; nibabel's own `load` also reads extensions, .mat files, XML and text."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,19 +84,23 @@ class Scan:
     notes: tuple[str, ...]
 
 
-def load_scan(path: str | Path, frame: int | None = None) -> Scan:
-    """Reads a scan, its name ending in one of `EXTENSIONS` (.hdr and .img belong together).
+def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Scan:
+    """Reads a scan: a file whose name ends in one of `EXTENSIONS`, or an image of nibabel's.
 
-    `frame` chooses one volume of a 4D file. With a note, a few voxels that are not finite become
-    0, and an orientation is assumed where the format carries none (Analyze).
+    Files .hdr and .img belong together; an image needs no file. `frame` chooses one volume of a
+    4D scan. With a note, a few voxels that are not finite become 0, and an orientation is assumed
+    where the format carries none (Analyze).
 
     Raises:
         InputError: for everything that cannot be segmented (missing, damaged, not an image, 2D,
             several frames, colour, too large, empty, not finite, no usable affine). The message
             is one line and starts with the file's path in quotes.
     """
-    image, geometry_notes = _open(path)
-    with _naming(path):
+    path = (source.get_filename() or "image") if isinstance(source, SpatialImage) else source
+    with file_checks.naming(path):
+        image, geometry_notes = (
+            _checked(source) if isinstance(source, SpatialImage) else _open(source)
+        )
         shape = _shape(image)
         chosen = image_checks.chosen_frame(shape, frame)
         data, value_notes = image_checks.finite_scan(_voxels(image, chosen))
@@ -97,8 +123,8 @@ def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, 
     Raises:
         InputError: as `load_scan`; also values that are not whole numbers, or another grid.
     """
-    image, _ = _open(path)
-    with _naming(path):
+    with file_checks.naming(path):
+        image, _ = _open(path)
         frame = image_checks.only_frame(_shape(image))
         codes = image_checks.whole_codes(_voxels(image, frame))
         grid = _grid(image)
@@ -118,7 +144,7 @@ def load_labels(
     """
     known = find_scheme(scheme)
     codes = load_codes(path, like)
-    with _naming(path):
+    with file_checks.naming(path):
         return to_tissues(codes, known)
 
 
@@ -130,45 +156,35 @@ def to_input_grid(
     return _grid(scan.image).from_canonical(canonical)
 
 
-def save_label_map(
-    path: str | Path,
-    canonical_labels: UInt8[np.ndarray, "x y z"],
-    scan: Scan,
-    overwrite: bool = False,
-) -> None:
-    """Writes labels as NIfTI on exactly the grid of the scan's file.
+def voxel_mm3(scan: Scan) -> float:
+    """The volume of one voxel."""
+    return _grid(scan.image).voxel_mm3
+
+
+def image_of(
+    canonical: UInt8[np.ndarray, "x y z"] | Float32[np.ndarray, "x y z"], scan: Scan
+) -> Nifti1Image:
+    """A map as a NIfTI image on exactly the grid of the scan's file, in its axis order.
 
     The voxels are the file's first three dimensions. A NIfTI scan's header is copied (affine,
-    sform and qform with their codes, units, extensions), and only the data type (uint8), slope 1,
-    intercept 0 and display range 0 are set. MGH and Analyze files have no such header: theirs is
-    made from the affine, with code 1 (scanner) for MGH and 2 (aligned) for the orientation that
-    was assumed for Analyze. The file appears whole or not at all.
-
-    Raises:
-        OutputError: the file exists and `overwrite` is false, its name ends in neither .nii.gz
-            nor .nii, or it cannot be written.
+    sform and qform with their codes, units) without its texts and extensions, which could name a
+    person; the map's own data type, slope 1, intercept 0 and display range 0 are set. MGH and
+    Analyze files have no such header: theirs is made from the affine, with code 1 (scanner) for
+    MGH and 2 (aligned) for the orientation that was assumed for Analyze.
     """
-    name = Path(path).name.lower()
-    if not name.endswith((".nii.gz", ".nii")):
-        raise OutputError(f"'{path}' is no name for a label map; let it end in .nii.gz")
-    assert canonical_labels.dtype == np.uint8, canonical_labels.dtype
-    header = _label_header(scan.image)
+    header = _map_header(scan.image, canonical.dtype)
     kind = Nifti2Image if isinstance(header, Nifti2Header) else Nifti1Image
-    label_map = kind(to_input_grid(canonical_labels, scan), None, header)
-    with new_file(path, overwrite) as temporary, temporary.open("wb") as file:
-        if name.endswith(".gz"):
-            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as compressed:
-                label_map.to_stream(compressed)
-        else:
-            label_map.to_stream(file)
+    return kind(to_input_grid(canonical, scan), header.get_best_affine(), header)
 
 
-def _label_header(image: SpatialImage) -> Nifti1Header:
+def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
     source = image.header
     if isinstance(source, Nifti1Header):
         kind = Nifti2Header if isinstance(source, Nifti2Header) else Nifti1Header
-        header = kind(source.binaryblock, source.endianness, extensions=source.extensions)
+        header = kind(source.binaryblock, source.endianness)
         header["magic"] = kind.single_magic
+        for text in _FREE_TEXT & set(header.keys()):
+            header[text] = b""
     else:
         code = _SCANNER if isinstance(image, MGHImage) else _ALIGNED
         header = Nifti1Header()
@@ -179,7 +195,7 @@ def _label_header(image: SpatialImage) -> Nifti1Header:
     pixdim = header["pixdim"].copy()
     header.set_data_shape(image.shape[:3])
     header["pixdim"] = pixdim
-    header.set_data_dtype(np.uint8)
+    header.set_data_dtype(dtype)
     header.set_slope_inter(1, 0)
     header["cal_min"] = header["cal_max"] = 0
     return header
@@ -187,40 +203,28 @@ def _label_header(image: SpatialImage) -> Nifti1Header:
 
 def _open(path: str | Path) -> tuple[SpatialImage, tuple[str, ...]]:
     """The image with its header checked, before any voxel is read, and notes on its geometry."""
-    with _naming(path):
-        if not os.path.isfile(path):
-            found = "is a folder" if os.path.isdir(path) else "does not exist"
-            raise InputError(f"{found}; give an image file")
-        if not str(path).lower().endswith(EXTENSIONS):
-            raise InputError(f"is no image that is read; those end in {', '.join(EXTENSIONS)}")
-        image = nibabel.load(path, mmap=False)
-        if not isinstance(image, (AnalyzeImage, MGHImage)):
-            raise InputError("is neither a NIfTI, an MGH nor an Analyze volume")
-        image_checks.check_shape(_shape(image))
-        image_checks.check_voxel_type(image.get_data_dtype())
-        voxel_bytes = math.prod(_shape(image)) * image.get_data_dtype().itemsize
+    file_checks.check_path(path, EXTENSIONS)
+    header = file_checks.header_path(path)
+    start = file_checks.first_bytes(header)
+    for kind in _KINDS:
+        if kind.path_maybe_image(path, (start, str(header)))[0]:
+            return _checked(kind.from_filename(path, mmap=False))
+    raise file_checks.unknown_kind(start)
+
+
+def _checked(image: Any) -> tuple[SpatialImage, tuple[str, ...]]:
+    if not isinstance(image, (AnalyzeImage, MGHImage)):
+        raise InputError("is neither a NIfTI, an MGH nor an Analyze volume")
+    image_checks.check_shape(_shape(image))
+    in_file = nibabel.is_proxy(image.dataobj)
+    dtype = image.get_data_dtype() if in_file else np.asanyarray(image.dataobj).dtype
+    image_checks.check_voxel_type(dtype)
+    if in_file:
+        voxel_bytes = math.prod(_shape(image)) * dtype.itemsize
         declared_bytes = int(cast(Any, image.dataobj).offset) + voxel_bytes
-        image_checks.check_file_is_whole(
-            Path(image.file_map["image"].filename or ""), declared_bytes
-        )
-        return _with_usable_affine(image)
-
-
-@contextmanager
-def _naming(path: str | Path) -> Iterator[None]:
-    """Puts the path in front of what goes wrong with a file, and keeps nibabel quiet."""
-    logger = imageglobals.logger
-    was_disabled, logger.disabled = logger.disabled, True
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except InputError as error:
-        raise InputError(f"'{path}' {error}") from error
-    except Exception as error:  # a damaged file makes nibabel and zlib raise nearly any kind
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"'{path}' cannot be read as an image: {reason}") from error
-    finally:
-        logger.disabled = was_disabled
+        path = Path(image.file_map["image"].filename or "")
+        file_checks.check_file_is_whole(path, declared_bytes)
+    return _with_usable_affine(image)
 
 
 def _voxels(image: SpatialImage, frame: int) -> Num[np.ndarray, "i j k"]:
@@ -231,53 +235,49 @@ def _voxels(image: SpatialImage, frame: int) -> Num[np.ndarray, "i j k"]:
 
 
 def _with_usable_affine(image: SpatialImage) -> tuple[SpatialImage, tuple[str, ...]]:
-    """The image with an affine that places its voxels, and what was assumed or repaired.
-
-    The sform counts before the qform, as in nibabel; a damaged one gives way to the other.
-    """
-    grid, unit_mm = _grid(image), _unit_mm(image)
+    """The image with an affine that places its voxels, and what was assumed or repaired."""
+    unit_mm = _unit_mm(image)
     if not isinstance(image, Nifti1Pair):
         _check_stored_sizes(image)
-        check_affine(grid.affine_mm, "its affine")
-        return image, () if isinstance(image, MGHImage) else (_ANALYZE_NOTE,)
+        check_affine(image.affine, "its affine")
+        return image, () if isinstance(image, MGHImage) else (ANALYZE_NOTE,)
     sform, qform = _form(image.header.get_sform), _form(image.header.get_qform)
-    if sform is not None and affine_fault(sform * unit_mm) is None:
-        return image, form_notes(grid, None if qform is None else qform * unit_mm)
-    if sform is None or qform is not None:
+    used, notes = placing_form(_grid(image).shape, sform * unit_mm, qform * unit_mm)
+    if used != "sform":
         _check_stored_sizes(image)
-    if qform is None:
-        check_affine(grid.affine_mm, "its affine")
-        return image, ("the header gives no orientation; x is taken to run from right to left",)
-    check_affine(qform * unit_mm, "its qform")
-    if sform is None:
-        return image, ()
-    header = image.header.copy()
-    header["sform_code"] = 0
-    repaired = type(image)(image.dataobj, qform, header)
-    return repaired, ("the header's sform is damaged; its qform is used",)
+    if used is None:
+        check_affine(image.affine * unit_mm, "its affine")
+    if used == "qform" and sform.any():
+        header = image.header.copy()
+        header["sform_code"] = 0
+        image = type(image)(image.dataobj, qform, header)
+    return image, notes
 
 
-def _form(of_header: Callable[..., Any]) -> Float[np.ndarray, "4 4"] | None:
-    """The sform or qform, None when its code is 0, not finite when it cannot be worked out."""
+def _form(of_header: Callable[..., Any]) -> Float[np.ndarray, "4 4"]:
+    """The sform or qform: 0 when its code is 0, not finite when it cannot be worked out."""
     try:
-        return of_header(coded=True)[0]
+        form = of_header(coded=True)[0]
     except (HeaderDataError, ValueError):
         return np.full((4, 4), np.nan)
+    return np.zeros((4, 4)) if form is None else form
 
 
 def _check_stored_sizes(image: SpatialImage) -> None:
     """InputError when the sizes the affine rests on are not usable (nibabel repairs them)."""
-    files = image.file_map
+    if not nibabel.is_proxy(image.dataobj):
+        return  # no file to look at
+    files, header = image.file_map, image.header
     with files.get("header", files["image"]).get_prepare_fileobj("rb") as file:
-        if isinstance(image, MGHImage):
-            oriented, *sizes = struct.unpack(">h3f", file.read(42)[28:])
-            if not oriented:
-                raise InputError("gives no orientation (goodRASFlag is 0); repair it first")
-        else:
-            header = cast(Any, type(image.header)).from_fileobj(file, check=False)
-            sizes = header["pixdim"][1:4].tolist()
-    if not all(0 < float(size) < math.inf for size in sizes):
-        raise InputError(f"has voxel sizes {listed(sizes)} in its header; repair it first")
+        stored = file.read(file_checks.LARGEST_HEADER)
+    if not isinstance(header, AnalyzeHeader):
+        if stored[28:30] == b"\0\0":
+            raise InputError("gives no orientation (goodRASFlag is 0); repair it first")
+        file_checks.check_stored_sizes(stored, ">3f", 30)
+    elif isinstance(header, Nifti2Header):
+        file_checks.check_stored_sizes(stored, f"{header.endianness}3d", 112)
+    else:
+        file_checks.check_stored_sizes(stored, f"{header.endianness}3f", 80)
 
 
 def _unit_mm(image: SpatialImage) -> Float[np.ndarray, "4 1"]:

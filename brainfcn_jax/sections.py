@@ -1,10 +1,15 @@
 """Dataclasses read from nested dictionaries, every key checked (plain Python)."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from types import UnionType
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+
+LARGEST_WHOLE_NUMBER = 2**31 - 1
+LARGEST_NUMBER = 1e30
+"""What a config may hold in size: numbers that int32 and float32 can be counted with."""
+
+_LONGEST_SHOWN = 100
 
 Section = TypeVar("Section")
 
@@ -27,7 +32,9 @@ def read_section(
     hints = get_type_hints(kind)
     known = ", ".join(hints)
     problems += [
-        f"unknown key '{prefix}{key}' (known here: {known})" for key in values if key not in hints
+        f"unknown key '{prefix}{_shown(key)[1:-1]}' (known here: {known})"
+        for key in values
+        if key not in hints
     ]
     problems += [f"missing key '{prefix}{key}'" for key in hints if key not in values]
     arguments = {
@@ -47,7 +54,7 @@ def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
         return read_section(cast(type[Any], section), found, f"{key}.", problems)
     if _fits(hint, found):
         return _converted(hint, found)
-    problems.append(f"'{key}' must be {_words(hint)}, found {found!r}")
+    problems.append(f"'{key}' must be {_words(hint)}, found {_shown(found)}{_limit(hint, found)}")
     return None
 
 
@@ -59,8 +66,8 @@ def _fits(hint: Any, found: Any) -> bool:
         hints = _item_hints(hint, found) if isinstance(found, tuple | list) else None
         return hints is not None and all(map(_fits, hints, found))
     if hint is float:
-        return type(found) in (int, float) and math.isfinite(found)
-    return type(found) is hint
+        return type(found) in (int, float) and abs(found) <= LARGEST_NUMBER
+    return type(found) is hint and (hint is not int or abs(found) <= LARGEST_WHOLE_NUMBER)
 
 
 def _item_hints(hint: Any, found: Sequence[Any]) -> tuple[Any, ...] | None:
@@ -92,3 +99,21 @@ def _words(hint: Any) -> str:
     if dataclasses.is_dataclass(hint):
         return "a section of keys"
     return {str: "text", int: "a whole number", float: "a number", bool: "True or False"}[hint]
+
+
+def _shown(found: Any) -> str:
+    """A value as Python writes it, cut where that is long."""
+    try:
+        text = repr(found)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or nested as deeply
+        text = "what is too large to show"
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+
+
+def _limit(hint: Any, found: Any) -> str:
+    """What to say beside a number that is of the right type and too large."""
+    if hint is int and type(found) is int:
+        return f" (at most {LARGEST_WHOLE_NUMBER})"
+    if hint is float and type(found) in (int, float):
+        return f" (at most {LARGEST_NUMBER:g})"
+    return ""

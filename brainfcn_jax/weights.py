@@ -6,7 +6,6 @@ A weight file is a sealed HDF5 file (see `hdf5`): the root attributes are the fi
 
 import hashlib
 import http.client
-import math
 import os
 import urllib.request
 from collections.abc import Mapping
@@ -20,6 +19,7 @@ import numpy as np
 from brainfcn_jax import hdf5
 from brainfcn_jax.errors import OutputError, WeightsError
 from brainfcn_jax.files import new_file
+from brainfcn_jax.grid import SPACING_LIMITS_MM
 from brainfcn_jax.network import STAGES, backbone_layers, parameter_shapes
 
 VGG16_MD5 = "6d6bbae143d832006294945121d1f1fc"
@@ -74,15 +74,16 @@ class ModelDescription:
 
     def problems(self) -> list[str]:
         """What is wrong with the values, one sentence each; empty when nothing is."""
+        least_mm, most_mm = SPACING_LIMITS_MM
         rules = {
             "stages must be 4 or 5": self.stages in (4, 5),
             f"maps must be 1 to {_MAX_MAPS}": 1 <= self.maps <= _MAX_MAPS,
             f"tissues must be 1 to {_MAX_TISSUES} names": 1 <= len(self.tissues) <= _MAX_TISSUES
             and all(self.tissues),
-            "channel_means must be 3 finite numbers": len(self.channel_means) == 3
-            and all(map(math.isfinite, self.channel_means)),
-            "spacing_mm must be 3 positive numbers": len(self.spacing_mm) == 3
-            and all(math.isfinite(mm) and mm > 0 for mm in self.spacing_mm),
+            "channel_means must be 3 numbers in 0..255": len(self.channel_means) == 3
+            and all(0 <= mean <= 255 for mean in self.channel_means),
+            f"spacing_mm must be 3 numbers in {least_mm}..{most_mm}": len(self.spacing_mm) == 3
+            and all(least_mm <= mm <= most_mm for mm in self.spacing_mm),
             "slice_axis must be axial, coronal or sagittal": self.slice_axis
             in ("axial", "coronal", "sagittal"),
             "equalise must be volume or head": self.equalise in ("volume", "head"),

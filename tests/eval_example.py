@@ -5,8 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from brainfcn_jax.commands.evaluate import define_flags, evaluate_command
-from brainfcn_jax.commands.exits import exit_code
+from brainfcn_jax.commands.evaluate import exit_code
 
 SHAPE = (26, 22, 12)
 AFFINE = np.array([[-2.9, 0.3, 0, 30], [0.3, 2.9, 0, -20], [0, 0, 3, -10], [0, 0, 0, 1.0]])
@@ -37,8 +36,7 @@ def read_image(path: Path | str) -> nibabel.Nifti1Image:
 
 def run(*arguments: object) -> int:
     """The exit code of `run_eval.py` with these arguments."""
-    argv = ["run_eval.py", *map(str, arguments)]
-    return exit_code(define_flags, evaluate_command, "", argv)
+    return exit_code(["run_eval.py", *map(str, arguments)])
 
 
 def one_line(captured: str) -> str:

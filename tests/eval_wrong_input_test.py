@@ -1,4 +1,7 @@
-"""Wrong input to `run_eval.py`: one line that names it, the right exit code, and no file."""
+"""Wrong label maps, weights and flags: one line that names them, the right exit code, no file.
+
+Scans are in bad_inputs_test.py.
+"""
 
 import dataclasses
 from collections.abc import Callable
@@ -12,6 +15,8 @@ from narrow import narrow_the_network
 from threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax import evaluation
+from brainfcn_jax.claims import LOCK_FILE
+from brainfcn_jax.manifest import MANIFEST
 from brainfcn_jax.weights import save_model
 
 
@@ -52,42 +57,6 @@ def test_a_scan_too_large_for_the_memory_is_named(
     assert f"'{scan}' cannot be labelled: not enough memory" in one_line(capsys.readouterr().err)
 
 
-def truncated(path: Path) -> None:
-    write_image(path, intensities())
-    path.write_bytes(path.read_bytes()[:1500])
-
-
-WRONG_SCANS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda path: None, "does not exist"),
-    "folder": (lambda path: path.mkdir(), "is a folder"),
-    "not an image": (lambda path: path.write_text("a letter"), "image"),
-    "empty file": (lambda path: path.write_bytes(b""), "image"),
-    "truncated": (truncated, "truncated"),
-    "2D": (lambda path: write_image(path, intensities()[..., 6]), "2D"),
-    "4D": (lambda path: write_image(path, np.stack([intensities()] * 3, -1)), "--frame"),
-    "all zeros": (lambda path: write_image(path, np.zeros(SHAPE, np.int16)), "every voxel is"),
-    "constant": (lambda path: write_image(path, np.full(SHAPE, 7, np.int16)), "every voxel is"),
-    "all NaN": (lambda path: write_image(path, np.full(SHAPE, np.nan, np.float32)), "finite"),
-    "complex": (lambda path: write_image(path, intensities().astype(np.complex64)), "complex"),
-}
-
-
-@pytest.mark.parametrize("kind", WRONG_SCANS)
-def test_a_wrong_scan_is_one_line_and_leaves_no_file(
-    kind: str, weights: str, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    make, said = WRONG_SCANS[kind]
-    scan = tmp_path / "wrong.nii"
-    make(scan)
-    assert run(f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}") == 1
-    captured = capsys.readouterr()
-    line = one_line(captured.err)
-    assert f"'{scan}' " in line
-    assert said in line
-    assert captured.out == ""
-    assert not out.exists()
-
-
 WRONG_REFERENCES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (lambda path: None, "does not exist"),
     "shape": (lambda path: write_image(path, threshold_labels(intensities())[:-1]), "grid"),
@@ -108,7 +77,7 @@ WRONG_REFERENCES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", WRONG_REFERENCES)
-def test_a_wrong_reference_is_one_line_and_leaves_no_file(
+def test_a_wrong_reference_is_one_line_and_leaves_no_result(
     kind: str,
     scan: str,
     weights: str,
@@ -124,7 +93,7 @@ def test_a_wrong_reference_is_one_line_and_leaves_no_file(
     line = one_line(capsys.readouterr().err)
     assert f"'{reference}' " in line
     assert said in line
-    assert not out.exists()
+    assert {path.name for path in out.iterdir()} == {LOCK_FILE, MANIFEST}
 
 
 def other_tissues(path: Path, weights: str) -> None:
@@ -176,7 +145,7 @@ def test_wrong_weights_are_one_line_and_exit_code_3(
         (["other.nii"], "other.nii"),
         (["--volume={folder}/sub-01_T2w.nii"], "would both write"),
         (["--volume={folder}/sub-01_T1w.nii.gz"], "would both write"),
-        (["--reference=a.nii", "--reference=b.nii"], "one reference for each volume"),
+        (["--reference=a.nii", "--reference=b.nii"], "1 scans and 2 references"),
         (["--weights="], "--weights must be given"),
     ],
 )

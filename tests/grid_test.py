@@ -13,7 +13,7 @@ from brainfcn_jax.grid import (
     affine_fault,
     check_affine,
     corner_distance_mm,
-    form_notes,
+    placing_form,
     same_voxels,
 )
 
@@ -118,11 +118,23 @@ def test_corner_distance_by_hand() -> None:
     assert corner_distance_mm(grid, stretched) == 2  # the fifth slice, 4 * 0.5 mm away
 
 
-def test_notes_on_a_qform_that_disagrees() -> None:
-    grid = Grid(SHAPE, affine_of(np.eye(3)))
-    assert form_notes(grid, None) == form_notes(grid, grid.affine_mm) == ()
-    assert "up to 5.0 mm apart" in form_notes(grid, affine_of(np.eye(3), (-10, 23, 7)))[0]
-    assert "qform is damaged" in form_notes(grid, np.full((4, 4), np.nan))[0]
+def test_which_of_two_affines_places_the_voxels() -> None:
+    sound, absent, damaged = affine_of(np.eye(3)), np.zeros((4, 4)), np.full((4, 4), np.nan)
+    assert placing_form(SHAPE, sound, absent) == placing_form(SHAPE, sound, sound) == ("sform", ())
+    assert placing_form(SHAPE, absent, sound) == ("qform", ())
+    for sform, qform, used, note in [
+        (sound, affine_of(np.eye(3), (-10, 23, 7)), "sform", "up to 5.0 mm apart"),
+        (sound, affine_of(np.eye(3), (-10, 20.2, 3)), "sform", "up to 0.2 mm apart"),
+        (sound, damaged, "sform", "qform is damaged"),
+        (damaged, sound, "qform", "sform is damaged"),
+        (absent, absent, None, "no orientation"),
+    ]:
+        found, notes = placing_form(SHAPE, sform, qform)
+        assert found == used
+        assert note in notes[0]
+    for sform, qform in [(damaged, absent), (absent, damaged), (damaged, damaged)]:
+        with pytest.raises(InputError, match="cannot be placed in space"):
+            placing_form(SHAPE, sform, qform)
 
 
 def test_the_same_voxels_in_another_order_are_the_same() -> None:
@@ -154,3 +166,11 @@ def test_nearly_equal_grids_between_two_orientations_are_brought_home_alike() ->
 def test_other_grids_are_refused(labels: Grid, message: str) -> None:
     with pytest.raises(InputError, match=f"another grid than 'scan.nii': .*{message}"):
         same_voxels(labels, Grid(SHAPE, affine_of(np.eye(3))), "scan.nii")
+
+
+def test_the_volume_of_a_voxel() -> None:
+    assert Grid(SHAPE, affine_of(np.diag([-3.0, 3, 3]))).voxel_mm3 == 27
+    sheared = np.array([[1, 0.5, 0], [0, 2, 0.25], [0, 0, 4.0]])
+    assert Grid(SHAPE, affine_of(sheared)).voxel_mm3 == 8
+    turned = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0] * 1.5
+    assert Grid(SHAPE, affine_of(turned)).voxel_mm3 == pytest.approx(1.5**3, rel=1e-12)

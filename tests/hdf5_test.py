@@ -172,6 +172,19 @@ def large_attribute(file: h5py.File) -> None:
     file.attrs["training"] = np.bytes_("a" * 40_000)
 
 
+def compressed(file: h5py.File) -> None:
+    del file["fusion/bias"]
+    file.create_dataset("fusion/bias", (3,), "f4", compression="gzip")
+
+
+def tiny_spacing(file: h5py.File) -> None:
+    file.attrs["spacing_mm"] = [1e-9, 1.0, 1.0]
+
+
+def wild_mean(file: h5py.File) -> None:
+    file.attrs["channel_means"] = [np.nan, 1e300, 0.0]
+
+
 def not_finite(file: h5py.File) -> None:
     file["conv1_1/bias"][3] = np.nan
 
@@ -194,6 +207,9 @@ def not_finite(file: h5py.File) -> None:
         (missing_attributes, "attribute modality is missing; attribute licence is missing"),
         (stages_as_text, "stages is '4', must be"),
         (large_attribute, "attribute training is over"),
+        (compressed, "fusion/bias is kept in chunks, must be in one piece"),
+        (tiny_spacing, "spacing_mm must be 3 numbers in 0.01..100.0"),
+        (wild_mean, "channel_means must be 3 numbers in 0..255"),
         (not_finite, "conv1_1/bias is not finite"),
     ],
 )
