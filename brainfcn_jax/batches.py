@@ -5,7 +5,7 @@ batches as one that never stopped.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -85,6 +85,15 @@ def batch_shape(
     )
 
 
+def part_of(shape: BatchShape, microbatches: range) -> tuple[BatchShape, range]:
+    """The shape of some successive microbatches of a batch, and which of its images they hold."""
+    ends = [
+        number * shape.images_per_microbatch for number in (microbatches.start, microbatches.stop)
+    ]
+    images = range(*(min(end, shape.images) for end in ends))
+    return replace(shape, images=len(images), microbatches=len(microbatches)), images
+
+
 def training_slices(volumes: Sequence[TrainingVolume]) -> Int[np.ndarray, "slice 2"]:
     """(volume, slice) of every slice with a head, volume by volume."""
     pairs = [
@@ -157,12 +166,18 @@ def make_batch(
 
 
 def batches(
-    volumes: Sequence[TrainingVolume], shape: BatchShape, seed: int, first_step: int, steps: int
+    volumes: Sequence[TrainingVolume],
+    shape: BatchShape,
+    seed: int,
+    steps: range,
+    microbatches: range,
 ) -> Iterator[Batch]:
-    """The batches of steps `first_step` to `steps` - 1."""
+    """Some of the microbatches of the batches of some steps."""
     slices = training_slices(volumes)
-    for step in range(first_step, steps):
-        yield make_batch(volumes, slices[chosen(len(slices), shape.images, seed, step)], shape)
+    part, images = part_of(shape, microbatches)
+    for step in steps:
+        numbers = chosen(len(slices), shape.images, seed, step)[images.start : images.stop]
+        yield make_batch(volumes, slices[numbers], part)
 
 
 def _round_up(number: int, multiple: int) -> int:

@@ -1,15 +1,26 @@
 """Checkpoints of a training run: the state after a step, complete or not there at all (orbax)."""
 
+import contextlib
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
+import jax
+import numpy as np
 from absl import logging
-from orbax.checkpoint import v1 as ocp
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from orbax import checkpoint as ocp
 
 from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.train_step import TrainState
 
 KEPT = 2
+
+_UNFINISHED = "*.orbax-checkpoint-tmp*"
+"""Names of folders that orbax is still writing; it renames them when all is there."""
+
+_REMOVED = ".{step}.removed"
+"""Name of a checkpoint that is being deleted."""
 
 _DAMAGE = (OSError, ValueError, TypeError, KeyError)
 """What orbax raises for a checkpoint with missing, cut or altered files."""
@@ -21,38 +32,20 @@ _REFUSED = (OSError, ValueError)
 class Checkpoints:
     """The checkpoints in a folder: the last two are kept, each written whole or not at all.
 
-    Use as a context manager. A checkpoint has its final name only when all of it is written, so
-    a run that is killed while saving finds the one before. OutputError when the folder cannot be
-    made or read.
+    A checkpoint has its final name only when all of it is written, so a run that is killed while
+    saving finds the one before. Of the processes of a run the first alone may use the folder.
+    OutputError when it cannot be made or read.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
         try:
-            self._checkpointer = ocp.training.Checkpointer(
-                self._folder,
-                preservation_policy=ocp.training.preservation_policies.LatestN(KEPT),
-                cleanup_tmp_directories=True,
-            )
-        except _REFUSED as error:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for path in list(self._folder.iterdir()):
+                if path.match(_UNFINISHED) or path.match(_REMOVED.format(step="*")):
+                    shutil.rmtree(path)
+        except OSError as error:
             raise OutputError(f"'{folder}' cannot hold checkpoints: {_reason(error)}") from error
-
-    def __enter__(self) -> "Checkpoints":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            self._checkpointer.close()
-        except _REFUSED as refused:  # the failure of a save, which has been raised, comes again
-            if error is None:
-                raise OutputError(
-                    f"the checkpoints in '{self._folder}' cannot be finished: {_reason(refused)}"
-                ) from refused
 
     def save(self, step: int, state: TrainState) -> None:
         """Writes the state after `step` steps, and returns when it is on disk.
@@ -61,7 +54,12 @@ class Checkpoints:
             OutputError: it cannot be written.
         """
         try:
-            self._checkpointer.save(step, state, force=True, overwrite=True)
+            saved = ocp.args.Composite(state=ocp.args.StandardSave(_as_saved(state)))
+            with _checkpointer() as checkpointer:
+                checkpointer.save(self._folder / str(step), args=saved, force=True)
+            for old in self._steps()[KEPT:]:
+                removed = self._folder / _REMOVED.format(step=old)
+                shutil.rmtree((self._folder / str(old)).rename(removed))
         except _REFUSED as error:
             raise OutputError(
                 f"cannot write the checkpoint of step {step} to '{self._folder}': "
@@ -74,7 +72,7 @@ class Checkpoints:
 
         Args:
             abstract_state: shapes, dtypes and shardings of the state, as `devices.abstract`
-                gives them.
+                gives them; on how many devices it was saved does not matter.
 
         A checkpoint that cannot be read is moved to a folder beside, with a warning, and the one
         before is taken.
@@ -83,11 +81,13 @@ class Checkpoints:
             TrainingError: there are checkpoints and none can be read.
             OutputError: a checkpoint that cannot be read cannot be moved.
         """
-        steps = sorted((int(found.step) for found in self._checkpointer.checkpoints), reverse=True)
+        wanted = ocp.args.Composite(state=ocp.args.StandardRestore(abstract_state))
         damaged: list[int] = []
-        for step in steps:
+        for step in self._steps():
             try:
-                state = self._checkpointer.load(step, abstract_state)
+                with _checkpointer() as checkpointer:
+                    found = checkpointer.restore(self._folder / str(step), args=wanted)
+                state: TrainState = found.state
             except _DAMAGE as error:
                 damaged.append(step)
                 logging.warning(
@@ -106,6 +106,11 @@ class Checkpoints:
             )
         return None
 
+    def _steps(self) -> list[int]:
+        """The steps that there are checkpoints of, newest first."""
+        names = (path.name for path in self._folder.iterdir())
+        return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
     def _set_aside(self, steps: list[int]) -> None:
         """Moves checkpoints out of the way, so that they never push out a readable one."""
         beside = self._folder.with_name(self._folder.name + "_damaged")
@@ -118,8 +123,43 @@ class Checkpoints:
             raise OutputError(
                 f"damaged checkpoints cannot be moved to '{beside}': {_reason(error)}"
             ) from error
-        if steps:
-            self._checkpointer.reload()
+
+
+@contextlib.contextmanager
+def _checkpointer() -> Iterator[ocp.Checkpointer]:
+    """Orbax reading and writing in the first process, without a word to the others.
+
+    Where there are others, orbax only does so for processes that each have a disk of their own
+    (`primary_host=None`), and warns each time that it will not say how much it wrote.
+    """
+    several, verbosity = jax.process_count() > 1, logging.get_verbosity()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=None if several else 0, active_processes={0}
+    )
+    options = ocp.CompositeOptions(multiprocessing_options=alone)
+    arrays = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    handler = ocp.CompositeCheckpointHandler(composite_options=options, state=arrays)
+    try:
+        if several:
+            logging.set_verbosity(logging.ERROR)
+        with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
+            yield checkpointer
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def _as_saved(state: TrainState) -> TrainState:
+    """The state as orbax takes it: with several processes no array on the devices of one alone.
+
+    Numbers then come from the host, and the key, which is no array there, from all devices.
+    """
+    if jax.process_count() == 1:
+        return state
+    key_data = np.asarray(jax.random.key_data(state.key))
+    everywhere = NamedSharding(Mesh(np.asarray(jax.devices()), ("devices",)), PartitionSpec())
+    shared = jax.make_array_from_callback(key_data.shape, everywhere, key_data.__getitem__)
+    step, params, opt_state = jax.device_get((state.step, state.params, state.opt_state))
+    return TrainState(step, params, opt_state, jax.random.wrap_key_data(shared))
 
 
 def _reason(error: Exception) -> str:

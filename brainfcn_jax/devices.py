@@ -18,27 +18,47 @@ Step = Callable[..., tuple[TrainState, Metrics]]
 
 
 def launch(step: Step, launcher: Launcher) -> CompiledStep:
-    """The step compiled for one device ("jit") or for all local devices ("pmap").
+    """The step compiled for one device ("jit") or for all devices of all processes ("pmap").
 
-    Both take the same state and the same batch, with leaves (microbatch, image, ...), and give
-    the same result up to the order of the sums. "pmap" gives device d the d-th equal run of
-    microbatches, so their number must be a multiple of `device_count(launcher)`.
+    Both take the same state and the microbatches of the same batch that are this process's (see
+    `own_microbatches`), with leaves (microbatch, image, ...), and give the same result up to the
+    order of the sums, in every process. "pmap" gives each device an equal run of microbatches.
     """
     if launcher == "jit":
         return jax.jit(step)
-    devices = device_count(launcher)
+    devices = jax.local_device_count()
     on_all = jax.pmap(
         functools.partial(step, axis_name=AXIS_NAME),
         axis_name=AXIS_NAME,
         in_axes=(None, 0),
         out_axes=None,
     )
-    return lambda state, batch: on_all(state, split_microbatches(batch, devices))
+
+    def on_all_devices(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        after, metrics = on_all(state, split_microbatches(batch, devices))
+        # With several processes `pmap` reads keys on the host: that of a step under way makes the
+        # next one wait for it.
+        return after._replace(key=state.key), metrics
+
+    return on_all_devices
 
 
 def device_count(launcher: Launcher) -> int:
-    """How many devices share one batch."""
-    return 1 if launcher == "jit" else jax.local_device_count()
+    """How many devices, of all processes, share one batch."""
+    return 1 if launcher == "jit" else jax.device_count()
+
+
+def own_microbatches(microbatches: int, launcher: Launcher) -> range:
+    """Which of a batch's microbatches fall to the devices of this process.
+
+    Devices are ordered by their processes, as `pmap` orders them; all have equally many.
+    """
+    devices = device_count(launcher)
+    assert microbatches % devices == 0, (microbatches, devices)
+    if launcher == "jit":
+        return range(microbatches)
+    each = microbatches // jax.process_count()
+    return range(jax.process_index() * each, (jax.process_index() + 1) * each)
 
 
 def split_microbatches(batch: Batch, devices: int) -> Batch:

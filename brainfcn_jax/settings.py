@@ -5,11 +5,14 @@ from typing import Literal
 
 from ml_collections import ConfigDict
 
-from brainfcn_jax.errors import UsageError
+from brainfcn_jax.errors import UsageError, first_few
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.sections import read_section
 
 SliceAxis = Literal["axial", "coronal", "sagittal"]
+
+MOST_MAPS, MOST_IMAGES, LONGEST_SIDE = 256, 10_000, 1024
+"""Beyond these a value is a slip: it would fill the memory before anything is said."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ class TrainingSettings:
         validate_every: steps from one validation to the next.
         checkpoint_every: steps from one checkpoint to the next.
         log_every: steps from one line of metrics to the next.
-        launcher: "jit" on one device, "pmap" over all local ones.
+        launcher: "jit" on one device, "pmap" over all devices of all processes.
     """
 
     steps: int
@@ -211,7 +214,7 @@ def _out_of_range(settings: Settings) -> list[str]:
     trained_axes = {settings.data.slice_axis, *settings.data.train_slice_axes}
     rules = {
         "seed must be 0 or more": settings.seed >= 0,
-        "network.maps must be 1 or more": settings.network.maps >= 1,
+        f"network.maps must lie in 1..{MOST_MAPS}": 1 <= settings.network.maps <= MOST_MAPS,
         "network.start is 'model' and network.model_path names none, or the other way round": (
             (settings.network.start == "model") == (settings.network.model_path != "")
         ),
@@ -224,11 +227,16 @@ def _out_of_range(settings: Settings) -> list[str]:
         "augmentation.rotation_degrees must lie in 0..180": (
             0 <= settings.augmentation.rotation_degrees <= 180
         ),
-        "augmentation.scale_range must be two numbers above 0, smallest first": 0 < low <= high,
+        "augmentation.scale_range must be two numbers in 0.1..10, smallest first": (
+            0.1 <= low <= high <= 10
+        ),
         "augmentation.mirror would turn sagittal slices front to back; set it to False": (
             not (settings.augmentation.mirror and "sagittal" in trained_axes)
         ),
         "training.steps must be 1 or more": training.steps >= 1,
+        f"training.images_per_step must lie in 1..{MOST_IMAGES}": (
+            1 <= training.images_per_step <= MOST_IMAGES
+        ),
         "training.images_per_microbatch must lie in 1..training.images_per_step": (
             1 <= training.images_per_microbatch <= training.images_per_step
         ),
@@ -246,10 +254,10 @@ def _data_contradictions(data: DataSettings) -> list[str]:
         "data.root is empty; name the folder with --config.data.root=FOLDER": data.root != "",
         "data.scan_pattern must hold '{subject}'": "{subject}" in data.scan_pattern,
         "data.labels_pattern must hold '{subject}'": "{subject}" in data.labels_pattern,
-        f"data.scheme must be one of {', '.join(SCHEMES)}, found {data.scheme!r}": (
+        f"data.scheme must be one of {', '.join(SCHEMES)}, found {data.scheme[:40]!r}": (
             data.scheme in SCHEMES
         ),
-        f"data.train and data.validation share {', '.join(both)}": not both,
+        f"data.train and data.validation share {first_few(both)}": not both,
         "data.train_subjects must be 0 (all) or more": data.train_subjects >= 0,
         f"data.train_subjects is {data.train_subjects}, but data.train names {len(data.train)}": (
             not data.train or data.train_subjects <= len(data.train)
@@ -268,14 +276,16 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
         return []
     both = sorted(set(generator.maps) & set(generator.held_out))
     rules = {
-        f"generator.maps and generator.held_out share {', '.join(both)}": not both,
+        f"generator.maps and generator.held_out share {first_few(both)}": not both,
         "generator.heads_root is for generator.kind 'newborn'": (
             generator.kind == "newborn" or not generator.heads_root
         ),
-        "generator.shape must be multiples of 16, each 16 or more": all(
-            size >= 16 and size % 16 == 0 for size in generator.shape
+        f"generator.shape must be multiples of 16 in 16..{LONGEST_SIDE}": all(
+            16 <= size <= LONGEST_SIDE and size % 16 == 0 for size in generator.shape
         ),
-        "generator.volumes_in_pool must be 1 or more": generator.volumes_in_pool >= 1,
+        f"generator.volumes_in_pool must lie in 1..{MOST_IMAGES}": (
+            1 <= generator.volumes_in_pool <= MOST_IMAGES
+        ),
         "generator.slices_per_volume must be 1 or more": generator.slices_per_volume >= 1,
         "generator.brain_fraction must lie in 0..1": 0 <= generator.brain_fraction <= 1,
         "generator.real_fraction must be 0 or more and below 1": 0 <= generator.real_fraction < 1,

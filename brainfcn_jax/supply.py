@@ -14,9 +14,10 @@ from brainfcn_jax.batches import (
     channel_means,
     in_order,
     make_batch,
+    part_of,
     training_slices,
 )
-from brainfcn_jax.devices import device_count
+from brainfcn_jax.devices import device_count, own_microbatches
 from brainfcn_jax.generated_data import GeneratedPool, held_out_maps, load_pool
 from brainfcn_jax.pool import shares
 from brainfcn_jax.settings import GeneratorSettings, Settings
@@ -31,7 +32,7 @@ class Supply:
 
     Attributes:
         batches: batches(first_step, steps) gives those of steps `first_step` to `steps` - 1, a
-            function of the seed and the step's number.
+            function of the seed and the step's number; of each only what falls to this process.
         channel_means: to be subtracted from the stacks.
         spacing_mm: voxel size along the canonical x, y, z.
         subjects: how many scans or label maps there are.
@@ -62,9 +63,9 @@ def load_supply(settings: Settings) -> Supply:
 
 def supply_of_scans(settings: Settings, data: TrainingData) -> Supply:
     """Batches of scans alone."""
-    shape = _batch_shape(settings, data.volumes)
+    shape, own = _batch_shape(settings, data.volumes)
     return Supply(
-        lambda first, steps: batches(data.volumes, shape, settings.seed, first, steps),
+        lambda first, steps: batches(data.volumes, shape, settings.seed, range(first, steps), own),
         channel_means(data.volumes),
         data.spacing_mm,
         len(data.volumes),
@@ -79,10 +80,10 @@ def supply_of_generated(
 ) -> Supply:
     """Batches of generated slices, with a share from scans; all as large as the largest."""
     first_volumes = pool.first_volumes()
-    shape = _batch_shape(settings, (*first_volumes, *scans))
+    shape, own = _batch_shape(settings, (*first_volumes, *scans))
     return Supply(
         lambda first, steps: mixed_batches(
-            pool, scans, shape, settings.seed, generator.real_fraction, range(first, steps)
+            pool, scans, shape, settings.seed, generator.real_fraction, range(first, steps), own
         ),
         channel_means(first_volumes),
         pool.spacing_mm,
@@ -97,28 +98,37 @@ def mixed_batches(
     seed: int,
     real_fraction: float,
     steps: range,
+    microbatches: range,
 ) -> Iterator[Batch]:
-    """The batches of some steps: `real_fraction` of the images from scans, the others generated.
+    """Some microbatches of some steps: `real_fraction` of the images from scans, first the others.
 
     The slices of the scans come in the order of `batches.in_order`, those that are generated in
-    that of `pool.draw`.
+    that of `pool.draw`; nothing is generated for microbatches that are not asked for.
     """
     real_slices = training_slices(scans)
+    part, images = part_of(shape, microbatches)
     for step in steps:
-        real, generated = shares(step, shape.images, real_fraction)
+        all_real, all_generated = shares(step, shape.images, real_fraction)
+        generated = all_generated[images.start : images.stop]
+        before = len(all_generated)
+        real = all_real[max(images.start - before, 0) : max(images.stop - before, 0)]
         drawn = [pool.slice_of(number) for number in generated]
         pairs = [(len(scans) + nth, place) for nth, (_, place) in enumerate(drawn)]
         if real:
             pairs += real_slices[in_order(len(real_slices), np.asarray(real), seed)].tolist()
         volumes = (*scans, *(volume for volume, _ in drawn))
-        yield make_batch(volumes, np.asarray(pairs, np.int64), shape)
+        yield make_batch(volumes, np.asarray(pairs, np.int64).reshape(-1, 2), part)
 
 
-def _batch_shape(settings: Settings, volumes: tuple[TrainingVolume, ...]) -> BatchShape:
+def _batch_shape(
+    settings: Settings, volumes: tuple[TrainingVolume, ...]
+) -> tuple[BatchShape, range]:
+    """The shape of all batches, and which of the microbatches are this process's."""
     training = settings.training
-    return batch_shape(
+    shape = batch_shape(
         volumes,
         training.images_per_step,
         training.images_per_microbatch,
         device_count(training.launcher),
     )
+    return shape, own_microbatches(shape.microbatches, training.launcher)

@@ -1,23 +1,28 @@
 """The training loop: from the settings of an experiment to its weight files."""
 
+import contextlib
 import functools
 import json
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jax
+from absl import logging
 
 from brainfcn_jax.checkpoint import Checkpoints
-from brainfcn_jax.devices import abstract, launch
+from brainfcn_jax.devices import CompiledStep, abstract, device_count, launch
 from brainfcn_jax.initialisation import initial_params, starting_model
 from brainfcn_jax.labels import CLASSES, TISSUES
 from brainfcn_jax.network import SegmentationNetwork
 from brainfcn_jax.optimizer import make_optimizer
 from brainfcn_jax.prefetch import prefetch
-from brainfcn_jax.progress import Progress, is_due
-from brainfcn_jax.settings import Settings
+from brainfcn_jax.processes import agree, from_first, is_first, together
+from brainfcn_jax.progress import Progress, check_finite, is_due
+from brainfcn_jax.settings import Settings, TrainingSettings
 from brainfcn_jax.supply import Supply, load_supply
-from brainfcn_jax.train_step import Recipe, TrainState, initial_state, train_step
+from brainfcn_jax.train_step import Metrics, Recipe, TrainState, initial_state, train_step
 from brainfcn_jax.training_data import ValidationCase, load_validation_cases
 from brainfcn_jax.validation import validation_dice
 from brainfcn_jax.weights import Model, ModelDescription, save_model
@@ -35,49 +40,146 @@ _PRIVATE_SETTINGS = (
 """Paths on the user's machine and subjects' names, which have no place in a weight file."""
 
 
+@dataclass(frozen=True)
+class Run:
+    """What stays the same while a run goes on.
+
+    Attributes:
+        settings: of the experiment.
+        workdir: its folder, read and written by the first process alone.
+        origin: the trained model it started from; None: there was none.
+        cases: scans that its course is measured on; none in any process but the first.
+        supply: where its batches come from.
+        recipe: what its steps have in common.
+    """
+
+    settings: Settings
+    workdir: Workdir
+    origin: Model | None
+    cases: tuple[ValidationCase, ...]
+    supply: Supply
+    recipe: Recipe
+
+    def launch_step(self) -> CompiledStep:
+        """One step, compiled."""
+        launcher = self.settings.training.launcher
+        return launch(functools.partial(train_step, recipe=self.recipe), launcher)
+
+
 def train(settings: Settings, folder: Path) -> Workdir:
     """Trains as the settings say, in `folder`, or goes on with the run that is there.
 
     A run that is stopped at any moment and started again ends with the same parameters, bit for
-    bit, as one that never stopped (on the same machine): the state comes from the last
-    checkpoint, and batches and augmentation are functions of the seed and the step.
+    bit, as one that never stopped (on the same machines): the state comes from the last
+    checkpoint, and batches and augmentation are functions of the seed and the step. On another
+    number of devices or processes it ends with the same up to the order of sums.
+
+    Of several processes (see `processes.joined`) the first keeps the folder, and the others only
+    share the steps.
 
     Raises:
-        UsageError: the folder holds a run of another config, or the settings ask for data that
-            is not there.
+        UsageError: the folder holds a run of another config, the settings ask for data that is
+            not there, or the processes differ in settings or data.
         InputError: a scan or label map cannot be used.
         WeightsError: the weights to start from are missing or damaged.
         TrainingError: the loss is not finite any more; the last checkpoint is from before.
         OutputError: something cannot be written.
+        ProcessError: another process could not start.
     """
-    workdir = find_workdir(folder, settings)
-    origin, cases = starting_model(settings), load_validation_cases(settings.data)
+    agree("settings", flat_settings(settings))
+    with together():
+        run, state = prepare(settings, folder)
+    run = with_shared_means(run)
+    if is_first():
+        lead(run, state)
+    else:
+        assist(run, state)
+    return run.workdir
+
+
+def prepare(settings: Settings, folder: Path) -> tuple[Run, TrainState]:
+    """Loads what a run needs, and makes its state before the first step; writes nothing."""
+    workdir = find_workdir(folder, settings) if is_first() else Workdir(folder)
+    origin = starting_model(settings)
+    cases = load_validation_cases(settings.data) if is_first() else ()
     supply = load_supply(settings)
     means_of = supply if origin is None else origin.description
     recipe = make_recipe(settings, means_of.channel_means)
-    state = start(settings, recipe, origin)
-    make_workdir(workdir, settings)
-    run_step = launch(functools.partial(train_step, recipe=recipe), settings.training.launcher)
-    steps = settings.training.steps
+    return Run(settings, workdir, origin, cases, supply, recipe), start(settings, recipe, origin)
 
-    with Checkpoints(workdir.checkpoints) as checkpoints:
-        first, state = checkpoints.restore_latest(abstract(state)) or (0, state)
-        numbers = supply.batches(first, steps)
-        with follow(workdir, settings, first) as progress, prefetch(numbers) as ready:
-            for step in range(first + 1, steps + 1):
-                state, metrics = run_step(state, next(ready))
-                progress.step_done(step, metrics)
-                if cases and is_due(step, settings.training.validate_every, steps):
-                    with progress.paused():
-                        model = make_model(settings, supply, recipe, state, origin)
-                        validate(workdir, progress, step, model, cases)
-                if is_due(step, settings.training.checkpoint_every, steps):
-                    with progress.paused():
-                        model = make_model(settings, supply, recipe, state, origin)
-                        save_model(workdir.last, model, overwrite=True)
-                        progress.draw()
-                        checkpoints.save(step, state)
-    return workdir
+
+def lead(run: Run, state: TrainState) -> None:
+    """The steps of the first process, which also measures, reports and saves."""
+    training, workdir = run.settings.training, run.workdir
+    run_step, steps = run.launch_step(), training.steps
+    warn_of_idle_devices(training)
+    with contextlib.ExitStack() as opened:
+        with together():
+            make_workdir(workdir, run.settings)
+            checkpoints = Checkpoints(workdir.checkpoints)
+            first, state = checkpoints.restore_latest(abstract(state)) or (0, state)
+            progress = opened.enter_context(follow(workdir, run.settings, first))
+        first, state = shared_start(first, state)
+        ready = opened.enter_context(prefetch(run.supply.batches(first, steps)))
+        for step in range(first + 1, steps + 1):
+            state, metrics = run_step(state, next(ready))
+            progress.step_done(step, metrics)
+            if run.cases and is_due(step, training.validate_every, steps):
+                with progress.paused():
+                    validate(workdir, progress, step, make_model(run, state), run.cases)
+            if is_due(step, training.checkpoint_every, steps):
+                with progress.paused():
+                    save_model(workdir.last, make_model(run, state), overwrite=True)
+                    progress.draw()
+                    checkpoints.save(step, state)
+
+
+def assist(run: Run, state: TrainState) -> None:
+    """The steps of any other process: the same, without the rest; ends where the first does."""
+    run_step, steps = run.launch_step(), run.settings.training.steps
+    with together():  # while the first restores the state
+        pass
+    first, state = shared_start(0, state)
+    with prefetch(run.supply.batches(first, steps)) as ready:
+        before: Metrics = {}
+        for step in range(first + 1, steps + 1):
+            state, metrics = run_step(state, next(ready))
+            check_finite(step - 1, {name: float(value) for name, value in before.items()})
+            before = metrics
+
+
+def with_shared_means(run: Run) -> Run:
+    """The run with the first process's channel means, which are part of the compiled step.
+
+    Those of other processes, on other processors, may differ in the last digits.
+
+    Raises:
+        UsageError: the processes have loaded different scans or label maps.
+    """
+    means = run.recipe.channel_means
+    agree("scans or label maps", (run.supply.subjects, [round(mean, 1) for mean in means]))
+    red, green, blue = map(float, from_first(means))
+    return replace(run, recipe=replace(run.recipe, channel_means=(red, green, blue)))
+
+
+def shared_start(first: int, state: TrainState) -> tuple[int, TrainState]:
+    """The first process's number of steps and state; the key is the same in all of them."""
+    first, step, params, opt_state = from_first((first, state.step, state.params, state.opt_state))
+    return int(first), state._replace(step=step, params=params, opt_state=opt_state)
+
+
+def warn_of_idle_devices(training: TrainingSettings) -> None:
+    """Says so when a step has fewer microbatches than there are devices."""
+    devices = device_count(training.launcher)
+    busy = math.ceil(training.images_per_step / training.images_per_microbatch)
+    if busy < devices:
+        logging.warning(
+            "%d of %d devices have nothing to do, since a step has %d microbatches; raise "
+            "--config.training.images_per_step or lower --config.training.images_per_microbatch",
+            devices - busy,
+            devices,
+            busy,
+        )
 
 
 def validate(
@@ -126,25 +228,26 @@ def follow(workdir: Workdir, settings: Settings, first_step: int) -> Progress:
     )
 
 
-def make_model(
-    settings: Settings, supply: Supply, recipe: Recipe, state: TrainState, origin: Model | None
-) -> Model:
+def make_model(run: Run, state: TrainState) -> Model:
     """The network as it is after the state's step, with all that inference needs to know.
 
-    The licence of the model that the training started from, `origin`, goes with it.
+    The licence of the model that the training started from goes with it.
     """
+    settings, origin = run.settings, run.origin
     public = {
         key: value for key, value in flat_settings(settings).items() if key not in _PRIVATE_SETTINGS
     }
-    training = {"steps": int(state.step), "subjects": supply.subjects, "settings": public}
-    licences = [settings.licence] + ([origin.description.licence] if origin else [])
+    training = {"steps": int(state.step), "subjects": run.supply.subjects, "settings": public}
+    licences = [settings.licence]
+    if origin is not None and origin.description.licence != settings.licence:
+        licences.append(origin.description.licence)
     description = ModelDescription(
         stages=settings.network.stages,
         maps=settings.network.maps,
         tissues=tuple(tissue.name for tissue in TISSUES),
-        channel_means=recipe.channel_means,
+        channel_means=run.recipe.channel_means,
         slice_axis=settings.data.slice_axis,
-        spacing_mm=supply.spacing_mm,
+        spacing_mm=run.supply.spacing_mm,
         modality=settings.data.modality,
         equalise=settings.data.equalise,
         mask_slice=settings.data.mask_slice,

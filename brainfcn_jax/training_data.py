@@ -11,10 +11,10 @@ from brainfcn_jax.batches import TrainingVolume
 from brainfcn_jax.datasets import Subject, find_subjects, load_subject
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.grid import SLICE_AXES
+from brainfcn_jax.network_input import HEAD_MARGIN_VOXELS
 from brainfcn_jax.nifti import Scan
 from brainfcn_jax.predict import equalise_volume
 from brainfcn_jax.preprocess import head_box
-from brainfcn_jax.segmentation import HEAD_MARGIN_VOXELS
 from brainfcn_jax.settings import DataSettings
 from brainfcn_jax.stacks import volume_to_stacks
 

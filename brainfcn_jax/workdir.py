@@ -10,6 +10,9 @@ from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.files import new_file, unfinished
 from brainfcn_jax.settings import Settings
 
+_MAY_CHANGE = ("training.launcher",)
+"""Settings of which a run does not depend: it may go on with others."""
+
 
 @dataclass(frozen=True)
 class Workdir:
@@ -129,7 +132,7 @@ def _as_json(settings: Settings) -> dict[str, Any]:
 def _refuse_other_settings(folder: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
     differing = [
         f"{key} is {found.get(key)!r} there and {wanted.get(key)!r} here"
-        for key in sorted(found.keys() | wanted.keys())
+        for key in sorted((found.keys() | wanted.keys()) - set(_MAY_CHANGE))
         if found.get(key) != wanted.get(key)
     ]
     if differing:

@@ -13,6 +13,7 @@ from brainfcn_jax.batches import (
     channel_means,
     chosen,
     make_batch,
+    part_of,
     training_slices,
 )
 
@@ -94,10 +95,22 @@ def test_a_later_start_reads_the_same_batches() -> None:
     shape = batch_shape(VOLUMES, images=3, images_per_microbatch=2, devices=1)
 
     def read(first_step: int) -> list[Batch]:
-        return list(batches(VOLUMES, shape, seed=7, first_step=first_step, steps=6))
+        return list(batches(VOLUMES, shape, 7, range(first_step, 6), range(shape.microbatches)))
 
     whole, rest = read(0), read(4)
     assert (len(whole), len(rest)) == (6, 2)
     for late, early in zip(rest, whole[4:], strict=True):
         for found, expected in zip(late, early, strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+def test_processes_share_a_batch_without_reading_the_whole() -> None:
+    # Seven images in eight microbatches of two: the last two hold no image, the fourth one.
+    shape = BatchShape(images=7, microbatches=8, images_per_microbatch=2, height=32, width=16)
+    assert part_of(shape, range(2, 4)) == (BatchShape(3, 2, 2, 32, 16), range(4, 7))
+    assert part_of(shape, range(6, 8)) == (BatchShape(0, 2, 2, 32, 16), range(7, 7))
+    (whole,) = batches(VOLUMES, shape, 7, range(3, 4), range(8))
+    for share in (range(3), range(3, 6), range(6, 8)):
+        (part,) = batches(VOLUMES, shape, 7, range(3, 4), share)
+        for found, expected in zip(part, whole, strict=True):
+            np.testing.assert_array_equal(found, expected[share.start : share.stop])

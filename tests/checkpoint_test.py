@@ -44,15 +44,14 @@ def plain(state: TrainState) -> TrainState:
 
 def save(folder: Path, *steps: int) -> None:
     """Saves the states after these steps."""
-    with Checkpoints(folder) as checkpoints:
-        for step in steps:
-            checkpoints.save(step, state_after(step))
+    checkpoints = Checkpoints(folder)
+    for step in steps:
+        checkpoints.save(step, state_after(step))
 
 
 def restored(folder: Path) -> tuple[int, TrainState] | None:
     """What a new process would go on from."""
-    with Checkpoints(folder) as checkpoints:
-        return checkpoints.restore_latest(abstract(state_after(0)))
+    return Checkpoints(folder).restore_latest(abstract(state_after(0)))
 
 
 def cut_array_files(checkpoint: Path) -> None:
@@ -147,26 +146,27 @@ def test_a_full_disk_is_one_error_that_names_the_folder(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_an_unfinished_one_is_not_there(tmp_path: Path) -> None:
+def test_what_is_half_written_or_half_deleted_is_not_there_and_goes(tmp_path: Path) -> None:
     save(tmp_path / "c", 4)
-    shutil.copytree(tmp_path / "c" / "4", tmp_path / "c" / "8.orbax-checkpoint-tmp")
+    for left in ("8.orbax-checkpoint-tmp", ".2.removed"):
+        shutil.copytree(tmp_path / "c" / "4", tmp_path / "c" / left)
     found = restored(tmp_path / "c")
     assert found is not None
     assert found[0] == 4
+    assert [path.name for path in (tmp_path / "c").iterdir()] == ["4"]
 
 
 def test_a_state_of_another_network_is_not_taken(tmp_path: Path) -> None:
     save(tmp_path / "c", 4)
     other = state_after(0)
     params = {"conv1_1": {"kernel": jnp.zeros((3, 3, 3, 2)), "bias": jnp.zeros(2)}}
-    with Checkpoints(tmp_path / "c") as checkpoints, pytest.raises(TrainingError):
-        checkpoints.restore_latest(abstract(other._replace(params=params)))
+    with pytest.raises(TrainingError):
+        Checkpoints(tmp_path / "c").restore_latest(abstract(other._replace(params=params)))
 
 
 def test_the_same_step_is_saved_again(tmp_path: Path) -> None:
     save(tmp_path / "c", 4)
-    with Checkpoints(tmp_path / "c") as checkpoints:
-        checkpoints.save(4, state_after(5))
+    Checkpoints(tmp_path / "c").save(4, state_after(5))
     found = restored(tmp_path / "c")
     assert found is not None
     assert_equal(found[1], state_after(5))

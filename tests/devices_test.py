@@ -35,7 +35,7 @@ def tiny_batches() -> list[Batch]:
         has_head=np.ones(9, bool),
     )
     shape = BatchShape(images=13, microbatches=8, images_per_microbatch=2, height=16, width=16)
-    return list(batches([volume], shape, seed=0, first_step=0, steps=STEPS))
+    return list(batches([volume], shape, 0, range(STEPS), range(shape.microbatches)))
 
 
 def test_jit_and_pmap_agree_on_eight_devices(

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,14 +14,15 @@ from tiny_generator import SHAPE, TinyGenerator, generator_settings
 from tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax import supply, training
-from brainfcn_jax.batches import Batch, channel_means
+from brainfcn_jax.batches import Batch, BatchShape, TrainingVolume, channel_means
 from brainfcn_jax.checkpoint import Checkpoints
 from brainfcn_jax.generated_data import GeneratedPool
 from brainfcn_jax.generator import Generator
 from brainfcn_jax.settings import DataSettings, GeneratorSettings, Settings
-from brainfcn_jax.supply import load_supply
+from brainfcn_jax.supply import load_supply, mixed_batches
 from brainfcn_jax.train_step import TrainState
 from brainfcn_jax.training import train
+from brainfcn_jax.training_data import load_training_data
 from brainfcn_jax.weights import load_model
 
 CHANGES = {"training__steps": 6, "training__checkpoint_every": 3, "data__validation": ()}
@@ -75,6 +77,38 @@ def test_a_later_start_gives_the_same_batches(settings: Settings) -> None:
     assert not same(whole[4], whole[5])
     other = load_supply(dataclasses.replace(settings, seed=9))
     assert not same(next(other.batches(0, 6)), whole[0])
+
+
+def test_a_process_makes_only_its_own_images(settings: Settings, tiny_pools: Generator) -> None:
+    assert settings.generator is not None
+    scans = load_training_data(settings.data, ("sub-03_dseg",)).volumes
+    shape = BatchShape(images=6, microbatches=4, images_per_microbatch=2, height=32, width=32)
+    pools = [CountingPool(tiny_pools, settings.generator, "head", 0) for _ in range(3)]
+    whole, *parts = (
+        list(mixed_batches(pool, scans, shape, 0, 0.25, range(6), microbatches))
+        for pool, microbatches in zip(pools, (range(4), range(2), range(2, 4)), strict=True)
+    )
+    for number, batch in enumerate(whole):
+        joined = (
+            np.concatenate(leaves) for leaves in zip(*(p[number] for p in parts), strict=True)
+        )
+        assert all(map(np.array_equal, joined, batch))
+    drawn, *drawn_apart = (pool.drawn for pool in pools)
+    assert sorted(drawn_apart[0] + drawn_apart[1]) == drawn
+    assert min(map(len, drawn_apart)) > 0
+
+
+class CountingPool(GeneratedPool):
+    """Remembers which images it was asked for."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self.drawn: list[int] = []
+
+    def slice_of(self, number: int) -> tuple[TrainingVolume, int]:
+        """The volume and the place in it of an image."""
+        self.drawn.append(number)
+        return super().slice_of(number)
 
 
 def test_means_come_from_the_first_generated_volumes(

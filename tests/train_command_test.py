@@ -1,9 +1,11 @@
 """run_train.py: flags in, one clear line and the right exit code out."""
 
+import contextlib
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nibabel
@@ -12,14 +14,17 @@ import pytest
 from absl import flags
 from tiny_scans import CONFIGS, write_pairs
 
-from brainfcn_jax import training
+from brainfcn_jax import processes, training
 from brainfcn_jax.commands import exits, train
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
+from brainfcn_jax.processes import ProcessGroup
 from brainfcn_jax.settings import Settings
 from brainfcn_jax.workdir import Workdir
 
 ROOT = Path(__file__).parents[1]
 TESTING = f"--config={CONFIGS / 'testing.py'}"
+SCANS = "--config.data.root=scans"
+SPREAD = [TESTING, SCANS, "--config.training.launcher=pmap", "--distributed"]
 
 
 def run(*arguments: str) -> int:
@@ -48,6 +53,41 @@ def test_the_folder_is_named_after_the_config(asked: list[tuple[Settings, Path]]
     assert asked[0][1] == Path("runs/testing")
 
 
+def test_a_process_of_several_says_where_it_belongs(
+    asked: list[tuple[Settings, Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    groups: list[ProcessGroup | None] = []
+
+    @contextlib.contextmanager
+    def note(group: ProcessGroup | None) -> Iterator[None]:
+        groups.append(group)
+        yield
+
+    monkeypatch.setattr(processes, "joined", note)
+    second = ["--coordinator_address=[::1]:9876", "--num_processes=2", "--process_id=1"]
+    assert run(*SPREAD, *second) == 0
+    assert run(*SPREAD, "--cluster=mpi4py") == 0
+    assert run(TESTING, SCANS) == 0
+    assert groups == [ProcessGroup("[::1]:9876", 2, 1), ProcessGroup(cluster="mpi4py"), None]
+    assert len(asked) == 3
+
+
+def test_the_page_on_many_machines_gives_flags_that_there_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    page = (ROOT / "docs" / "training_on_many_machines.md").read_text("utf-8")
+    blocks = re.findall(r"```(?:bash|yaml)\n(.*?)```", page, flags=re.DOTALL)
+    after = [part for block in blocks for part in block.split("run_train.py")[1:]]
+    assert len(after) == 8
+    for part in after:
+        argv = ["run_train.py", *re.findall(r"--[a-z][^\s,\]\"]*", part)]
+        values = flags.FlagValues()
+        train.define_flags(values, argv)
+        assert values(argv) == ["run_train.py"]
+        assert values.config.data.root in ("$SCANS", "/scans")
+
+
 def test_overrides_reach_the_settings(asked: list[tuple[Settings, Path]]) -> None:
     rate = "--config.optimizer.learning_rate=0.25"
     assert run(TESTING, "--config.data.root=scans", rate, "--workdir=here") == 0
@@ -69,6 +109,14 @@ def test_overrides_reach_the_settings(asked: list[tuple[Settings, Path]]) -> Non
         ([TESTING, "--config.training.steps=many"], "training.steps=many"),
         ([TESTING], "data.root is empty"),
         ([TESTING, "--config.data.root=a", "--config.seed=-1"], "seed must be 0 or more"),
+        ([TESTING, SCANS, "--distributed"], "--distributed needs --config.training.launcher=pmap"),
+        (
+            [TESTING, SCANS, "--process_id=1"],
+            "--process_id is for several processes; add --distributed",
+        ),
+        ([*SPREAD, "--coordinator_address=node1"], "give HOST:PORT, as in node1:9876"),
+        ([*SPREAD, "--num_processes=0"], "--num_processes=0"),
+        ([*SPREAD, "--cluster=pbs"], "--cluster=pbs"),
     ],
 )
 def test_wrong_usage_is_one_line_and_2(

@@ -8,7 +8,7 @@ import pytest
 from tiny_scans import SHAPE, SPACING_MM, tiny_scan, tiny_settings, write_pairs
 
 from brainfcn_jax.errors import InputError, UsageError
-from brainfcn_jax.segmentation import HEAD_MARGIN_VOXELS
+from brainfcn_jax.network_input import HEAD_MARGIN_VOXELS
 from brainfcn_jax.settings import DataSettings
 from brainfcn_jax.training_data import (
     load_training_data,

@@ -29,6 +29,12 @@ def test_another_config_is_refused_and_every_difference_named(tmp_path: Path) ->
         find_workdir(tmp_path / "a", other)
 
 
+def test_a_run_may_go_on_on_other_devices(tmp_path: Path) -> None:
+    settings = tiny_settings(tmp_path)
+    make_workdir(find_workdir(tmp_path / "a", settings), settings)
+    find_workdir(tmp_path / "a", tiny_settings(tmp_path, training__launcher="pmap"))
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(OutputError, match="not of a training run"):

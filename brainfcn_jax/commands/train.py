@@ -6,21 +6,29 @@ Any key of the config can be changed on the command line: --config.optimizer.lea
 The run's folder (--workdir, runs/NAME when it is not given) gets best.h5 and last.h5 (weights),
 metrics.jsonl, training_curve.png and checkpoints. The same command with the same folder goes on
 from the last checkpoint.
+
+On several machines the same command is started once on each, or once for each device, with
+--distributed --config.training.launcher=pmap; docs/training_on_many_machines.md tells how.
 """
 
 import functools
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 from ml_collections import config_flags
 
 from brainfcn_jax.commands import exits
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.settings import settings_from_config
+from brainfcn_jax.settings import Settings, settings_from_config
 
 RUNS = Path("runs")
+PROCESS_GROUP = ("coordinator_address", "num_processes", "process_id", "cluster")
+CLUSTERS = ("slurm", "ompi", "mpi4py", "k8s", "tpu", "gcetpu", "gketpu")
+"""JAX's names of what it knows to find the other processes with."""
 
 
 def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
@@ -31,6 +39,27 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
     flags.DEFINE_string(
         "workdir", None, "folder of the run; runs/NAME when it is not given", flag_values=values
     )
+    flags.DEFINE_bool(
+        "distributed",
+        False,
+        "train together with other processes, on this or other machines; under Slurm, Open MPI, "
+        "Kubernetes and on TPU pods they find each other, elsewhere with the flags below",
+        flag_values=values,
+    )
+    flags.DEFINE_string("coordinator_address", None, "HOST:PORT of process 0", flag_values=values)
+    flags.DEFINE_integer(
+        "num_processes", None, "how many processes there are", lower_bound=1, flag_values=values
+    )
+    flags.DEFINE_integer(
+        "process_id", None, "number of this one, from 0", lower_bound=0, flag_values=values
+    )
+    flags.DEFINE_enum(
+        "cluster",
+        None,
+        CLUSTERS,
+        "what the others are found with, when several would do",
+        flag_values=values,
+    )
 
 
 def train_command(values: flags.FlagValues) -> None:
@@ -40,11 +69,33 @@ def train_command(values: flags.FlagValues) -> None:
     if not config_file.is_file():
         raise UsageError(f"'{config_file}' is not a file; name one with --config=configs/NAME.py")
     settings = settings_from_config(values.config)
-    # Late, since it imports jax: --help and wrong usage are answered at once.
+    group = _process_group(values, settings)
+    # Late, since they import jax: --help and wrong usage are answered at once.
+    from brainfcn_jax.processes import ProcessGroup, is_first, joined
     from brainfcn_jax.training import train
 
-    workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
-    print(f"trained: weights in '{workdir.last}', measurements in '{workdir.metrics}'")
+    with joined(None if group is None else ProcessGroup(**group)):
+        workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
+        if is_first():
+            print(f"trained: weights in '{workdir.last}', measurements in '{workdir.metrics}'")
+
+
+def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, Any] | None:
+    """How the processes find each other, as `processes.ProcessGroup` takes it; None for one alone.
+
+    Raises:
+        UsageError: the flags contradict each other or the config.
+    """
+    group = {name: values[name].value for name in PROCESS_GROUP}
+    given = [name for name, value in group.items() if value is not None]
+    address = values.coordinator_address or "host:0"
+    if not values.distributed and given:
+        raise UsageError(f"--{given[0]} is for several processes; add --distributed")
+    if values.distributed and settings.training.launcher != "pmap":
+        raise UsageError("--distributed needs --config.training.launcher=pmap")
+    if not re.fullmatch(r".+:\d+", address):
+        raise UsageError(f"--coordinator_address is '{address}'; give HOST:PORT, as in node1:9876")
+    return group if values.distributed else None
 
 
 def main() -> None:
