@@ -34,9 +34,9 @@ def thickened(
       ranges: how often.
     """
     field_key, share_key, level_key = jax.random.split(key, 3)
-    field = smooth_field(
-        field_key, code.shape, knots_for(code.shape, spacing_mm, ranges.thickness_mm)
-    )
+    slices, height, width = code.shape
+    shape = slices, height, width
+    field = smooth_field(field_key, shape, knots_for(shape, spacing_mm, ranges.thickness_mm))
     level = jax.random.uniform(level_key, (), minval=-2.5, maxval=2.5)
     thick = jax.random.uniform(share_key) < ranges.thick_fraction
     taken = (field < level) & thick
@@ -74,8 +74,10 @@ def leaves(
     low, high = ranges.leaf_mm
     period_mm = jax.random.uniform(width_key, (), minval=low, maxval=high)
     along_mm = sum(part * offset for part, offset in zip(direction, offsets_mm, strict=True))
-    knots = knots_for(code.shape, spacing_mm, ranges.leaf_warp_mm)
-    warp = 0.5 * smooth_field(warp_key, code.shape, knots)
+    slices, height, width = code.shape
+    shape = slices, height, width
+    knots = knots_for(shape, spacing_mm, ranges.leaf_warp_mm)
+    warp = 0.5 * smooth_field(warp_key, shape, knots)
     wave = jnp.cos(2 * jnp.pi * (along_mm / period_mm + warp))
     white = jnp.clip((wave - _WHITE_FROM) / (1 - _WHITE_FROM), 0, 1)
     gap = jnp.clip((-wave - _GAP_FROM) / (1 - _GAP_FROM), 0, 1)

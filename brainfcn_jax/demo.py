@@ -1,18 +1,17 @@
 """The scan that a dependency ships: nilearn's MNI152 template, a real brain (input/output).
 
 The average of 152 adults at 1 mm (ICBM 152 nonlinear 2009, symmetric), without the skull, and maps
-of its grey and white matter. nilearn is looked for but never imported, which would take seconds.
+of its grey and white matter.
 """
 
-from importlib import util
 from pathlib import Path
 
-from brainfcn_jax.errors import InputError
+from brainfcn_jax.nilearn_files import nilearn_file
 
 DEMO = "demo"
 """What stands for the demo's scan where a scan is asked for."""
 
-_FILE = "mni_icbm152_{image}_tal_nlin_sym_09a_converted.nii.gz"
+_FILE = "datasets/data/mni_icbm152_{image}_tal_nlin_sym_09a_converted.nii.gz"
 
 
 def demo_scan() -> Path:
@@ -26,12 +25,4 @@ def demo_file(image: str) -> Path:
     The maps hold 0 to 255, where 255 is certain.
     Raises InputError when nilearn, or its file, is not installed.
     """
-    package = util.find_spec("nilearn")
-    for folder in (package and package.submodule_search_locations) or ():
-        path = Path(folder) / "datasets" / "data" / _FILE.format(image=image)
-        if path.is_file():
-            return path
-    raise InputError(
-        "the demo's scan comes with the package nilearn, which is not installed or lacks it; "
-        "install it with 'pip install nilearn'"
-    )
+    return nilearn_file(_FILE.format(image=image), "the demo's scan")

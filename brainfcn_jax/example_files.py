@@ -12,30 +12,14 @@ from matplotlib.figure import Figure
 from brainfcn_jax import nifti
 from brainfcn_jax.files import new_file
 from brainfcn_jax.labels import BACKGROUND, TISSUES
+from brainfcn_jax.map_files import save_label_map
+from brainfcn_jax.raw_nifti import nifti_bytes
 
-_HEADER_BYTES, _VOXELS_AT = 348, 352
-_FLOAT32, _MILLIMETRES, _ALIGNED = 16, 2, 2
 _SHEET_SLICES = (0.35, 0.5, 0.65)
 
 _COLOURS = ListedColormap(
     [(0.0, 0.0, 0.0), *(tuple(part / 255 for part in tissue.colour) for tissue in TISSUES)]
 )
-
-_HEADER = np.dtype(
-    {
-        "names": [
-            "sizeof_hdr", "dim", "datatype", "bitpix", "pixdim", "vox_offset", "scl_slope",
-            "xyzt_units", "sform_code", "srow", "magic",
-        ],
-        "formats": [
-            "<i4", ("<i2", 8), "<i2", "<i2", ("<f4", 8), "<f4", "<f4", "u1", "<i2",
-            ("<f4", (3, 4)), "S4",
-        ],
-        "offsets": [0, 40, 70, 72, 76, 108, 112, 123, 254, 280, 344],
-        "itemsize": _HEADER_BYTES,
-    }
-)  # fmt: skip
-"""The fields of a NIfTI-1 header that are not zero here."""
 
 
 def save_example(
@@ -52,8 +36,8 @@ def save_example(
     image_path = stem.with_name(f"{stem.name}.nii")
     labels_path = stem.with_name(f"{stem.name}_dseg.nii.gz")
     with new_file(image_path) as temporary:
-        temporary.write_bytes(_nifti_bytes(image, spacing_mm))
-    nifti.save_label_map(labels_path, tissues, nifti.load_scan(image_path))
+        temporary.write_bytes(nifti_bytes(image, (spacing_mm,) * 3))
+    save_label_map(labels_path, tissues, nifti.load_scan(image_path))
     return image_path, labels_path
 
 
@@ -88,19 +72,3 @@ def _draw(
         vmin=BACKGROUND, vmax=highest,
     )  # fmt: skip
     axes.axis("off")
-
-
-def _nifti_bytes(image: Float32[np.ndarray, "x y z"], spacing_mm: float) -> bytes:
-    """A NIfTI-1 file whose middle voxel lies at the origin, axes to the right, front and top."""
-    header = np.zeros((), _HEADER)
-    header["sizeof_hdr"] = _HEADER_BYTES
-    header["dim"] = (3, *image.shape, 1, 1, 1, 1)
-    header["datatype"], header["bitpix"] = _FLOAT32, 32
-    header["pixdim"] = (1, spacing_mm, spacing_mm, spacing_mm, 0, 0, 0, 0)
-    header["vox_offset"], header["scl_slope"] = _VOXELS_AT, 1
-    header["xyzt_units"], header["sform_code"] = _MILLIMETRES, _ALIGNED
-    middle = (np.array(image.shape) - 1) / 2
-    header["srow"] = np.column_stack([spacing_mm * np.eye(3), -spacing_mm * middle])
-    header["magic"] = b"n+1"
-    no_extensions = bytes(_VOXELS_AT - _HEADER_BYTES)
-    return header.tobytes() + no_extensions + image.astype("<f4").tobytes(order="F")

@@ -10,10 +10,9 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.errors import InputError, UsageError, first_few
 
 _UNKNOWN = 255
-_MOST_VALUES_NAMED = 9
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,14 @@ TISSUES = (
 
 CLASSES = 1 + len(TISSUES)
 """Values of a label map: the background and the tissues."""
+
+BACKGROUND_TISSUE = Tissue(BACKGROUND, "background", "BG", (0, 0, 0))
+"""What is no tissue, where a table has a row for it."""
+
+BIDS_CODES = MappingProxyType(
+    {BACKGROUND: 0, COGM: 8, BGT: 9, WM: 2, BS: 10, CB: 11, VENT: 3, CSF: 3}
+)
+"""The number of each label in the common labels of BIDS (derivatives, imaging: segmentations)."""
 
 ABBREVIATIONS = tuple(tissue.abbreviation for tissue in TISSUES)
 
@@ -186,8 +193,8 @@ def to_tissues(
     unknown = tissues == _UNKNOWN
     if unknown.any():
         raise InputError(
-            f"holds label values {_listed(np.unique(codes[unknown]).tolist())}, which "
-            f"{scheme.name!r} labels do not have; allowed are {_listed(sorted(scheme.codes))}"
+            f"holds label values {first_few(np.unique(codes[unknown]).tolist())}, which "
+            f"{scheme.name!r} labels do not have; allowed are {first_few(sorted(scheme.codes))}"
         )
     return tissues
 
@@ -206,9 +213,3 @@ def from_tissues(
     if tissues.size and tissues.max() >= CLASSES:
         raise InputError(f"holds tissue {tissues.max()}; tissues are 0..{CLASSES - 1}")
     return np.array(scheme.codes_of_tissues, np.uint8)[tissues]
-
-
-def _listed(values: list[int]) -> str:
-    named = ", ".join(map(str, values[:_MOST_VALUES_NAMED]))
-    further = len(values) - _MOST_VALUES_NAMED
-    return named if further <= 0 else f"{named} and {further} more"

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brainfcn_jax.errors import OutputError
+from brainfcn_jax.errors import OutputError, printable
+from brainfcn_jax.evaluation_settings import EvaluationSettings
 from brainfcn_jax.files import new_file
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.metrics import Score
 from brainfcn_jax.nifti import EXTENSIONS
+from brainfcn_jax.volumes import TissueVolume
 
 CONTRAST_SUFFIXES = ("_T1w", "_T2w")
 SCREEN_DIGITS = 3
@@ -23,11 +26,77 @@ SCREEN_DIGITS = 3
 
 @dataclass(frozen=True)
 class OutputPaths:
-    """Where the results of one scan go; the names follow BIDS derivatives."""
+    """Where the results of one scan go; the names follow BIDS derivatives.
 
-    label_map: Path
-    sidecar: Path
-    scores: Path
+    Attributes:
+        root: the folder of all results, which holds what the scans share.
+        folder: where the scan's own files go: `root` itself, or a folder below it.
+        name: how the scan's own files begin.
+    """
+
+    root: Path
+    folder: Path
+    name: str
+
+    @property
+    def label_map(self) -> Path:
+        """The tissues."""
+        return self._own("desc-tissue_dseg.nii.gz")
+
+    @property
+    def volumes(self) -> Path:
+        """The table of volumes."""
+        return self._own("desc-tissue_volumes.tsv")
+
+    @property
+    def brain_mask(self) -> Path:
+        """1 where there is a tissue."""
+        return self._own("desc-brain_mask.nii.gz")
+
+    @property
+    def probabilities(self) -> dict[int, Path]:
+        """The probability map of each tissue, by its label value."""
+        return {t.index: self._own(f"label-{t.abbreviation}_probseg.nii.gz") for t in TISSUES}
+
+    @property
+    def uncertainty(self) -> Path:
+        """The entropy of the probabilities."""
+        return self._own("desc-tissue_uncertainty.nii.gz")
+
+    @property
+    def picture(self) -> Path:
+        """The picture for quality control."""
+        return self._own("desc-tissue_qc.png")
+
+    @property
+    def report(self) -> Path:
+        """The page for quality control."""
+        return self._own("desc-tissue_report.html")
+
+    @property
+    def scores(self) -> Path:
+        """How the labels compare with a reference."""
+        return self._own("desc-tissue_scores.tsv")
+
+    def all(self, settings: EvaluationSettings, scored: bool = False) -> list[Path]:
+        """The scan's own files that will be written, `scored` when it has a reference.
+
+        What scans share (label table, colours, description of the folder) is not among them.
+        """
+        maps = [self.label_map, self.brain_mask]
+        maps += self.probabilities.values() if settings.save_prob else ()
+        maps += [self.uncertainty] if settings.save_uncertainty else ()
+        described = [*maps, self.volumes]
+        others = [self.picture, self.report, *([self.scores] if scored else ())]
+        return [*described, *map(sidecar_path, described), *others]
+
+    def _own(self, ending: str) -> Path:
+        return self.folder / f"{self.name}_{ending}"
+
+
+def sidecar_path(path: Path) -> Path:
+    """The JSON file that describes a result."""
+    return path.with_name(path.name.removesuffix(".nii.gz").removesuffix(".tsv") + ".json")
 
 
 def scan_name(scan_path: str) -> str:
@@ -69,15 +138,9 @@ def _differing_folders(paths: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(filter(None, outermost_first)) for outermost_first in chosen]
 
 
-def output_paths(out_dir: str, name: str) -> OutputPaths:
-    """The result files of a scan: OUT/NAME_desc-tissue_{dseg.nii.gz,dseg.json,scores.tsv}."""
-    start = f"{name}_desc-tissue_"
-    folder = Path(out_dir)
-    return OutputPaths(
-        label_map=folder / f"{start}dseg.nii.gz",
-        sidecar=folder / f"{start}dseg.json",
-        scores=folder / f"{start}scores.tsv",
-    )
+def output_paths(out_dir: str | Path, name: str, folder: str | Path = "") -> OutputPaths:
+    """The result files of a scan: OUT/NAME_..., or OUT/FOLDER/NAME_... ."""
+    return OutputPaths(Path(out_dir), Path(out_dir) / folder, name)
 
 
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
@@ -98,27 +161,30 @@ def make_folder(path: Path) -> None:
 def write_text(path: Path, text: str, overwrite: bool = False) -> None:
     """Write a whole text file or nothing; OutputError when it exists or cannot be written."""
     with new_file(path, overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def write_sidecar(path: Path, contents: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Write a JSON file that describes a label map; raises as `write_text` does."""
+def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False) -> None:
+    """Write a JSON file that describes a result; raises as `write_text` does."""
     write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n", overwrite)
 
 
 def write_scores(path: Path, scores: Sequence[Score], overwrite: bool = False) -> None:
     """Write one line a structure, in full precision; "n/a" where a measure has no value."""
-    table = io.StringIO()
-    writer = csv.writer(table, delimiter="\t", lineterminator="\n")
-    writer.writerows([score_columns(), *([_full(cell) for cell in _cells(s)] for s in scores)])
-    write_text(path, table.getvalue(), overwrite)
+    _write_table(path, Score, scores, overwrite)
+
+
+def write_volumes(path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False) -> None:
+    """Write one line a tissue or sum of tissues, in full precision."""
+    _write_table(path, TissueVolume, volumes, overwrite)
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
     """Aligned columns for the screen: the scan's name, then what the scores file holds."""
-    rows = [["scan", *score_columns()]]
+    rows = [["scan", *_columns(Score)]]
     for name, scores in scores_by_name.items():
-        rows.extend([name, *(_short(cell) for cell in _cells(score))] for score in scores)
+        shown = printable(name)
+        rows.extend([shown, *(_short(cell) for cell in _cells(score))] for score in scores)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -126,16 +192,30 @@ def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
     )
 
 
-def score_columns() -> list[str]:
-    """The names of a score's columns, units included."""
-    return [column.name for column in dataclasses.fields(Score)]
+def table_text(lines: Iterable[Sequence[Any]]) -> str:
+    """Tab-separated lines, numbers in full precision, "n/a" where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows([_full(cell) for cell in line] for line in lines)
+    return text.getvalue()
 
 
-def _cells(score: Score) -> list[Any]:
-    return [getattr(score, column) for column in score_columns()]
+def _write_table(path: Path, kind: type, rows: Sequence[Any], overwrite: bool) -> None:
+    """One column an attribute of the dataclass `kind`, one line a row."""
+    write_text(path, table_text([_columns(kind), *map(_cells, rows)]), overwrite)
+
+
+def _columns(kind: type) -> list[str]:
+    return [column.name for column in dataclasses.fields(kind)]
+
+
+def _cells(row: Any) -> list[Any]:
+    return [getattr(row, column) for column in _columns(type(row))]
 
 
 def _full(cell: Any) -> str:
+    if cell is None:
+        return "n/a"
     if isinstance(cell, float):
         return repr(float(cell)) if math.isfinite(cell) else _not_finite(cell)
     return str(cell)

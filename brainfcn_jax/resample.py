@@ -82,6 +82,13 @@ def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "tar
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+def total_weights(source: Line, target: Line) -> Float32[np.ndarray, " source"]:
+    """How much each of the source's samples counts in the sum over the target's samples."""
+    if source == target:
+        return np.ones(source.size, np.float32)
+    return interpolation_matrix(source, target).sum(axis=0)
+
+
 def resample(
     volume: Float32[np.ndarray, "i j k"], source: Lines, target: Lines
 ) -> Float32[np.ndarray, "i2 j2 k2"]:

@@ -1,83 +1,59 @@
 """From a scan to its tissue labels: the method's whole inference path on one volume."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float16, UInt8
+from jaxtyping import Float16, Float32, Float64, UInt8
 
-from brainfcn_jax.boxes import Box, box_slices, cover, intersection, parts, whole, widened
-from brainfcn_jax.errors import InputError
+from brainfcn_jax.boxes import box_slices, cover, intersection, parts, widened
 from brainfcn_jax.grid import SLICE_AXES
-from brainfcn_jax.labels import BACKGROUND
+from brainfcn_jax.histograms import Histogram
+from brainfcn_jax.labels import BACKGROUND, CLASSES
+from brainfcn_jax.network_input import Prepared, prepare, spacing_notes
 from brainfcn_jax.nifti import Scan
 from brainfcn_jax.postprocess import clean_labels
-from brainfcn_jax.predict import BATCH_SLICES, equalise_volume, find_head_threshold, predict
+from brainfcn_jax.predict import BATCH_SLICES, Prediction, VoxelWeights, predict
 from brainfcn_jax.preprocess import head_box
-from brainfcn_jax.resample import (
-    Lines,
-    centred_line,
-    interpolated_labels,
-    interpolated_scores,
-    resample,
-)
-from brainfcn_jax.weights import Model, ModelDescription
-
-HEAD_MARGIN_VOXELS = 8
-COARSE = 1.5
-"""Voxels this many times larger than the training set's are worth a note."""
-
-LARGEST_GRID = 2**29
-"""Voxels of a network's grid; more would be a slip in the header's voxel sizes."""
+from brainfcn_jax.resample import Lines, interpolated_labels, interpolated_scores, total_weights
+from brainfcn_jax.weights import Model
 
 
 @dataclass(frozen=True)
 class Segmentation:
     """The labels of one scan and what is worth knowing about them.
 
+    Everything lies on the scan's canonical grid.
+
     Attributes:
-        labels: tissues on the scan's canonical grid, after post-processing.
+        labels: tissues, after post-processing.
         removed_regions: how many in-slice regions the post-processing took away.
+        soft_voxels: the probabilities of each class, background first, added up over the whole
+            grid before post-processing; together the number of its voxels.
+        entropy: of the probabilities before post-processing, as a share of the largest possible
+            (that of equal probabilities): 0 is sure; 0 outside the head's box.
+        head_histogram: the intensities that take part in the equalisation.
+        equalised_histogram: the grey levels that they become, on the network's grid.
+        network_spacing_mm: voxel size (x, y, z) of the grid that the network saw.
         probabilities: of every class before post-processing, in half precision; None unless
             asked for.
-        network_spacing_mm: voxel size (x, y, z) of the grid that the network saw.
         notes: sentences for the user.
         seconds: wall time of each step.
     """
 
     labels: UInt8[np.ndarray, "x y z"]
     removed_regions: int
+    soft_voxels: tuple[float, ...]
+    entropy: Float16[np.ndarray, "x y z"]
+    head_histogram: Histogram
+    equalised_histogram: Histogram
+    network_spacing_mm: tuple[float, float, float]
     probabilities: Float16[np.ndarray, "x y z classes"] | None = None
-    network_spacing_mm: tuple[float, float, float] | None = None
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A scan as the network sees it. Everything is slices first.
-
-    Attributes:
-        inside: the equalised volume in the head's box.
-        box: the head's box on the network's grid.
-        grid: the network's grid, which covers the whole scan.
-        scan_box: the head's box on the scan's grid.
-        scan_grid: the scan's grid; equal to `grid` when nothing was resampled.
-    """
-
-    inside: UInt8[np.ndarray, "slice height width"]
-    box: Box
-    grid: Lines
-    scan_box: Box
-    scan_grid: Lines
-
-    @property
-    def resampled(self) -> bool:
-        """Whether the network's grid is another than the scan's."""
-        return self.grid != self.scan_grid
 
 
 def segment_scan(
@@ -85,7 +61,7 @@ def segment_scan(
     scan: Scan,
     *,
     batch_slices: int = BATCH_SLICES,
-    with_probabilities: bool = False,
+    keep_probabilities: bool = False,
 ) -> Segmentation:
     """Tissue labels of a scan on its own canonical grid.
 
@@ -111,81 +87,54 @@ def segment_scan(
         predicted = predict(
             model,
             prepared.inside,
+            voxel_weights=scan_weights(prepared),
             batch_slices=batch_slices,
-            with_probabilities=with_probabilities or prepared.resampled,
+            with_probabilities=keep_probabilities or prepared.resampled,
         )
     with _timed(seconds, "postprocessing"):
         found = np.zeros([line.size for line in grid], np.uint8)
         found[box_slices(prepared.box)] = predicted.labels
         in_plane_mm = (grid[1].spacing_mm, grid[2].spacing_mm)
         labels, removed = clean_labels(found, in_plane_mm, description.mask_slice)
-    probabilities = None
-    if with_probabilities:
-        assert predicted.probabilities is not None
-        probabilities = scan_probabilities(predicted.probabilities, prepared)
-    if prepared.resampled:
-        assert predicted.probabilities is not None
-        with _timed(seconds, "interpolation"):
+    with _timed(seconds, "interpolation"):
+        entropy, probabilities = scan_maps(predicted, prepared, keep_probabilities)
+        if prepared.resampled:
+            assert predicted.probabilities is not None
             labels = scan_labels(predicted.probabilities, found, labels, prepared)
     return Segmentation(
         labels=np.ascontiguousarray(np.moveaxis(labels, 0, axis)),
         removed_regions=removed,
-        probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
+        soft_voxels=soft_voxels(predicted.class_sums, prepared),
+        entropy=np.ascontiguousarray(np.moveaxis(entropy, 0, axis)),
+        head_histogram=prepared.head_histogram,
+        equalised_histogram=prepared.equalised_histogram,
         network_spacing_mm=_canonical_spacing(grid, axis),
+        probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
         notes=spacing_notes(scan.spacing_mm, description.spacing_mm),
         seconds=seconds,
     )
 
 
-def prepare(scan: Scan, description: ModelDescription) -> Prepared:
-    """The scan equalised on the network's grid, slices first, cut to the box around the head.
+def scan_weights(prepared: Prepared) -> VoxelWeights:
+    """How much each voxel of the network's grid counts in a sum over the scan's.
 
-    In a scan that is resampled, the head is found on its own grid (what is above
-    `head_threshold`, and `HEAD_MARGIN_VOXELS` of the network's voxels around it), only its box is
-    resampled, and the box is equalised with the threshold of the whole scan.
+    Interpolation is linear, so sums over the scan's grid need no interpolated probability.
     """
-    axis = SLICE_AXES[description.slice_axis]
-    slices_first = np.moveaxis(scan.data, axis, 0)
-    scan_grid, grid = grids(scan, description)
-    if scan_grid == grid:
-        volume = np.asarray(equalise_volume(jnp.asarray(slices_first), mode=description.equalise))
-        box = whole(grid)
-        if description.equalise == "head":
-            box = head_box(volume, HEAD_MARGIN_VOXELS)
-        return Prepared(volume[box_slices(box)], box, grid, box, scan_grid)
-    threshold, scan_box = None, whole(scan_grid)
-    if description.equalise == "head":
-        threshold = find_head_threshold(jnp.asarray(slices_first))
-        margins_mm = [HEAD_MARGIN_VOXELS * line.spacing_mm for line in grid]
-        head = head_box(slices_first > np.asarray(threshold), 0)
-        scan_box = widened(head, margins_mm, scan_grid)
-    source = parts(scan_grid, scan_box)
-    box = cover(grid, source)
-    inside = resample(slices_first[box_slices(scan_box)], source, parts(grid, box))
-    equalised = equalise_volume(jnp.asarray(inside), mode=description.equalise, threshold=threshold)
-    return Prepared(np.asarray(equalised), box, grid, scan_box, scan_grid)
+    source = parts(prepared.grid, prepared.box)
+    target = parts(prepared.scan_grid, prepared.scan_box)
+    slices, rows, columns = (total_weights(s, t) for s, t in zip(source, target, strict=True))
+    return slices, rows, columns
 
 
-def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
-    """The scan's grid and the network's, slices first.
-
-    Raises InputError when the network's is absurdly large.
-    """
-    axis = SLICE_AXES[description.slice_axis]
-    sizes = zip(scan.data.shape, scan.spacing_mm, description.spacing_mm, strict=True)
-    lines = [(centred_line(size, mm), trained_mm) for size, mm, trained_mm in sizes]
-    lines.insert(0, lines.pop(axis))
-    first, second, third = (line for line, _ in lines)
-    slices, height, width = (line.resampled(trained_mm) for line, trained_mm in lines)
-    scan_grid, grid = (first, second, third), (slices, height, width)
-    voxels = slices.size * height.size * width.size
-    if voxels > LARGEST_GRID and grid != scan_grid:
-        raise InputError(
-            f"'{scan.path}' has voxels of {_millimetres(scan.spacing_mm)} and would have "
-            f"{voxels:.2g} at the model's {_millimetres(description.spacing_mm)}; check the voxel "
-            "sizes in its header, or crop it"
-        )
-    return scan_grid, grid
+def soft_voxels(
+    class_sums: Float64[np.ndarray, " classes"], prepared: Prepared
+) -> tuple[float, ...]:
+    """Summed probabilities over the scan's whole grid; outside the head's box all is background."""
+    in_box = math.prod(stop - start for start, stop in prepared.scan_box)
+    outside = math.prod(line.size for line in prepared.scan_grid) - in_box
+    sums = class_sums.tolist()
+    sums[BACKGROUND] += outside
+    return tuple(sums)
 
 
 def scan_labels(
@@ -219,34 +168,48 @@ def scan_labels(
     return labels
 
 
-def scan_probabilities(
-    probabilities: Float16[np.ndarray, "classes slice height width"], prepared: Prepared
-) -> Float16[np.ndarray, "slice2 height2 width2 classes"]:
-    """Probabilities on the scan's grid; sure background outside the head's box."""
+def scan_maps(
+    predicted: Prediction, prepared: Prepared, keep_probabilities: bool
+) -> tuple[
+    Float16[np.ndarray, "slice2 height2 width2"],
+    Float16[np.ndarray, "slice2 height2 width2 classes"] | None,
+]:
+    """Entropy, and probabilities if they are kept, on the scan's grid.
+
+    Outside the head's box background is sure. In a scan that is resampled the entropy is that of
+    the interpolated probabilities; they exist a slab at a time.
+    """
     shape = [line.size for line in prepared.scan_grid]
-    volumes = np.zeros((len(probabilities), *shape), np.float16)
-    volumes[BACKGROUND] = 1
-    inside = volumes[:, *box_slices(prepared.scan_box)]  # a view
-    if prepared.resampled:
+    entropy = np.zeros(shape, np.float16)
+    entropy_inside = entropy[box_slices(prepared.scan_box)]  # a view
+    volumes = inside = None
+    if keep_probabilities:
+        volumes = np.zeros((CLASSES, *shape), np.float16)
+        volumes[BACKGROUND] = 1
+        inside = volumes[:, *box_slices(prepared.scan_box)]  # a view
+    if not prepared.resampled:
+        entropy_inside[...] = predicted.entropy
+        if inside is not None:
+            inside[...] = predicted.probabilities
+    else:
+        assert predicted.probabilities is not None
         source = parts(prepared.grid, prepared.box)
         target = parts(prepared.scan_grid, prepared.scan_box)
-        for place, slab in interpolated_scores(probabilities, source, target):
-            inside[:, place] = slab
-    else:
-        inside[...] = probabilities
-    return np.moveaxis(volumes, 0, -1)
+        for place, slab in interpolated_scores(predicted.probabilities, source, target):
+            entropy_inside[place] = relative_entropy(slab)
+            if inside is not None:
+                inside[:, place] = slab
+    return entropy, None if volumes is None else np.moveaxis(volumes, 0, -1)
 
 
-def spacing_notes(
-    spacing_mm: tuple[float, float, float], trained_mm: tuple[float, float, float]
-) -> tuple[str, ...]:
-    """A note when the scan's voxels (x, y, z) are much larger than those trained on."""
-    if np.max(np.asarray(spacing_mm) / np.asarray(trained_mm)) <= COARSE:
-        return ()
-    return (
-        f"voxels are {_millimetres(spacing_mm)}, the model was trained on "
-        f"{_millimetres(trained_mm)}: what lies between is interpolated; check the labels",
-    )
+def relative_entropy(
+    probabilities: Float32[np.ndarray, "classes i j k"],
+) -> Float32[np.ndarray, "i j k"]:
+    """-sum p ln p / ln(classes): 0 where one class is sure, 1 where all are equally probable."""
+    nats = np.zeros(probabilities.shape[1:], np.float32)
+    for volume in probabilities:
+        nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))
+    return np.clip(nats / math.log(len(probabilities)), 0, 1)
 
 
 def _canonical_spacing(grid: Lines, axis: int) -> tuple[float, float, float]:
@@ -254,10 +217,6 @@ def _canonical_spacing(grid: Lines, axis: int) -> tuple[float, float, float]:
     spacings_mm.insert(axis, spacings_mm.pop(0))
     x_mm, y_mm, z_mm = spacings_mm
     return x_mm, y_mm, z_mm
-
-
-def _millimetres(spacing_mm: tuple[float, float, float]) -> str:
-    return " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"
 
 
 @contextlib.contextmanager

@@ -33,6 +33,8 @@ MAY_IMPORT = {
 }
 ONLY_IMPORTER = {
     "ctypes": "kernels",
+    "distributed": "cluster",
+    "fcntl": "claims",
     "h5py": "hdf5",
     "nibabel": "nifti",
     "orbax": "checkpoint",
@@ -42,7 +44,7 @@ EFFECTS = {
     "csv", "io", "json", "logging", "os", "pathlib", "shutil", "subprocess", "sys", "tempfile",
     "time", "urllib", "absl", "tqdm", "matplotlib", "h5py", "nibabel", "orbax",
 }  # fmt: skip
-SPREADING = {"pmap", "shard_map", "distributed"}
+SPREADING = {"pmap": "devices", "shard_map": "devices", "distributed": "processes"}
 
 
 def kinds_in_the_table() -> dict[str, str]:
@@ -151,9 +153,10 @@ def test_pure_modules_are_compiled_by_others() -> None:
     assert not found, f"jax.jit in {found}; compile where the function is used"
 
 
-def test_one_module_spreads_work_over_devices() -> None:
-    users = [name for name, path in MODULES.items() if SPREADING & jax_attributes(path)]
-    assert users in ([], ["devices"])
+@pytest.mark.parametrize("attribute", SPREADING)
+def test_one_module_spreads_work_over_devices_and_processes(attribute: str) -> None:
+    users = {name for name, path in MODULES.items() if attribute in jax_attributes(path)}
+    assert users <= {SPREADING[attribute]}
 
 
 def test_flags_live_in_the_commands() -> None:

@@ -79,7 +79,7 @@ def run_command(module: object, *arguments: object, monkeypatch: pytest.MonkeyPa
         return exit_code(
             lambda values: train.define_flags(values, argv), train.train_command, "", argv
         )
-    return exit_code(evaluate.define_flags, evaluate.evaluate_command, "", argv)
+    return evaluate.exit_code(argv)
 
 
 @pytest.mark.parametrize("experiment", ["exp1", "exp2", "exp3", "exp4"])

@@ -9,8 +9,7 @@ from eval_example import intensities, one_line, read_image, run, write_image
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 
-from brainfcn_jax import models
-from brainfcn_jax.commands import evaluate
+from brainfcn_jax import models, plan
 from brainfcn_jax.demo import demo_file, demo_scan
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.nifti import load_scan
@@ -43,7 +42,7 @@ def scan(tmp_path: Path) -> str:
 def test_the_demo_needs_no_other_flag(
     shipped: Path, scan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluate, "demo_scan", lambda: Path(scan))
+    monkeypatch.setattr(plan, "demo_scan", lambda: Path(scan))
     assert run("--volume=demo") == 0
     assert read_image("out/demo_desc-tissue_dseg.nii.gz").shape == intensities().shape
     sidecar = json.loads(Path("out/demo_desc-tissue_dseg.json").read_text())

@@ -49,7 +49,7 @@ def test_a_scan_too_large_for_the_memory_is_named(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def exhausted(*_: object) -> None:
+    def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr(evaluation, "segment_scan", exhausted)

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
-from brainfcn_jax.modality import modality_warnings, named_modality, tissue_medians
+from brainfcn_jax.modality import (
+    looks_skull_stripped,
+    modality_warnings,
+    named_modality,
+    tissue_medians,
+)
 
 ADULT_T1 = {COGM: 60, WM: 100, VENT: 20, CSF: 25}
 ADULT_T2 = {COGM: 60, WM: 40, VENT: 120, CSF: 110}
@@ -69,3 +74,17 @@ def test_tissues_with_few_voxels_have_no_say() -> None:
     assert set(medians) == {"grey matter", "fluid"}
     assert medians["fluid"] == pytest.approx(110, abs=2)
     assert not tissue_medians(data, np.zeros_like(labels))
+
+
+def test_a_scan_without_skull_shows_hardly_more_than_its_labels() -> None:
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[5:15, 5:15, 5:15] = WM
+    stripped = np.where(labels, 80, -3).astype(np.float32)
+    stripped[4, 5:15, 5:15] = 30
+    with_skull = np.full(labels.shape, 40, np.float32)
+    with_skull[0] = 0
+    noisy = stripped + np.random.default_rng(0).normal(0, 1, labels.shape).astype(np.float32)
+    assert looks_skull_stripped(stripped, labels)
+    assert not looks_skull_stripped(with_skull, labels)
+    assert not looks_skull_stripped(noisy, labels)
+    assert not looks_skull_stripped(stripped, np.zeros_like(labels))

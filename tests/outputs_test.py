@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from brainfcn_jax.errors import OutputError
+from brainfcn_jax.evaluation_settings import EvaluationSettings
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.metrics import Score
 from brainfcn_jax.outputs import (
     distinct_names,
@@ -13,9 +15,13 @@ from brainfcn_jax.outputs import (
     refuse_existing,
     scan_name,
     screen_table,
+    sidecar_path,
+    write_json,
     write_scores,
     write_text,
+    write_volumes,
 )
+from brainfcn_jax.volumes import TissueVolume
 
 SCORES = [
     Score("WM", 0.123456789, 2.0, 0.25, math.inf, 0.5),
@@ -62,11 +68,54 @@ def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
         refuse_existing([tmp_path / "link"], overwrite=False)
 
 
+def settings(save_prob: bool = False, save_uncertainty: bool = False) -> EvaluationSettings:
+    return EvaluationSettings("m", None, None, "tissues", False, save_prob, save_uncertainty)
+
+
 def test_result_names_follow_bids_derivatives() -> None:
-    outputs = output_paths("out", "sub-01")
-    assert outputs.label_map == Path("out/sub-01_desc-tissue_dseg.nii.gz")
-    assert outputs.sidecar == Path("out/sub-01_desc-tissue_dseg.json")
-    assert outputs.scores == Path("out/sub-01_desc-tissue_scores.tsv")
+    outputs = output_paths("out", "sub-01", "sub-01/anat")
+    folder = Path("out/sub-01/anat")
+    assert outputs.label_map == folder / "sub-01_desc-tissue_dseg.nii.gz"
+    assert sidecar_path(outputs.label_map) == folder / "sub-01_desc-tissue_dseg.json"
+    assert outputs.scores == folder / "sub-01_desc-tissue_scores.tsv"
+    assert outputs.root == Path("out")
+
+
+def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
+    outputs = output_paths("out", "a.b")
+    always = [
+        "desc-brain_mask.json",
+        "desc-brain_mask.nii.gz",
+        "desc-tissue_dseg.json",
+        "desc-tissue_dseg.nii.gz",
+        "desc-tissue_qc.png",
+        "desc-tissue_report.html",
+        "desc-tissue_volumes.json",
+        "desc-tissue_volumes.tsv",
+    ]
+    maps = [
+        f"label-{t.abbreviation}_probseg.{kind}" for t in TISSUES for kind in ("json", "nii.gz")
+    ]
+
+    def names(settings: EvaluationSettings, scored: bool = False) -> list[str]:
+        return sorted(path.name.removeprefix("a.b_") for path in outputs.all(settings, scored))
+
+    assert names(settings()) == always
+    assert names(settings(), scored=True) == sorted([*always, "desc-tissue_scores.tsv"])
+    assert names(settings(save_prob=True)) == sorted([*always, *maps])
+    uncertainty = ["desc-tissue_uncertainty.json", "desc-tissue_uncertainty.nii.gz"]
+    assert names(settings(save_uncertainty=True)) == sorted([*always, *uncertainty])
+
+
+def test_volumes_are_written_in_full_precision(tmp_path: Path) -> None:
+    rows = [TissueVolume(3, "white matter", "WM", 7, 7 * 0.1, 0.7000000001)]
+    rows += [TissueVolume(None, "brain", "Brain", 7, 0.7, 0.5)]
+    write_volumes(tmp_path / "volumes.tsv", rows)
+    assert (tmp_path / "volumes.tsv").read_text().splitlines() == [
+        "index\tname\tabbreviation\tvoxels\tvolume_mm3\tsoft_volume_mm3",
+        f"3\twhite matter\tWM\t7\t{7 * 0.1!r}\t0.7000000001",
+        "n/a\tbrain\tBrain\t7\t0.7\t0.5",
+    ]
 
 
 def test_scores_are_written_in_full_precision(tmp_path: Path) -> None:
@@ -108,8 +157,8 @@ def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(UnicodeEncodeError):
-        write_text(tmp_path / "text", "a lone surrogate \ud800")
-    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "text", {"no": {"json"}})
     with pytest.raises(OutputError, match="cannot be written"):
         write_text(tmp_path / "no_folder" / "text", "text")
+    assert list(tmp_path.iterdir()) == []

@@ -66,6 +66,22 @@ def test_probabilities_add_up_to_one_and_agree_with_the_labels(model: Model) -> 
     np.testing.assert_array_equal(of_labels[0], predicted.probabilities.max(0))
 
 
+def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
+    volume = random_volume(3, 30, 21)
+    weights = tuple(np.linspace(0.5, 2, size, dtype=np.float32) for size in volume.shape)
+    slices, rows, columns = weights
+    plain = predict(model, volume, batch_slices=2, with_probabilities=True)
+    weighted = predict(model, volume, voxel_weights=(slices, rows, columns), batch_slices=2)
+    assert plain.probabilities is not None
+    shares = plain.probabilities.astype(np.float64)
+    entropy = -(shares * np.log(np.maximum(shares, 1e-30))).sum(0) / np.log(CLASSES)
+    np.testing.assert_allclose(plain.entropy, entropy, atol=3e-3)
+    np.testing.assert_allclose(plain.class_sums, shares.sum((1, 2, 3)), rtol=1e-3)
+    assert plain.class_sums.sum() == pytest.approx(volume.size, rel=1e-6)
+    expected = np.einsum("cijk,i,j,k->c", shares, slices, rows, columns)
+    np.testing.assert_allclose(weighted.class_sums, expected, rtol=1e-3)
+
+
 def test_probabilities_are_left_out_unless_asked_for(model: Model) -> None:
     assert predict(model, random_volume(1, 16, 16), batch_slices=2).probabilities is None
 

@@ -12,6 +12,7 @@ from brainfcn_jax.resample import (
     interpolated_scores,
     interpolation_matrix,
     resample,
+    total_weights,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -42,6 +43,16 @@ def test_a_coarser_line_takes_a_mean_as_wide_as_its_samples() -> None:
 def test_a_cell_that_is_cut_counts_by_its_part() -> None:
     matrix = interpolation_matrix(centred_line(3, 1.0), centred_line(2, 1.5))
     np.testing.assert_allclose(matrix, np.array([[2, 1, 0], [0, 1, 2]]) / 3, atol=1e-6)
+
+
+@pytest.mark.parametrize("spacing_mm", [0.4, 1.0, 2.3])
+def test_total_weights_make_sums_without_interpolation(spacing_mm: float) -> None:
+    source = centred_line(17, 1.0)
+    target = source.resampled(spacing_mm).part(1, 6)
+    values = RANDOM.random(17).astype(np.float32)
+    total = (interpolation_matrix(source, target) @ values).sum()
+    assert total_weights(source, target) @ values == pytest.approx(total, rel=1e-5)
+    assert total_weights(source, source).tolist() == [1] * 17
 
 
 def test_detail_too_fine_for_the_new_line_is_averaged_away() -> None:

@@ -5,13 +5,14 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
+from sure_prediction import sure_prediction
 from threshold_model import DESCRIPTION
 
 from brainfcn_jax import segmentation as segmentation_module
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.nifti import Scan
-from brainfcn_jax.predict import Prediction
+from brainfcn_jax.predict import Prediction, VoxelWeights
 from brainfcn_jax.segmentation import segment_scan
 from brainfcn_jax.weights import Model
 
@@ -43,12 +44,15 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
     inputs: list[np.ndarray] = []
 
     def stand_in(
-        model: Model, equalised: np.ndarray, *, batch_slices: int, with_probabilities: bool
+        model: Model,
+        equalised: np.ndarray,
+        *,
+        voxel_weights: VoxelWeights,
+        batch_slices: int,
+        with_probabilities: bool,
     ) -> Prediction:
         inputs.append(equalised)
-        labels = (equalised > 60).astype(np.uint8)
-        one_hot = np.moveaxis(np.eye(CLASSES, dtype=np.float16)[labels], -1, 0).copy()
-        return Prediction(labels, one_hot if with_probabilities else None)
+        return sure_prediction((equalised > 60).astype(np.uint8), voxel_weights, with_probabilities)
 
     monkeypatch.setattr(segmentation_module, "predict", stand_in)
     return inputs
@@ -72,7 +76,6 @@ def test_the_network_sees_the_models_voxels_and_the_labels_lie_on_the_scans(
     assert found.labels.shape == scan.data.shape
     overlap = 2 * ((found.labels > 0) & ball).sum() / ((found.labels > 0).sum() + ball.sum())
     assert overlap > 0.93
-    assert "interpolation" in found.seconds
 
 
 def test_voxels_within_five_percent_are_not_resampled(seen: list[np.ndarray]) -> None:
@@ -81,14 +84,13 @@ def test_voxels_within_five_percent_are_not_resampled(seen: list[np.ndarray]) ->
     near = segment_scan(described(equalise="volume", spacing_mm=(1.04, 0.96, 1.0)), scan)
     np.testing.assert_array_equal(seen[0], seen[1])
     np.testing.assert_array_equal(exact.labels, near.labels)
-    assert "interpolation" not in near.seconds
 
 
 def test_regions_removed_on_the_networks_grid_are_gone_on_the_scans(
     seen: list[np.ndarray],
 ) -> None:
     scan, ball = ball_scan(0.5, 0.5, 2.0, beside=True)
-    found = segment_scan(described(), scan, with_probabilities=True)
+    found = segment_scan(described(), scan, keep_probabilities=True)
     assert found.removed_regions > 0
     assert not found.labels[:14].any()
     assert found.labels[ball].mean() > 0.9
@@ -103,7 +105,7 @@ def test_what_no_foreground_reaches_is_left_out_without_changing_a_label(
 ) -> None:
     scan, _ = ball_scan(0.7, 1.0, 4.0)
     found = segment_scan(described(), scan).labels
-    everything = segment_scan(described(), scan, with_probabilities=True).probabilities
+    everything = segment_scan(described(), scan, keep_probabilities=True).probabilities
     assert everything is not None
     np.testing.assert_array_equal(found, everything.argmax(-1))
 
@@ -122,3 +124,29 @@ def test_a_scan_that_would_be_absurdly_large_is_refused(seen: list[np.ndarray]) 
     with pytest.raises(InputError, match=r"head.nii.*80 x 80 x 80 mm.*header"):
         segment_scan(described(), huge)
     assert not seen
+
+
+@pytest.mark.parametrize("spacing_mm", [(1.0, 1.0, 1.0), *SPACINGS])
+def test_soft_voxels_are_the_sums_of_the_probabilities_on_the_scans_grid(
+    seen: list[np.ndarray], spacing_mm: tuple[float, float, float]
+) -> None:
+    scan, _ = ball_scan(*spacing_mm, beside=True)
+    found = segment_scan(described(slice_axis="coronal"), scan, keep_probabilities=True)
+    assert found.probabilities is not None
+    sums = found.probabilities.sum((0, 1, 2), dtype=np.float64)
+    np.testing.assert_allclose(found.soft_voxels, sums, rtol=1e-4, atol=1)
+    assert sum(found.soft_voxels) == pytest.approx(scan.data.size, rel=1e-5)
+
+
+@pytest.mark.parametrize("spacing_mm", SPACINGS)
+def test_the_entropy_is_that_of_the_probabilities(
+    seen: list[np.ndarray], spacing_mm: tuple[float, float, float]
+) -> None:
+    scan, _ = ball_scan(*spacing_mm)
+    found = segment_scan(described(), scan, keep_probabilities=True)
+    assert found.probabilities is not None
+    shares = found.probabilities.astype(np.float64)
+    expected = -(shares * np.log(np.maximum(shares, 1e-30))).sum(-1) / np.log(CLASSES)
+    np.testing.assert_allclose(found.entropy, expected, atol=2e-3)
+    assert 0.25 < found.entropy.max() < 0.34  # half and half gives ln 2 / ln 8
+    np.testing.assert_array_equal(segment_scan(described(), scan).entropy, found.entropy)

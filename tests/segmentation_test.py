@@ -7,14 +7,16 @@ import nibabel
 import numpy as np
 import pytest
 from narrow import narrow_the_network
+from sure_prediction import sure_prediction
 from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax import segmentation as segmentation_module
 from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.network_input import spacing_notes
 from brainfcn_jax.nifti import Scan
-from brainfcn_jax.predict import Prediction, equalise_volume
-from brainfcn_jax.segmentation import segment_scan, spacing_notes
+from brainfcn_jax.predict import Prediction, VoxelWeights, equalise_volume
+from brainfcn_jax.segmentation import segment_scan
 from brainfcn_jax.weights import Model
 
 SHAPE = (44, 38, 30)
@@ -48,13 +50,18 @@ class ThresholdNetwork:
         self.seen: list[np.ndarray] = []
 
     def __call__(
-        self, model: Model, equalised: np.ndarray, *, batch_slices: int, with_probabilities: bool
+        self,
+        model: Model,
+        equalised: np.ndarray,
+        *,
+        voxel_weights: VoxelWeights,
+        batch_slices: int,
+        with_probabilities: bool,
     ) -> Prediction:
         """What `predict` gives."""
         self.seen.append(equalised)
         labels = ((equalised > 0).astype(np.uint8) + (equalised >= BRIGHT)).astype(np.uint8)
-        one_hot = np.moveaxis(np.eye(CLASSES, dtype=np.float16)[labels], -1, 0).copy()
-        return Prediction(labels, one_hot if with_probabilities else None)
+        return sure_prediction(labels, voxel_weights, with_probabilities)
 
 
 @pytest.fixture
@@ -96,7 +103,7 @@ def test_the_network_sees_everything_when_the_whole_volume_is_equalised(
 
 def test_probabilities_are_sure_of_background_outside_the_box(network: ThresholdNetwork) -> None:
     scan = make_scan(ball())
-    found = segment_scan(described(slice_axis="coronal"), scan, with_probabilities=True)
+    found = segment_scan(described(slice_axis="coronal"), scan, keep_probabilities=True)
     assert found.probabilities is not None
     assert found.probabilities.shape == (*SHAPE, CLASSES)
     np.testing.assert_array_equal(found.probabilities.argmax(-1), expected_labels(scan))
@@ -137,7 +144,7 @@ def test_a_network_worked_out_by_hand_gives_its_labels(monkeypatch: pytest.Monke
     scan = make_scan(ball())
     found = segment_scan(threshold_model(), scan)
     np.testing.assert_array_equal(found.labels, threshold_labels(scan.data))
-    assert set(found.seconds) == {"preprocessing", "network", "postprocessing"}
+    assert set(found.seconds) == {"preprocessing", "network", "postprocessing", "interpolation"}
 
 
 @pytest.mark.parametrize(

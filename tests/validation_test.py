@@ -1,13 +1,13 @@
 """Validation: mean Dice over whole scans; what is nowhere has no say."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax import validation
-from brainfcn_jax.segmentation import Segmentation
 from brainfcn_jax.training_data import load_validation_cases
 from brainfcn_jax.validation import validation_dice
 from brainfcn_jax.weights import Model, ModelDescription
@@ -28,7 +28,7 @@ def test_the_mean_over_scans_of_what_they_have(
     without_csf = np.where(first.labels == 7, 0, first.labels).astype(np.uint8)
     answers = iter([without_csf, np.full_like(second.labels, 1)])
     monkeypatch.setattr(
-        validation, "segment_scan", lambda model, scan: Segmentation(next(answers), 0)
+        validation, "segment_scan", lambda model, scan: SimpleNamespace(labels=next(answers))
     )
 
     found = validation_dice(MODEL, (first, second))

@@ -11,24 +11,40 @@ from pathlib import Path
 from typing import NoReturn
 
 from absl import flags
+from tqdm import tqdm
 
-from brainfcn_jax.errors import BrainfcnError, UsageError
+from brainfcn_jax.errors import BrainfcnError, UsageError, printable
+from brainfcn_jax.resources import take_what_is_allotted
 
 ALL_DONE = 0
+SOME_FAILED = 1
 INTERRUPTED = 130
+_LONGEST_SAID = 600
 HELP_FLAGS = frozenset({"--help", "-help", "-h", "--helpfull", "--helpshort"})
 
 Definition = Callable[[flags.FlagValues], None]
 Command = Callable[[flags.FlagValues], int | None]
+Positional = Callable[[flags.FlagValues, list[str]], None]
+"""Puts arguments that are no flags where they belong; UsageError for what belongs nowhere."""
 
 
 def run(define_flags: Definition, command: Command, description: str) -> NoReturn:
     """Runs a command with the program's own arguments and ends the program."""
+    take_what_is_allotted()
     sys.exit(exit_code(define_flags, command, description, sys.argv))
 
 
+def refuse_positional(values: flags.FlagValues, words: list[str]) -> None:
+    """Raises UsageError: the command has flags only."""
+    raise UsageError(f"unexpected arguments: {' '.join(words)}; --help shows the flags")
+
+
 def exit_code(
-    define_flags: Definition, command: Command, description: str, argv: Sequence[str]
+    define_flags: Definition,
+    command: Command,
+    description: str,
+    argv: Sequence[str],
+    positional: Positional = refuse_positional,
 ) -> int:
     """Runs a command with the flags in `argv` and gives its exit code.
 
@@ -37,6 +53,7 @@ def exit_code(
         command: does the work with the values of its flags; gives an exit code, or None for 0.
         description: what --help says first.
         argv: the program's name and its arguments.
+        positional: what is done with arguments that are no flags.
 
     A `BrainfcnError` becomes one line on stderr and its own exit code; any other exception is a
     bug, and is left to show itself.
@@ -47,10 +64,11 @@ def exit_code(
         if HELP_FLAGS.intersection(argv[1:]):
             print(f"{description.strip()}\n\nFlags:\n{values.get_help()}")
             return ALL_DONE
-        _read_flags(values, argv)
+        if others := _read_flags(values, argv):
+            positional(values, others)
         return command(values) or ALL_DONE
     except BrainfcnError as error:
-        print(f"{Path(argv[0]).name}: {error}", file=sys.stderr)
+        print(f"{Path(argv[0]).name}: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print(f"{Path(argv[0]).name}: interrupted", file=sys.stderr)
@@ -64,14 +82,21 @@ def require(values: flags.FlagValues, names: Sequence[str]) -> None:
         raise UsageError(f"{', '.join(missing)} must be given; --help shows how")
 
 
-def _read_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
+def log(line: str) -> None:
+    """Says something on stderr, above a progress bar if there is one."""
+    tqdm.write(f"{Path(sys.argv[0]).name}: {printable(line)}", file=sys.stderr)
+
+
+def _read_flags(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
+    """Reads the flags, and gives the arguments that are none."""
     try:
-        others = values(list(argv))[1:]
+        return values(list(argv))[1:]
     except Exception as error:
         # A config file is a program, and reading its flag runs it: anything can be raised there.
-        raise UsageError(f"{_first_line(error)}; --help shows the flags") from error
-    if others:
-        raise UsageError(f"unexpected arguments: {' '.join(others)}; --help shows the flags")
+        said = _first_line(error)
+        if len(said) > _LONGEST_SAID:  # it holds what was given, however long
+            said = f"{said[: _LONGEST_SAID // 2]} ... {said[-_LONGEST_SAID // 2 :]}"
+        raise UsageError(f"{said}; --help shows the flags") from error
 
 
 def _first_line(error: Exception) -> str:

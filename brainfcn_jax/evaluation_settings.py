@@ -1,0 +1,29 @@
+"""What all scans of one call share (no file is touched here)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How scans are labelled and which files are written.
+
+    Attributes:
+        model: the name of a shipped model; None: the weights are the user's own.
+        weights: the user's weight file; None: a shipped model is named.
+        frame: the volume to take from 4D scans; None: they have only one.
+        scheme: the code scheme of the references.
+        overwrite: whether results that are there already are replaced.
+        save_prob: whether a probability map of each tissue is written.
+        save_uncertainty: whether the entropy map is written.
+        source_dataset: folder of the BIDS data set that the scans come from; None: they come
+            from none.
+    """
+
+    model: str | None
+    weights: str | None
+    frame: int | None
+    scheme: str
+    overwrite: bool
+    save_prob: bool = False
+    save_uncertainty: bool = False
+    source_dataset: str | None = None

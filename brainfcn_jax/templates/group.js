@@ -1,0 +1,34 @@
+"use strict";
+{
+  const table = document.getElementById("scans");
+  const body = table.tBodies[0];
+  const headers = [...table.tHead.rows[0].cells];
+
+  const keyOf = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
+  };
+
+  // Rows without a value come last in either direction.
+  const compare = (one, other, direction) => {
+    if (one === "" || other === "") return (one === "") - (other === "");
+    if (typeof one === "number" && typeof other === "number") return direction * (one - other);
+    return direction * String(one).localeCompare(String(other), undefined, { numeric: true });
+  };
+
+  headers.forEach((header, column) => {
+    const button = header.querySelector("button");
+    if (!button) return;
+    button.addEventListener("click", () => {
+      const direction = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
+      headers.forEach((other) => other.hasAttribute("aria-sort") && other.setAttribute("aria-sort", "none"));
+      header.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
+      const rows = [...body.rows].sort((a, b) => compare(keyOf(a, column), keyOf(b, column), direction));
+      body.append(...rows);
+    });
+  });
+
+  document.getElementById("unclear").addEventListener("change", (event) => {
+    for (const row of body.rows) row.hidden = event.target.checked && row.dataset.verdict === "PASS";
+  });
+}

@@ -1,0 +1,88 @@
+"""How much of each tissue there is: voxels and volumes, and what they add up to (numpy)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from brainfcn_jax.labels import BACKGROUND, BACKGROUND_TISSUE, CLASSES, CSF, TISSUES, VENT
+
+FLUIDS = frozenset({VENT, CSF})
+"""The tissues that are no part of the brain's own volume."""
+
+BRAIN_NAME, BRAIN_ABBREVIATION = "brain", "Brain"
+INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION = "intracranial", "ICV"
+
+
+@dataclass(frozen=True)
+class TissueVolume:
+    """The amount of one tissue, or of several together.
+
+    Attributes:
+        index: its label value; None for a sum of tissues.
+        name: in words.
+        abbreviation: in letters.
+        voxels: how many voxels have its label.
+        volume_mm3: exactly `voxels` times the volume of one voxel.
+        soft_volume_mm3: the sum of its probability over all voxels of the scan's grid, before
+            post-processing, times the volume of one voxel.
+    """
+
+    index: int | None
+    name: str
+    abbreviation: str
+    voxels: int
+    volume_mm3: float
+    soft_volume_mm3: float
+
+
+def tissue_volumes(
+    labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
+) -> tuple[TissueVolume, ...]:
+    """The background and the seven tissues, in the order of their label values.
+
+    `soft_voxels` are the summed probabilities of the classes, background first; the soft volumes
+    add up to that of the whole grid as far as these do.
+    """
+    assert len(soft_voxels) == CLASSES, len(soft_voxels)
+    voxels = np.bincount(labels.ravel(), minlength=CLASSES).tolist()
+    return tuple(
+        TissueVolume(
+            index=tissue.index,
+            name=tissue.name,
+            abbreviation=tissue.abbreviation,
+            voxels=voxels[tissue.index],
+            volume_mm3=voxels[tissue.index] * voxel_mm3,
+            soft_volume_mm3=float(soft_voxels[tissue.index]) * voxel_mm3,
+        )
+        for tissue in (BACKGROUND_TISSUE, *TISSUES)
+    )
+
+
+def brain_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> TissueVolume:
+    """All tissues but the fluids (ventricles and extracerebral fluid): the brain's own volume."""
+    chosen = [row for row in volumes if row.index not in {None, BACKGROUND, *FLUIDS}]
+    return _sum(chosen, BRAIN_NAME, BRAIN_ABBREVIATION, voxel_mm3)
+
+
+def intracranial_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> TissueVolume:
+    """All seven tissues, fluids included."""
+    chosen = [row for row in volumes if row.index not in {None, BACKGROUND}]
+    return _sum(chosen, INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION, voxel_mm3)
+
+
+def volume_table(
+    labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
+) -> tuple[TissueVolume, ...]:
+    """The rows of a volumes table: background, the seven tissues, the brain, the intracranial."""
+    rows = tissue_volumes(labels, soft_voxels, voxel_mm3)
+    return (*rows, brain_volume(rows, voxel_mm3), intracranial_volume(rows, voxel_mm3))
+
+
+def _sum(
+    rows: Sequence[TissueVolume], name: str, abbreviation: str, voxel_mm3: float
+) -> TissueVolume:
+    voxels = sum(row.voxels for row in rows)
+    soft_mm3 = sum(row.soft_volume_mm3 for row in rows)
+    return TissueVolume(None, name, abbreviation, voxels, voxels * voxel_mm3, soft_mm3)

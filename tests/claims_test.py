@@ -1,0 +1,130 @@
+"""Claims of real processes on results in one folder."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from brainfcn_jax.claims import LOCK_FILE, Claims, claimed
+from brainfcn_jax.errors import OutputError
+
+HOLDER = """
+import sys
+from pathlib import Path
+from brainfcn_jax.claims import claimed
+with claimed(Path(sys.argv[1]), sys.argv[2:]) as claims:
+    print("claimed", flush=True)
+    sys.stdin.readline()
+"""
+
+Hold = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def hold(tmp_path: Path) -> Iterator[Hold]:
+    """Starts a process that claims names until it gets a line, or is killed."""
+    started = []
+
+    def start(*names: str) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(tmp_path), *names],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "claimed\n"
+        return process
+
+    yield start
+    for process in started:
+        process.communicate("\n", timeout=10)
+
+
+def test_a_name_that_another_run_claims_is_refused_and_told(tmp_path: Path, hold: Hold) -> None:
+    hold("sub-01", "sub-02")
+    with (
+        pytest.raises(OutputError, match=r"another run is at work in '.*' on sub-02;"),
+        claimed(tmp_path, ["sub-02", "sub-03"]),
+    ):
+        pass
+
+
+def test_other_names_in_the_same_folder_are_free(tmp_path: Path, hold: Hold) -> None:
+    hold("sub-01")
+    with claimed(tmp_path, ["sub-02"]) as claims:
+        assert claims.supported
+        hold("sub-03")
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_dead_run_claims_nothing(tmp_path: Path, hold: Hold, how: signal.Signals) -> None:
+    process = hold("sub-01")
+    process.send_signal(how)
+    process.wait(10)
+    with claimed(tmp_path, ["sub-01"]):
+        pass
+
+
+def test_names_are_free_again_after_the_run(tmp_path: Path, hold: Hold) -> None:
+    with claimed(tmp_path, ["sub-01"]):
+        pass
+    hold("sub-01")
+
+
+def test_the_lock_file_stays_empty_and_is_nobodys_to_lose(tmp_path: Path) -> None:
+    with claimed(tmp_path / "new" / "out", ["sub-01"]) as claims, claims.turn():
+        pass
+    (left,) = (tmp_path / "new" / "out").iterdir()
+    assert (left.name, left.stat().st_size) == (LOCK_FILE, 0)
+
+
+def test_runs_take_turns(tmp_path: Path) -> None:
+    add_one = """
+import sys
+from pathlib import Path
+from brainfcn_jax.claims import claimed
+counter = Path(sys.argv[1]) / "counter"
+with claimed(Path(sys.argv[1]), [sys.argv[2]]) as claims:
+    for _ in range(200):
+        with claims.turn():
+            counter.write_text(str(int(counter.read_text()) + 1))
+"""
+    (tmp_path / "counter").write_text("0")
+    command = [sys.executable, "-c", add_one, str(tmp_path)]
+    runs = [subprocess.Popen([*command, name]) for name in "ab"]
+    assert [run.wait(60) for run in runs] == [0, 0]
+    assert (tmp_path / "counter").read_text() == "400"
+
+
+def test_a_file_system_without_locks_is_told_and_used_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr("fcntl.lockf", no_locks)
+    reading, writing = os.pipe()
+    try:
+        claims = Claims(writing)
+        assert claims.take(["sub-01"]) == []
+        assert not claims.supported
+        with claims.turn():
+            pass
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputError, match=r"file' cannot be a folder of results: "),
+        claimed(tmp_path / "file", []),
+    ):
+        pass

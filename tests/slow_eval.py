@@ -1,0 +1,41 @@
+"""`run_eval.py` with a narrow network that takes its time, for tests that stop it.
+
+    python tests/slow_eval.py SECONDS --volume=... --weights=...
+
+Every scan but the first takes so many seconds more, in the thread that computes. It can be
+interrupted even where it is started in the background, where shells have SIGINT ignored.
+"""
+
+import signal
+import sys
+import time
+from typing import Any
+from unittest import mock
+
+from narrow import STAGES
+
+from brainfcn_jax.commands import evaluate
+from brainfcn_jax.evaluation import label_case
+
+
+def main() -> None:
+    """Runs the command with all arguments but the first."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    seconds = float(sys.argv.pop(1))
+    labelled = 0
+
+    def slow_label(*arguments: Any) -> Any:
+        nonlocal labelled
+        time.sleep(seconds if labelled else 0)
+        labelled += 1
+        return label_case(*arguments)
+
+    with (
+        mock.patch("brainfcn_jax.network.STAGES", STAGES),
+        mock.patch("brainfcn_jax.labelling.label_case", slow_label),
+    ):
+        evaluate.main()
+
+
+if __name__ == "__main__":
+    main()
