@@ -53,8 +53,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     service = webdriver.ChromeService(executable_path=DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)  # type: ignore[union-attr]
-    driver.command_executor.client_config.timeout = PATIENCE_S
+    driver = webdriver.Chrome(options=options, service=service)
+    driver.command_executor.client_config.timeout = PATIENCE_S  # type: ignore[union-attr]
     driver.set_page_load_timeout(PATIENCE_S)
     driver.set_script_timeout(PATIENCE_S)
     yield driver
