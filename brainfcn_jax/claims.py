@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from brainfcn_jax.errors import OutputError, first_few
 
@@ -94,6 +95,19 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Claims]:
         yield claims
     finally:
         os.close(descriptor)
+
+
+def lock(file: IO[bytes]) -> bool:
+    """Locks a whole open file until it is closed; False when another process has done so.
+
+    Raises OSError on a file system without locks; on Windows nothing is locked.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _place(name: str) -> int:

@@ -25,6 +25,9 @@ SPACING_LIMITS_MM = (0.01, 100.0)
 SAME_GRID_MM = 1e-3
 """Grids whose corners are no further apart than this are the same."""
 
+FARTHEST_MM = 1e6
+"""Scans that lie farther away are taken for a damaged header; float32 would lose their place."""
+
 FORMS_AGREE_MM = 0.1
 """What rounding puts between a header's sform and qform; more is told."""
 
@@ -110,8 +113,9 @@ class Grid:
 def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
     """Why an affine cannot place voxels in space, or None when it can.
 
-    It must be finite, its voxel sizes within `SPACING_LIMITS_MM`, and its axes must not lie in
-    one plane (the volume of a voxel at least 1/1000 of that of a box with the same edges).
+    It must be finite, its voxel sizes within `SPACING_LIMITS_MM`, its axes must not lie in one
+    plane (the volume of a voxel at least 1/1000 of that of a box with the same edges), and its
+    first voxel not beyond `FARTHEST_MM`.
     """
     if not np.isfinite(affine_mm).all():
         return "is not finite"
@@ -120,6 +124,9 @@ def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
         return f"has voxel sizes {listed(sizes_mm)} mm"
     if abs(np.linalg.det(affine_mm[:3, :3] / sizes_mm)) < _FLATTEST_VOXEL:
         return "is singular"
+    away_mm = np.abs(affine_mm[:3, 3]).max()
+    if away_mm > FARTHEST_MM:
+        return f"lies {away_mm:.3g} mm from where positions are counted from"
     return None
 
 

@@ -31,7 +31,10 @@ EXTENSIONS = (".nii", ".nii.gz", ".mgh", ".mgz", ".hdr", ".img")
 Image = SpatialImage
 """An image of nibabel's."""
 _MM_PER_UNIT = {1: 1000.0, 3: 0.001}
-_FREE_TEXT = frozenset({"data_type", "db_name", "descrip", "aux_file", "intent_name", "unused_str"})
+_GEOMETRY = (
+    *("xyzt_units", "qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y"),
+    *("qoffset_z", "sform_code", "srow_x", "srow_y", "srow_z"),
+)
 _SCANNER, _ALIGNED = 1, 2
 
 
@@ -166,11 +169,11 @@ def image_of(
 ) -> Nifti1Image:
     """A map as a NIfTI image on exactly the grid of the scan's file, in its axis order.
 
-    The voxels are the file's first three dimensions. A NIfTI scan's header is copied (affine,
-    sform and qform with their codes, units) without its texts and extensions, which could name a
-    person; the map's own data type, slope 1, intercept 0 and display range 0 are set. MGH and
-    Analyze files have no such header: theirs is made from the affine, with code 1 (scanner) for
-    MGH and 2 (aligned) for the orientation that was assumed for Analyze.
+    The voxels are the file's first three dimensions. A NIfTI scan's geometry is copied (affine,
+    sform and qform with their codes, units) and nothing else of its header, whose texts and
+    extensions could name a person. MGH and Analyze files have no such header: theirs is made from
+    the affine, with code 1 (scanner) for MGH and 2 (aligned) for the orientation that was assumed
+    for Analyze.
     """
     header = _map_header(scan.image, canonical.dtype)
     kind = Nifti2Image if isinstance(header, Nifti2Header) else Nifti1Image
@@ -181,10 +184,11 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
     source = image.header
     if isinstance(source, Nifti1Header):
         kind = Nifti2Header if isinstance(source, Nifti2Header) else Nifti1Header
-        header = kind(source.binaryblock, source.endianness)
-        header["magic"] = kind.single_magic
-        for text in _FREE_TEXT & set(header.keys()):
-            header[text] = b""
+        header = kind(endianness=source.endianness)
+        header.set_data_shape(image.shape[:3])
+        header["pixdim"][:4] = source["pixdim"][:4]
+        for field in _GEOMETRY:
+            header[field] = source[field]
     else:
         code = _SCANNER if isinstance(image, MGHImage) else _ALIGNED
         header = Nifti1Header()
@@ -192,12 +196,8 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
         header.set_sform(image.affine, code)
         header.set_qform(image.affine, code)
         header.set_xyzt_units("mm")
-    pixdim = header["pixdim"].copy()
-    header.set_data_shape(image.shape[:3])
-    header["pixdim"] = pixdim
     header.set_data_dtype(dtype)
     header.set_slope_inter(1, 0)
-    header["cal_min"] = header["cal_max"] = 0
     return header
 
 

@@ -16,7 +16,7 @@ from brainfcn_jax.norms import OF_MODALITY
 from brainfcn_jax.volumes import TissueVolume
 
 MOST_ASYMMETRY = 0.10
-"""Of |right - left| / (right + left); the largest in 38 label maps of adults is 0.07."""
+"""Of |right - left| / (right + left); the largest in 35 label maps of adults is 0.07."""
 
 MOST_MISMATCH = 0.50
 """Of the brain that its mirror image does not match; at most 0.41 in the same maps."""

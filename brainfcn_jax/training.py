@@ -26,7 +26,7 @@ from brainfcn_jax.train_step import Metrics, Recipe, TrainState, initial_state, 
 from brainfcn_jax.training_data import ValidationCase, load_validation_cases
 from brainfcn_jax.validation import validation_dice
 from brainfcn_jax.weights import Model, ModelDescription, save_model
-from brainfcn_jax.workdir import Workdir, find_workdir, flat_settings, make_workdir
+from brainfcn_jax.workdir import Workdir, find_workdir, flat_settings, occupied
 
 _PRIVATE_SETTINGS = (
     "data.root",
@@ -115,7 +115,7 @@ def lead(run: Run, state: TrainState) -> None:
     warn_of_idle_devices(training)
     with contextlib.ExitStack() as opened:
         with together():
-            make_workdir(workdir, run.settings)
+            opened.enter_context(occupied(workdir, run.settings))
             checkpoints = Checkpoints(workdir.checkpoints)
             first, state = checkpoints.restore_latest(abstract(state)) or (0, state)
             progress = opened.enter_context(follow(workdir, run.settings, first))

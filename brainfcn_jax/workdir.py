@@ -1,11 +1,16 @@
 """The folder of one training run: what lies where in it, and whose it is."""
 
+import contextlib
 import dataclasses
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from absl import logging
+
+from brainfcn_jax.claims import lock
 from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.files import new_file, unfinished
 from brainfcn_jax.settings import Settings
@@ -81,28 +86,32 @@ def find_workdir(folder: Path, settings: Settings) -> Workdir:
     return workdir
 
 
-def make_workdir(workdir: Workdir, settings: Settings) -> None:
-    """Makes the folder and marks it as that of the run with these settings, unless it is there.
+@contextlib.contextmanager
+def occupied(workdir: Workdir, settings: Settings) -> Iterator[None]:
+    """Makes the folder, marks it as that of the run with these settings, and keeps others out.
 
-    What a killed run left of writing its files is removed.
+    The operating system lets them in again however this process ends; on a file system or system
+    without locks they are not kept out. What a killed run left of writing its files is removed.
 
     Raises:
-        OutputError: it cannot be made or written to.
+        OutputError: another process trains in the folder, or it cannot be made or written to.
     """
-    written = (workdir.settings, workdir.metrics, workdir.curve, workdir.best, workdir.last)
     try:
         workdir.folder.mkdir(parents=True, exist_ok=True)
-        for path in written:
-            for left in unfinished(workdir.folder, path.name):
-                left.unlink()
+        if not workdir.settings.exists():
+            with new_file(workdir.settings) as temporary:
+                temporary.write_text(json.dumps(_as_json(settings), indent=2) + "\n")
+        mark = workdir.settings.open("rb")
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"'{workdir.folder}' cannot be made or written to: {error.strerror or error}"
         ) from error
-    if workdir.settings.exists():
-        return
-    with new_file(workdir.settings) as temporary:
-        temporary.write_text(json.dumps(_as_json(settings), indent=2) + "\n")
+    with mark:
+        _lock(mark, workdir.folder)
+        _remove_unfinished(workdir)
+        yield
 
 
 def flat_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
@@ -115,6 +124,29 @@ def flat_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
         else:
             flat[key] = value
     return flat
+
+
+def _lock(mark: IO[bytes], folder: Path) -> None:
+    """Locks an open file until it is closed; OutputError when another process has done so."""
+    try:
+        free = lock(mark)
+    except OSError as error:
+        logging.warning("'%s' cannot be locked (%s): train in it only once", folder, error.strerror)
+        return
+    if not free:
+        raise OutputError(
+            f"another process is training in '{folder}'; wait for its end, or choose another "
+            "folder with --workdir=DIR"
+        )
+
+
+def _remove_unfinished(workdir: Workdir) -> None:
+    """Removes what a killed run left of writing its files."""
+    written = (workdir.settings, workdir.metrics, workdir.curve, workdir.best, workdir.last)
+    with contextlib.suppress(OSError):  # it does no harm
+        for path in written:
+            for left in unfinished(workdir.folder, path.name):
+                left.unlink()
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from brainfcn_jax.evaluation import open_model
 from brainfcn_jax.evaluation_settings import EvaluationSettings
 from brainfcn_jax.weights import save_model
 
-pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
+distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
 cluster = importlib.import_module("brainfcn_jax.cluster")
 LoadedModel = cluster.LoadedModel
 
@@ -140,6 +140,31 @@ def test_processes_of_this_machine_give_the_same_bytes(
     assert contents(tmp_path) == here
     assert run(*arguments, "--local_workers=1", "--resume") == 1
     assert contents(tmp_path) == here
+
+
+def test_a_tls_scheduler_asks_for_certificates(
+    scans: Path, weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = distributed.Security.temporary()
+    flags = [f"--volume={scans / 's1_T1w.nii.gz'}", f"--weights={weights}"]
+    certificates = []
+    for flag, content in (
+        ("tls_ca_file", made.tls_ca_file),
+        ("tls_cert", made.tls_client_cert),
+        ("tls_key", made.tls_client_key),
+    ):
+        (tmp_path / flag).write_text(content)
+        certificates.append(f"--{flag}={tmp_path / flag}")
+    options = {"n_workers": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(
+        host="127.0.0.1", protocol="tls://", security=made, **options
+    ) as scheduler:
+        flags.append(f"--scheduler={scheduler.scheduler_address}")
+        assert run(*flags, f"--out_dir={tmp_path / 'none'}") == 1
+        assert "cannot be used" in capsys.readouterr().err
+        assert run(*flags, f"--out_dir={tmp_path / 'out'}", *certificates) == 0
+    assert "whoever can reach it" not in capsys.readouterr().err
+    assert (tmp_path / "out" / "s1_desc-tissue_dseg.nii.gz").is_file()
 
 
 def test_only_the_run_itself_can_reach_its_local_cluster(

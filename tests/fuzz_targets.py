@@ -6,6 +6,7 @@ error of ours, in one line that names it; anything else that comes out of a targ
 """
 
 import contextlib
+import dataclasses
 import gzip
 import io
 from collections.abc import Callable, Iterator
@@ -18,24 +19,27 @@ from unittest import mock
 import numpy as np
 from fuzz_bytes import SPECIAL, SPECIAL_REAL, Choices, Field, edited, numbers_of
 from ml_collections import ConfigDict
-from narrow import STAGES
 from nibabel.analyze import AnalyzeHeader
 from nibabel.freesurfer.mghformat import MGHHeader, MGHImage
 from nibabel.nifti1 import Nifti1Extension, Nifti1Header, Nifti1Image, Nifti1Pair
 from nibabel.nifti2 import Nifti2Header, Nifti2Image
 from settings_test import good_values
-from threshold_model import threshold_model
+from threshold_model import DESCRIPTION
 from tiny_scans import CONFIGS
 
 from brainfcn_jax import hdf5
 from brainfcn_jax.commands import exits, train
 from brainfcn_jax.errors import BrainfcnError, InputError, UsageError, WeightsError
+from brainfcn_jax.network import parameter_shapes
 from brainfcn_jax.nifti import image_of, load_codes, load_scan
 from brainfcn_jax.settings import Settings, settings_from_config
-from brainfcn_jax.weights import load_model, save_model
+from brainfcn_jax.weights import Model, load_model, save_model
 
 Target = Callable[[bytes, Path], None]
 """Tries the input that the bytes stand for; files go into the folder."""
+
+STAGES = ((1,), (1,), (1,), (1,), (1,))
+"""Channels of a network with one convolution a stage: its files are read soonest."""
 
 SECRET = b"Jane Doe"
 """Stands in every text of the images; none may come out again."""
@@ -199,10 +203,16 @@ def image_bases() -> tuple[tuple[str, dict[str, bytes], tuple[Field, ...]], ...]
 
 @cache
 def model_base() -> bytes:
-    """A good weight file of the narrow network."""
+    """A good weight file of the smallest network."""
+    description = dataclasses.replace(DESCRIPTION, maps=1, tissues=("grey",))
+    shapes = parameter_shapes(description.stages, description.maps, classes=2)
+    params = {
+        layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}
+        for layer, names in shapes.items()
+    }
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.h5"
-        save_model(path, threshold_model())
+        save_model(path, Model(params, description))
         return path.read_bytes()
 
 

@@ -105,6 +105,11 @@ def test_affines_that_place_nothing(linear: np.ndarray, fault: str) -> None:
         check_affine(affine_of(linear), "its sform")
 
 
+def test_a_scan_too_far_away_is_damaged() -> None:
+    far = affine_of(np.eye(3), (7e22, 0, 0))
+    assert affine_fault(far) == "lies 7e+22 mm from where positions are counted from"
+
+
 def test_sheared_and_mirrored_affines_are_fine() -> None:
     assert affine_fault(affine_of(np.array([[-1, 0.5, 0], [0, 1, 0], [0, 0, 7]]))) is None
 

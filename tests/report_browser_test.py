@@ -185,3 +185,20 @@ def test_the_group_can_be_sorted_and_filtered(browser: webdriver.Chrome, tmp_pat
     loaded = "return [...document.images].map((image) => image.naturalHeight)"
     assert browser.execute_script(loaded) == [130] * 3
     check_quiet(browser)
+
+
+def test_the_policy_stops_what_might_get_through(
+    browser: webdriver.Chrome, scan_page: Path
+) -> None:
+    opened(browser, scan_page)
+    insert = "document.body.insertAdjacentHTML('beforeend', arguments[0])"
+    browser.execute_script(insert, HOSTILE + '<img src="https://example.org/x.png">')
+    entries: list[str] = []
+
+    def refused(driver: webdriver.Chrome) -> bool:
+        entries.extend(entry["message"] for entry in driver.get_log("browser"))
+        told = " ".join(entry for entry in entries if "Content Security Policy" in entry)
+        return "https://example.org/x.png" in told and "inline event handler" in told
+
+    WebDriverWait(browser, PATIENCE_S, 0.5).until(refused)
+    assert browser.title != "run"
