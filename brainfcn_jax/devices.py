@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, Literal
 
 import jax
+import numpy as np
 
 from brainfcn_jax.batches import Batch
 from brainfcn_jax.train_step import Metrics, TrainState
@@ -41,6 +42,17 @@ def launch(step: Step, launcher: Launcher) -> CompiledStep:
         return after._replace(key=state.key), metrics
 
     return on_all_devices
+
+
+def connect() -> None:
+    """Connects all devices of all processes, which must come here at about the same time.
+
+    The first sum over devices waits for others for a limited time only (30 s over gloo), and any
+    later one without limit: that of a training step comes after a compilation, which takes some
+    processes longer than others.
+    """
+    add_up = jax.pmap(lambda one: jax.lax.psum(one, AXIS_NAME), axis_name=AXIS_NAME)
+    jax.block_until_ready(add_up(np.ones(jax.local_device_count(), np.float32)))
 
 
 def device_count(launcher: Launcher) -> int:

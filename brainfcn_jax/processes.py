@@ -14,6 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jaxtyping import UInt8
 
+from brainfcn_jax.devices import connect
 from brainfcn_jax.errors import BrainfcnError, ProcessError, UsageError
 
 HEARTBEAT_SECONDS = 60
@@ -67,6 +68,8 @@ def joined(group: ProcessGroup | None) -> Iterator[None]:
     _join(group)
     try:
         _require_equal_devices()
+        multihost_utils.sync_global_devices("joined")
+        connect()
         yield
     except BaseException as error:
         if jax.distributed.is_initialized():
