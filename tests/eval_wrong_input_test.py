@@ -16,6 +16,7 @@ from threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax import evaluation
 from brainfcn_jax.claims import LOCK_FILE
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.manifest import MANIFEST
 from brainfcn_jax.weights import save_model
 
@@ -58,21 +59,30 @@ def test_a_scan_too_large_for_the_memory_is_named(
 
 
 WRONG_REFERENCES: dict[str, tuple[Callable[[Path], object], str]] = {
-    "missing": (lambda path: None, "does not exist"),
-    "shape": (lambda path: write_image(path, threshold_labels(intensities())[:-1]), "grid"),
+    "missing": (lambda path: None, "does not exist; give an image file"),
+    "shape": (
+        lambda path: write_image(path, threshold_labels(intensities())[:-1]),
+        "is on another grid than '{scan}': 25 x 22 x 12 voxels along x, y, z against "
+        "26 x 22 x 12; give labels of this scan",
+    ),
     "place": (
         lambda path: write_image(path, threshold_labels(intensities()), AFFINE + 0.1),
-        "grid",
+        "is on another grid than '{scan}': the same number of voxels, but up to 10 mm away; give "
+        "labels of this scan",
     ),
     "unknown value": (
         lambda path: write_image(path, threshold_labels(intensities()) * np.uint8(7)),
-        "21",
+        "holds label values 21, which 'tissues' labels do not have; allowed are 0, 1, 2, 3, 4, 5, "
+        "6, 7",
     ),
     "4D": (
         lambda path: write_image(path, np.stack([threshold_labels(intensities())] * 2, -1)),
-        "give a file with a single label map",
+        "is 4D (26, 22, 12, 2); give a file with a single label map",
     ),
-    "fractions": (lambda path: write_image(path, np.full(SHAPE, 0.5, np.float32)), "whole"),
+    "fractions": (
+        lambda path: write_image(path, np.full(SHAPE, 0.5, np.float32)),
+        "holds 0.5, which is no label; labels are whole numbers",
+    ),
 }
 
 
@@ -91,8 +101,7 @@ def test_a_wrong_reference_is_one_line_and_leaves_no_result(
     arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
     assert run(*arguments, f"--reference={reference}") == 1
     line = one_line(capsys.readouterr().err)
-    assert f"'{reference}' " in line
-    assert said in line
+    assert line.partition(": ")[2] == f"'{reference}' {said.format(scan=scan)}\n"
     assert {path.name for path in out.iterdir()} == {LOCK_FILE, MANIFEST}
 
 
@@ -120,9 +129,34 @@ def nothing(path: Path, weights: str) -> None:
     pass
 
 
-@pytest.mark.parametrize("make", [nothing, other_tissues, another_network, flipped_bit, cut_off])
+DAMAGED = (
+    "is damaged or cut short: its SHA-256 is not the one it was sealed with; copy or download it "
+    "again"
+)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (nothing, "cannot be read: No such file or directory"),
+        (
+            other_tissues,
+            "labels grey, white, fluid; give weights that label "
+            + ", ".join(tissue.name for tissue in TISSUES),
+        ),
+        (
+            another_network,
+            "is not a weight file of brainfcn_jax, or its beginning is damaged: it begins with "
+            "b'\\x89HDF\\r\\n\\x1a\\n', must begin with b'brainfcn_jax'; give a file that "
+            "run_train.py wrote or that came with brainfcn_jax",
+        ),
+        (flipped_bit, DAMAGED),
+        (cut_off, DAMAGED),
+    ],
+)
 def test_wrong_weights_are_one_line_and_exit_code_3(
     make: Callable[[Path, str], None],
+    said: str,
     scan: str,
     weights: str,
     out: Path,
@@ -132,7 +166,7 @@ def test_wrong_weights_are_one_line_and_exit_code_3(
     path = tmp_path / "wrong.h5"
     make(path, weights)
     assert run(f"--volume={scan}", f"--weights={path}", f"--out_dir={out}") == 3
-    assert f"'{path}'" in one_line(capsys.readouterr().err)
+    assert one_line(capsys.readouterr().err) == f"run_eval.py: '{path}' {said}\n"
     assert not out.exists()
 
 
