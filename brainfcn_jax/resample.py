@@ -151,10 +151,21 @@ def _apply(
         volumes = first @ volumes.reshape(count, size, height * width)
         volumes = volumes.reshape(count, len(first), height, width)
     if second is not None:
-        volumes = second @ volumes
+        volumes = np.swapaxes(_along_last_axis(np.swapaxes(volumes, 2, 3), second), 2, 3)
     if third is not None:
-        volumes = volumes @ third.T
-    return volumes
+        volumes = _along_last_axis(volumes, third)
+    return np.ascontiguousarray(volumes)
+
+
+def _along_last_axis(
+    volumes: Float32[np.ndarray, "volume i j size"], matrix: Float32[np.ndarray, "target size"]
+) -> Float32[np.ndarray, "volume i j target"]:
+    """The last axis multiplied by a matrix, as one large product.
+
+    numpy's own product over stacks of matrices is up to twelve times slower.
+    """
+    *others, size = volumes.shape
+    return (volumes.reshape(-1, size) @ matrix.T).reshape(*others, len(matrix))
 
 
 def _highest(scores: Float32[np.ndarray, "classes i j k"]) -> UInt8[np.ndarray, "i j k"]:
