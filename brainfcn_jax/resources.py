@@ -1,4 +1,4 @@
-"""How much of a machine JAX takes: what the scheduler of jobs allots, and no GPU memory in advance.
+"""What JAX takes of a machine: the processors allotted, GPU memory as needed, a cache folder.
 
 JAX reads these from variables when it first meets its devices. Processors that Slurm, a container
 or `taskset` bind a process to are followed by XLA itself, which counts those it may run on; only an
@@ -8,6 +8,9 @@ docs.jax.dev, "GPU memory allocation".
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
+
+from brainfcn_jax.program_cache import program_folder
 
 GPU_MEMORY_IN_ADVANCE = "XLA_PYTHON_CLIENT_PREALLOCATE"
 THREADS = "PJRT_NPROC"
@@ -15,11 +18,14 @@ THREADS_TOO = "NPROC"
 """What XLA reads when `THREADS` is not set."""
 
 ALLOTTED = "SLURM_CPUS_PER_TASK"
+PROGRAM_FOLDER = "JAX_COMPILATION_CACHE_DIR"
+SHORTEST_COMPILATION = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 
 
 def take_what_is_allotted() -> None:
     """Sets JAX's variables for this process; in time before JAX has met its devices."""
-    os.environ.update(jax_variables(os.environ, processors()))
+    programs = None if PROGRAM_FOLDER in os.environ else program_folder()
+    os.environ.update(jax_variables(os.environ, processors(), programs))
 
 
 def processors() -> int:
@@ -29,11 +35,14 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def jax_variables(environment: Mapping[str, str], processors: int) -> dict[str, str]:
+def jax_variables(
+    environment: Mapping[str, str], processors: int, programs: Path | None
+) -> dict[str, str]:
     """The variables to set so that JAX takes no more than its share; what the user set stays.
 
     GPU memory is taken as it is needed, where JAX would take three quarters of it at once. Threads
-    are as many as `processors`, or as Slurm allots to a task if these are fewer.
+    are as many as `processors`, or as Slurm allots to a task if these are fewer. Compiled programs
+    are kept in the folder `programs` if there is one.
     """
     variables = {}
     if GPU_MEMORY_IN_ADVANCE not in environment:
@@ -42,4 +51,8 @@ def jax_variables(environment: Mapping[str, str], processors: int) -> dict[str, 
     chosen = THREADS in environment or THREADS_TOO in environment
     if not chosen and allotted.isdecimal() and 0 < int(allotted) < processors:
         variables[THREADS] = allotted
+    if programs is not None:
+        variables[PROGRAM_FOLDER] = str(programs)
+    if SHORTEST_COMPILATION not in environment:
+        variables[SHORTEST_COMPILATION] = "0.1"
     return variables

@@ -4,8 +4,11 @@ Eight simulated devices, no silent rank promotion, and every annotation of the p
 included, checked at each call.
 """
 
+import atexit
 import os
 import re
+import shutil
+import tempfile
 
 import pytest
 
@@ -15,6 +18,11 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 _flags = re.sub(r"--xla_force_host_platform_device_count=\d+", "", os.environ.get("XLA_FLAGS", ""))
 os.environ["XLA_FLAGS"] = f"{_flags} --xla_force_host_platform_device_count={DEVICES}".strip()
 os.environ["MPLBACKEND"] = "agg"
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # else set by the process that started this one
+    _programs = tempfile.mkdtemp(prefix="brainfcn-test-programs-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
+    atexit.register(shutil.rmtree, _programs, ignore_errors=True)
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 import jax  # noqa: E402  (reads the variables above when it is imported)
 from jaxtyping import install_import_hook  # noqa: E402

@@ -1,14 +1,18 @@
-"""JAX takes the processors that it is given, and GPU memory only as needed."""
+"""JAX takes the processors that it is given, GPU memory as needed, and a folder for programs."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from brainfcn_jax.resources import jax_variables, processors
 
-IN_ADVANCE = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+ALWAYS = {
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+}
 
 XLA_THREADS = """
 import os
@@ -38,11 +42,17 @@ print(sum("XLAEigen" in name for name in tasks))
 def test_threads_follow_slurm_unless_the_user_says_otherwise(
     environment: dict[str, str], expected: dict[str, str]
 ) -> None:
-    assert jax_variables(environment, processors=8) == {**IN_ADVANCE, **expected}
+    assert jax_variables(environment, 8, programs=None) == {**ALWAYS, **expected}
 
 
-def test_gpu_memory_as_the_user_says() -> None:
-    assert jax_variables({"XLA_PYTHON_CLIENT_PREALLOCATE": "true"}, 8) == {}
+@pytest.mark.parametrize("name", ALWAYS)
+def test_what_the_user_set_stays(name: str) -> None:
+    assert name not in jax_variables({name: "theirs"}, 8, programs=None)
+
+
+def test_compiled_programs_are_kept_in_the_folder() -> None:
+    variables = jax_variables({}, 8, programs=Path("/cache"))
+    assert variables == {**ALWAYS, "JAX_COMPILATION_CACHE_DIR": "/cache"}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are counted on Linux")
