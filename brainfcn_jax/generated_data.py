@@ -6,10 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from brainfcn_jax.batches import TrainingVolume
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.generator import Generator, load_generator
 from brainfcn_jax.pool import choose_slices, draw
-from brainfcn_jax.predict import equalise_volume
 from brainfcn_jax.recipes import adult_recipe, newborn_recipe
 from brainfcn_jax.settings import DataSettings, GeneratorSettings
 from brainfcn_jax.stacks import volume_to_stacks
@@ -65,19 +65,18 @@ class GeneratedPool:
         """Generates volume `number`: some of its slices, equalised in the whole, with labels."""
         settings = self._settings
         name, image, tissues = self._generator.example(self._seed, number)
-        volume = jnp.asarray(image)
-        head = equalise_volume(volume, "head")
-        equalised = head if self._equalise == "head" else equalise_volume(volume, self._equalise)
+        head = equalise_volume(image, "head")
+        equalised = head if self._equalise == "head" else equalise_volume(image, self._equalise)
         places = choose_slices(
             np.random.default_rng((self._seed, number)),
-            has_head=np.any(np.asarray(head), axis=(1, 2)),
+            has_head=np.any(head, axis=(1, 2)),
             has_brain=np.any(tissues, axis=(1, 2)),
             count=settings.slices_per_volume,
             brain_fraction=settings.brain_fraction,
         )
         return TrainingVolume(
             name=name,
-            stacks=np.asarray(volume_to_stacks(equalised))[places],
+            stacks=np.asarray(volume_to_stacks(jnp.asarray(equalised)))[places],
             labels=tissues[places],
             has_head=np.ones(places.size, bool),
         )

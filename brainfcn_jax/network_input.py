@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.boxes import Box, box_slices, cover, parts, whole, widened
+from brainfcn_jax.equalisation import equalise_volume, find_head_threshold
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.nifti import Scan
-from brainfcn_jax.predict import equalise_volume, find_head_threshold
 from brainfcn_jax.preprocess import head_box
 from brainfcn_jax.resample import Lines, centred_line, resample
 from brainfcn_jax.weights import ModelDescription
@@ -63,7 +62,7 @@ def prepare(scan: Scan, description: ModelDescription) -> Prepared:
     slices_first = np.moveaxis(scan.data, axis, 0)
     scan_grid, grid = grids(scan, description)
     if scan_grid == grid:
-        volume = np.asarray(equalise_volume(jnp.asarray(slices_first), mode=mode))
+        volume = equalise_volume(slices_first, mode)
         box = whole(grid)
         if mode == "head":
             box = head_box(volume, HEAD_MARGIN_VOXELS)
@@ -72,7 +71,7 @@ def prepare(scan: Scan, description: ModelDescription) -> Prepared:
         return Prepared(inside, box, grid, box, scan_grid, *_histograms(taking_part, inside, mode))
     threshold, scan_box, taking_part = None, whole(scan_grid), slices_first
     if mode == "head":
-        threshold = find_head_threshold(jnp.asarray(slices_first))
+        threshold = find_head_threshold(slices_first)
         head = slices_first > np.asarray(threshold)
         taking_part = slices_first[head]
         margins_mm = [HEAD_MARGIN_VOXELS * line.spacing_mm for line in grid]
@@ -80,8 +79,7 @@ def prepare(scan: Scan, description: ModelDescription) -> Prepared:
     source = parts(scan_grid, scan_box)
     box = cover(grid, source)
     inside = resample(slices_first[box_slices(scan_box)], source, parts(grid, box))
-    equalised = equalise_volume(jnp.asarray(inside), mode=mode, threshold=threshold)
-    levels = np.asarray(equalised)
+    levels = equalise_volume(inside, mode, threshold)
     histograms = _histograms(taking_part, levels, mode)
     return Prepared(levels, box, grid, scan_box, scan_grid, *histograms)
 

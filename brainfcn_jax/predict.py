@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
 
 from brainfcn_jax.network import SegmentationNetwork
-from brainfcn_jax.preprocess import equalise, head_threshold
 from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
 from brainfcn_jax.weights import Model
 
@@ -143,7 +142,3 @@ def _joined(parts: Sequence[Array], axis: int = 0) -> Shaped[np.ndarray, "..."]:
 
 
 _compiled_classify = jax.jit(classify, static_argnums=(0, 1))
-equalise_volume = jax.jit(equalise, static_argnames="mode")
-"""`equalise`, compiled once a grid."""
-find_head_threshold = jax.jit(head_threshold)
-"""`head_threshold`, compiled once a grid."""

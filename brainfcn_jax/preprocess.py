@@ -2,23 +2,23 @@
 
 Pure JAX (`head_box` is numpy, since a box is Python numbers): plain functions of fixed shapes, to
 be compiled by the caller with `mode` static. Volumes hold finite numbers whose range is finite in
-float32 too.
+float32 too. So that one program serves volumes of several sizes, only the first `voxels` of an
+array, in its own order, count where that number is given.
 """
 
-import math
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Shaped, UInt8
 
 from brainfcn_jax.boxes import Box
 from brainfcn_jax.errors import UsageError
 
 BINS = 65536
 GREY_LEVELS = 256
-STRIPPED_FRACTION = 0.05
-ROBUST_FRACTIONS = (0.02, 0.98)
+STRIPPED_PERCENT = 5
+ROBUST_PERCENTILES = (2, 98)
 HEAD_FRACTION_OF_RANGE = 0.1
 
 
@@ -30,7 +30,18 @@ class Histogram(NamedTuple):
     counts: Int[Array, " bins"]
 
 
-def head_threshold(volume: Float[Array, "slice height width"]) -> Float[Array, ""]:
+class Binned(NamedTuple):
+    """A volume with the bin of each voxel, and whether the voxel counts."""
+
+    volume: Float[Array, "*shape"]
+    counted: Bool[Array, "*shape"]
+    bins: Int[Array, "*shape"]
+    histogram: Histogram
+
+
+def head_threshold(
+    volume: Float[Array, "*shape"], voxels: Int[ArrayLike, ""] | None = None
+) -> Float[Array, ""]:
     """Gives the intensity above which a voxel belongs to the head.
 
     It is `robust = p2 + 0.1 (p98 - p2)`, with the 2nd and 98th percentiles of all voxels, read
@@ -40,21 +51,21 @@ def head_threshold(volume: Float[Array, "slice height width"]) -> Float[Array, "
 
     Args:
       volume: intensities in any unit, finite.
+      voxels: how many of them count; all unless given.
 
     Returns:
       A float32 scalar in the unit of `volume`. A constant volume gives its constant, so that no
       voxel is above.
     """
-    volume = volume.astype(jnp.float32)
-    bins = _bins(volume)
-    return _threshold(volume, _histogram(volume, bins))
+    return _threshold(_binned(volume, voxels))
 
 
 def equalise(
-    volume: Float[Array, "slice height width"],
+    volume: Float[Array, "*shape"],
     mode: str,
     threshold: Float[Array, ""] | None = None,
-) -> UInt8[Array, "slice height width"]:
+    voxels: Int[ArrayLike, ""] | None = None,
+) -> UInt8[Array, "*shape"]:
     """Spreads the intensities of a scan evenly over 0..255 (Xu et al. 2017, section 3).
 
     With `c(v) = (voxels in lower bins than v + half of the voxels in v's bin) / voxels`, the mid
@@ -73,23 +84,23 @@ def equalise(
       mode: 'volume' or 'head'; static under `jit`.
       threshold: for 'head', taken for `head_threshold`: that of the whole scan when `volume` is
         a part of it.
+      voxels: how many of them count; all unless given. The levels of the others mean nothing.
 
     Raises:
       UsageError: `mode` is neither.
     """
     if mode not in ("volume", "head"):
         raise UsageError(f"equalisation mode is {mode!r}; choose 'volume' or 'head'")
-    volume = volume.astype(jnp.float32)
-    bins = _bins(volume)
-    histogram = _histogram(volume, bins)
+    binned = _binned(volume, voxels)
+    lowest, highest, counts = binned.histogram
     if mode == "volume":
-        return _levels(histogram.counts, GREY_LEVELS)[bins]
-    threshold = _threshold(volume, histogram) if threshold is None else threshold
-    inside = volume > threshold
-    threshold_bin = _bin_of(threshold, histogram.lowest, histogram.highest)
-    counts = _counts_inside(histogram.counts, inside, threshold_bin)
+        return _levels(counts, GREY_LEVELS)[binned.bins]
+    threshold = _threshold(binned) if threshold is None else threshold
+    inside = (binned.volume > threshold) & binned.counted
+    counts = _counts_inside(counts, inside, _bin_of(threshold, lowest, highest))
     # At most 254 before the 1 is added, so that uint8 cannot wrap.
-    return jnp.where(inside, _levels(counts, GREY_LEVELS - 1)[bins] + jnp.uint8(1), jnp.uint8(0))
+    levels = _levels(counts, GREY_LEVELS - 1)[binned.bins] + jnp.uint8(1)
+    return jnp.where(inside, levels, jnp.uint8(0))
 
 
 def head_box(equalised: Shaped[np.ndarray, "slice height width"], margin: int) -> Box:
@@ -132,36 +143,38 @@ def _bin_of(
     return jnp.clip((fraction * BINS).astype(jnp.int32), 0, BINS - 1)
 
 
-def _bins(volume: Float[Array, "slice height width"]) -> Int[Array, "slice height width"]:
-    return _bin_of(volume, volume.min(), volume.max())
+def _binned(volume: Float[Array, "*shape"], voxels: Int[ArrayLike, ""] | None) -> Binned:
+    volume = volume.astype(jnp.float32)
+    voxels = volume.size if voxels is None else voxels
+    counted = (jnp.arange(volume.size) < voxels).reshape(volume.shape)
+    lowest = jnp.min(volume, initial=jnp.inf, where=counted)
+    highest = jnp.max(volume, initial=-jnp.inf, where=counted)
+    bins = _bin_of(volume, lowest, highest)
+    counts = jnp.bincount(jnp.where(counted, bins, BINS).ravel(), length=BINS + 1)[:BINS]
+    return Binned(volume, counted, bins, Histogram(lowest, highest, counts))
 
 
-def _histogram(
-    volume: Float[Array, "slice height width"], bins: Int[Array, "slice height width"]
-) -> Histogram:
-    counts = jnp.bincount(bins.ravel(), length=BINS)
-    return Histogram(volume.min(), volume.max(), counts)
-
-
-def _threshold(
-    volume: Float[Array, "slice height width"], histogram: Histogram
-) -> Float[Array, ""]:
-    lowest, highest, _ = histogram
+def _threshold(binned: Binned) -> Float[Array, ""]:
+    volume, counted, _, histogram = binned
+    lowest, highest, counts = histogram
+    voxels = jnp.sum(counts)
     dark, bright = (
-        _intensity_of_rank(histogram, _share(volume, fraction)) for fraction in ROBUST_FRACTIONS
+        _intensity_of_rank(histogram, _share(voxels, percent)) for percent in ROBUST_PERCENTILES
     )
     robust = dark + HEAD_FRACTION_OF_RANGE * (bright - dark)
-    empty = jnp.sum(volume == lowest) >= _share(volume, STRIPPED_FRACTION)
-    noise = (volume > lowest) & (volume <= robust)
-    stripped = empty & (jnp.sum(noise) < _share(volume, STRIPPED_FRACTION))
+    few = _share(voxels, STRIPPED_PERCENT)
+    empty = jnp.sum((volume == lowest) & counted) >= few
+    noise = (volume > lowest) & (volume <= robust) & counted
+    stripped = empty & (jnp.sum(noise) < few)
     return jnp.where(stripped | (lowest == highest), lowest, robust)
 
 
-def _share(volume: Float[Array, "slice height width"], fraction: float) -> int:
-    return math.ceil(fraction * volume.size)
+def _share(voxels: Int[Array, ""], percent: int) -> Int[Array, ""]:
+    # The percentage rounded up, in steps that do not leave 32 bits.
+    return voxels // 100 * percent + (voxels % 100 * percent + 99) // 100
 
 
-def _intensity_of_rank(histogram: Histogram, rank: int) -> Float[Array, ""]:
+def _intensity_of_rank(histogram: Histogram, rank: Int[Array, ""]) -> Float[Array, ""]:
     index = jnp.argmax(jnp.cumsum(histogram.counts) >= rank)
     share = (index.astype(jnp.float32) + 0.5) / BINS
     return histogram.lowest * (1 - share) + histogram.highest * share
@@ -169,7 +182,7 @@ def _intensity_of_rank(histogram: Histogram, rank: int) -> Float[Array, ""]:
 
 def _counts_inside(
     counts: Int[Array, " bins"],
-    inside: Bool[Array, "slice height width"],
+    inside: Bool[Array, "*shape"],
     threshold_bin: Int[Array, ""],
 ) -> Int[Array, " bins"]:
     # The bin of the threshold itself may be cut in two; what the higher bins leave is its upper

@@ -9,11 +9,11 @@ from jaxtyping import Bool, UInt8
 
 from brainfcn_jax.batches import TrainingVolume
 from brainfcn_jax.datasets import Subject, find_subjects, load_subject
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.network_input import HEAD_MARGIN_VOXELS
 from brainfcn_jax.nifti import Scan
-from brainfcn_jax.predict import equalise_volume
 from brainfcn_jax.preprocess import head_box
 from brainfcn_jax.settings import DataSettings
 from brainfcn_jax.stacks import volume_to_stacks
@@ -132,9 +132,9 @@ def _load_training_volume(
 ) -> tuple[TrainingVolume, tuple[float, float, float]]:
     scan, labels = load_subject(subject, settings.scheme)
     axis = SLICE_AXES[slice_axis]
-    slices_first = jnp.asarray(np.moveaxis(scan.data, axis, 0))
-    equalised = np.asarray(equalise_volume(slices_first, settings.equalise))
-    head = np.asarray(equalise_volume(slices_first, "head")) > 0
+    slices_first = np.moveaxis(scan.data, axis, 0)
+    equalised = equalise_volume(slices_first, settings.equalise)
+    head = equalise_volume(slices_first, "head") > 0
     in_plane = _in_plane_crop(head, settings.crop_to_head)
     volume = TrainingVolume(
         name=subject.name,

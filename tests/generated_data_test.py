@@ -11,10 +11,10 @@ from tiny_generator import SHAPE, TinyGenerator, generator_settings
 from tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax import generated_data
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.generated_data import GeneratedPool, held_out_maps, load_pool
 from brainfcn_jax.generator import Generator
-from brainfcn_jax.predict import equalise_volume
 from brainfcn_jax.settings import DataSettings
 from brainfcn_jax.stacks import volume_to_stacks
 
@@ -33,7 +33,7 @@ def new_pool(generator: Generator, seed: int = 3) -> GeneratedPool:
 def test_a_volume_is_some_of_the_slices_equalised_in_the_whole(generator: Generator) -> None:
     volume = new_pool(generator).make(5)
     name, image, tissues = generator.example(3, 5)
-    stacks = np.asarray(volume_to_stacks(equalise_volume(jnp.asarray(image), "head")))
+    stacks = np.asarray(volume_to_stacks(jnp.asarray(equalise_volume(image, "head"))))
     assert volume.name == name
     assert volume.stacks.shape == (8, *SHAPE[1:], 3)
     assert volume.has_head.all()

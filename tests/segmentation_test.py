@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import jax.numpy as jnp
 import nibabel
 import numpy as np
 import pytest
@@ -11,11 +10,12 @@ from sure_prediction import sure_prediction
 from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax import segmentation as segmentation_module
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network_input import spacing_notes
 from brainfcn_jax.nifti import Scan
-from brainfcn_jax.predict import Prediction, VoxelWeights, equalise_volume
+from brainfcn_jax.predict import Prediction, VoxelWeights
 from brainfcn_jax.segmentation import segment_scan
 from brainfcn_jax.weights import Model
 
@@ -72,7 +72,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> ThresholdNetwork:
 
 
 def expected_labels(scan: Scan) -> np.ndarray:
-    equalised = np.asarray(equalise_volume(jnp.asarray(scan.data), mode="head"))
+    equalised = equalise_volume(scan.data, "head")
     return np.where(equalised >= BRIGHT, 2, np.where(equalised > 0, 1, 0))
 
 

@@ -1,11 +1,10 @@
 """A model worked out by hand: its labels are thresholds of the equalised scan."""
 
-import jax.numpy as jnp
 import numpy as np
 
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.labels import COGM, TISSUES, WM
 from brainfcn_jax.network import parameter_shapes
-from brainfcn_jax.predict import equalise_volume
 from brainfcn_jax.weights import Model, ModelDescription
 
 DARK, BRIGHT = 10, 128
@@ -46,5 +45,5 @@ def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
 
 def threshold_labels(intensities: np.ndarray) -> np.ndarray:
     """What `threshold_model` says of a scan, in any axis order: equalisation knows no axes."""
-    equalised = np.asarray(equalise_volume(jnp.asarray(intensities, jnp.float32), mode="head"))
+    equalised = equalise_volume(np.asarray(intensities, np.float32), "head")
     return np.select([equalised > BRIGHT, equalised > DARK], [WM, COGM]).astype(np.uint8)
