@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from brainfcn_jax.allocator import keep_freed_memory
 from brainfcn_jax.program_cache import program_folder
 
 GPU_MEMORY_IN_ADVANCE = "XLA_PYTHON_CLIENT_PREALLOCATE"
@@ -21,11 +22,18 @@ ALLOTTED = "SLURM_CPUS_PER_TASK"
 PROGRAM_FOLDER = "JAX_COMPILATION_CACHE_DIR"
 SHORTEST_COMPILATION = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
 
+_OUT_OF_MEMORY = ("resource_exhausted", "out of memory", "out_of_memory", "alloc_failed")
+"""What XLA, CUDA, cuDNN and cuBLAS say, in lower case, when a device's memory does not suffice."""
+
 
 def take_what_is_allotted() -> None:
-    """Sets JAX's variables for this process; in time before JAX has met its devices."""
+    """Sets JAX's variables for this process; in time before JAX has met its devices.
+
+    Memory is kept for the next array when it is freed.
+    """
     programs = None if PROGRAM_FOLDER in os.environ else program_folder()
     os.environ.update(jax_variables(os.environ, processors(), programs))
+    keep_freed_memory(os.environ)
 
 
 def processors() -> int:
@@ -56,3 +64,9 @@ def jax_variables(
     if SHORTEST_COMPILATION not in environment:
         variables[SHORTEST_COMPILATION] = "0.1"
     return variables
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether JAX says that the memory of a device does not suffice."""
+    said = str(error).lower()
+    return any(sign in said for sign in _OUT_OF_MEMORY)
