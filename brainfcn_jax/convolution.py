@@ -8,7 +8,7 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from brainfcn_jax import kernels
+from brainfcn_jax import kernels, products
 
 Images = Float[Array, "slice height width cin"]
 Results = Float[Array, "slice height width cout"]
@@ -29,11 +29,14 @@ def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTyp
         relu: whether negative results become 0.
         dtype: of the result. Products are summed in float32.
     """
-    tiles = functools.partial(_convolve_on_tiles, relu=relu, dtype=dtype)
-    library = functools.partial(_convolve_by_library, relu=relu, dtype=dtype)
-    if not kernels.available():
-        return library(images, kernel, bias)
-    return lax.platform_dependent(images, kernel, bias, cpu=tiles, default=library)
+    on_cpu = _convolve_on_tiles if kernels.available() else _convolve_by_products
+    return lax.platform_dependent(
+        images,
+        kernel,
+        bias,
+        cpu=functools.partial(on_cpu, relu=relu, dtype=dtype),
+        default=functools.partial(_convolve_by_library, relu=relu, dtype=dtype),
+    )
 
 
 def _forward(
@@ -52,15 +55,9 @@ def _backward(
     images, kernel, result = residuals
     gate = jnp.ones((0,), images.dtype) if result is None else result.astype(images.dtype)
     gradient = gradient.astype(images.dtype)
-    if not kernels.available():
-        return _gradients_by_library(images, kernel, gate, gradient)
+    on_cpu = _gradients_on_tiles if kernels.available() else _gradients_by_products
     return lax.platform_dependent(
-        images,
-        kernel,
-        gate,
-        gradient,
-        cpu=_gradients_on_tiles,
-        default=_gradients_by_library,
+        images, kernel, gate, gradient, cpu=on_cpu, default=_gradients_by_library
     )
 
 
@@ -81,7 +78,23 @@ def _correlate(images: Images, kernel: Kernel, dtype: DTypeLike) -> Results:
 def _convolve_by_library(
     images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
 ) -> Results:
-    sums = _correlate(images, kernel, dtype) + bias.astype(dtype).reshape(1, 1, 1, -1)
+    return _activated(_correlate(images, kernel, dtype), bias, relu)
+
+
+def _convolve_by_products(
+    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
+) -> Results:
+    return _activated(_fastest_correlate(images, kernel, dtype), bias, relu)
+
+
+def _fastest_correlate(images: Images, kernel: Kernel, dtype: DTypeLike) -> Results:
+    if images.dtype == jnp.float32 and products.correlation_pays(*kernel.shape[2:]):
+        return products.correlate(images, kernel).astype(dtype)
+    return _correlate(images, kernel, dtype)
+
+
+def _activated(sums: Results, bias: Bias, relu: bool) -> Results:
+    sums = sums + bias.astype(sums.dtype).reshape(1, 1, 1, -1)
     return jnp.maximum(sums, 0) if relu else sums
 
 
@@ -97,6 +110,17 @@ def _gradients_by_library(
     _, pull_back = jax.vjp(correlate, images, kernel)
     by_images, by_kernel = pull_back(gradient)
     return by_images, by_kernel, jnp.sum(gradient, (0, 1, 2), dtype=jnp.float32)
+
+
+def _gradients_by_products(
+    images: Images, kernel: Kernel, gate: Array, gradient: Results
+) -> tuple[Images, Kernel, Bias]:
+    if images.dtype != jnp.float32 or not products.kernel_gradient_pays(kernel.shape[3]):
+        return _gradients_by_library(images, kernel, gate, gradient)
+    gradient = _gated(gradient, gate)
+    turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
+    by_images = _fastest_correlate(gradient, turned, images.dtype)
+    return by_images, products.kernel_gradient(images, gradient), jnp.sum(gradient, (0, 1, 2))
 
 
 def _convolve_on_tiles(

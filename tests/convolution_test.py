@@ -7,11 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainfcn_jax import convolution, kernels
+from brainfcn_jax import convolution, kernels, products
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
-SHAPES = [(2, 8, 8, 3, 64), (1, 5, 7, 16, 16), (2, 17, 40, 33, 48), (3, 20, 24, 64, 96)]
+SHAPES = [
+    (2, 8, 8, 3, 64),
+    (1, 5, 7, 16, 16),
+    (2, 17, 40, 33, 48),
+    (3, 20, 24, 64, 96),
+    (2, 7, 10, 256, 272),
+]
 TOLERANCE = {"float32": 2e-5, "bfloat16": 2e-2}
 
 
@@ -41,11 +47,14 @@ def make_case(shape: tuple[int, int, int, int, int]) -> Case:
     return images, kernel, bias, gradient
 
 
-@pytest.fixture(params=["tiles", "library"])
+@pytest.fixture(params=["tiles", "products", "library"])
 def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The compiled kernels where they can run, and XLA's own convolutions."""
-    if request.param == "library":
+    """The compiled kernels where they can run, products, and XLA's convolutions as on a GPU."""
+    if request.param != "tiles":
         monkeypatch.setattr(kernels, "available", lambda: False)
+        if request.param == "library":
+            monkeypatch.setattr(products, "correlation_pays", lambda *channels: False)
+            monkeypatch.setattr(products, "kernel_gradient_pays", lambda channels: False)
     elif not kernels.available():
         pytest.skip("this processor has no AMX tiles, or the kernels are not built")
     return str(request.param)
