@@ -77,8 +77,8 @@ class SegmentationNetwork(nn.Module):
     """VGG16 without its dense layers, a specialised layer on each stage, and one linear fusion.
 
     The specialised layers' maps are resized to the input (bilinear) and fused by a 1x1
-    convolution. Both are linear, so each stage's share of the fusion is taken before the resize:
-    the same sum, with `classes` instead of `maps` channels at full size.
+    convolution. All three are linear, so each stage's share of the fusion is multiplied into its
+    specialised layer: the same sum, by one convolution to `classes` scores a stage.
 
     Attributes:
         stages: 5 for neonates, 4 for adults (the paper's section 2.3).
@@ -97,6 +97,9 @@ class SegmentationNetwork(nn.Module):
         self, images: Float[Array, "slice height width 3"]
     ) -> tuple[Float[Array, "slice height width classes"], Taps]:
         """Class scores of mean-subtracted RGB slices, and every layer's output by name.
+
+        The specialised layers' own outputs take no part in the scores: who compiles this without
+        asking for them does not pay for them.
 
         Height and width must be multiples of `pooling_factor(stages)`; anything else is a bug of
         the caller's.
@@ -123,7 +126,8 @@ class SegmentationNetwork(nn.Module):
             name = f"specialised{stage}"
             kernel, bias = _Layer(shapes[name], SPECIALISED_STDDEV, name=name)()
             taps[name] = convolve(features, kernel, bias, False, jnp.float32)
-            scores = taps[name] @ shares[stage - 1]
+            share = shares[stage - 1]
+            scores = convolve(features, kernel @ share, bias @ share, False, jnp.float32)
             logits = logits + resize_bilinear(scores, (height, width))
         taps["fusion"] = logits
         return logits, taps

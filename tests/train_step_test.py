@@ -71,7 +71,7 @@ def state_of(recipe: Recipe) -> TrainState:
 def assert_same(found: TrainState, expected: TrainState, rtol: float = 1e-4) -> None:
     """The same parameters up to the order of the sums."""
     jax.tree.map(
-        functools.partial(np.testing.assert_allclose, rtol=rtol, atol=1e-6),
+        functools.partial(np.testing.assert_allclose, rtol=rtol, atol=1e-5),
         found.params,
         expected.params,
     )
