@@ -103,48 +103,61 @@ struct PixelReader {
   const void* images;
   const bf16* gate;
   bool is_float;
-  __m256i Load(int64_t offset, int64_t lanes, int64_t part) const {
+  // Of bfloat16 images.
+  __m256i Load(int64_t offset, int64_t lanes) const {
     __mmask16 mask = FirstLanes(lanes);
-    __m256i value =
-        is_float
-            ? Part(_mm512_maskz_loadu_ps(mask, static_cast<const float*>(images) + offset), part)
-            : _mm256_maskz_loadu_epi16(mask, static_cast<const bf16*>(images) + offset);
+    __m256i value = _mm256_maskz_loadu_epi16(mask, static_cast<const bf16*>(images) + offset);
     if (gate == nullptr) return value;
     __m256i open = _mm256_maskz_loadu_epi16(mask, gate + offset);
     return _mm256_maskz_mov_epi16(_mm256_cmpgt_epi16_mask(open, _mm256_setzero_si256()), value);
   }
+  // All parts, `stride` apart; float32 images have no gate.
+  void Split(int64_t offset, int64_t lanes, bf16* out, int64_t stride) const {
+    if (!is_float) {
+      _mm256_store_si256(reinterpret_cast<__m256i*>(out), Load(offset, lanes));
+      return;
+    }
+    const float* source = static_cast<const float*>(images) + offset;
+    __m512 value = _mm512_maskz_loadu_ps(FirstLanes(lanes), source);
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out), Part(value, 0));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(out + stride), Part(value, 1));
+  }
 };
 
-// Zero-padded rows [first - 1, first + rows + 1) of an image as [depth block][pixel][32 channels].
+// Zero-padded rows [first - 1, first + rows + 1) of an image as [part][depth block][pixel][32
+// channels].
 void FillStrip(const PixelReader& reader, const Shape& in, int64_t image, int64_t first,
                int64_t rows, int64_t depth_blocks, int64_t parts, int64_t block_pixels,
                bf16* strip) {
-  int64_t padded = in.width + 2;
-  for (int64_t depth = 0; depth < depth_blocks * parts; ++depth) {
-    int64_t channel = depth % depth_blocks * kDepth, part = depth / depth_blocks;
+  int64_t padded = in.width + 2, stride = depth_blocks * block_pixels * kDepth;
+  auto clear = [&](bf16* at, int64_t pixels) {
+    for (int64_t part = 0; part < parts; ++part)
+      std::memset(at + part * stride, 0, sizeof(bf16) * pixels * kDepth);
+  };
+  for (int64_t depth = 0; depth < depth_blocks; ++depth) {
+    int64_t channel = depth * kDepth, lanes = in.channels - channel;
     bf16* pixels = strip + depth * block_pixels * kDepth;
     for (int64_t row = 0; row < rows + 2; ++row) {
       int64_t y = first + row - 1;
       bf16* line = pixels + row * padded * kDepth;
       if (y < 0 || y >= in.height) {
-        std::memset(line, 0, sizeof(bf16) * padded * kDepth);
+        clear(line, padded);
         continue;
       }
-      std::memset(line, 0, sizeof(bf16) * kDepth);
-      std::memset(line + (padded - 1) * kDepth, 0, sizeof(bf16) * kDepth);
+      clear(line, 1);
+      clear(line + (padded - 1) * kDepth, 1);
       int64_t offset = ((image * in.height + y) * in.width) * in.channels + channel;
-      for (int64_t x = 0; x < in.width; ++x, offset += in.channels) {
-        __m256i* out = reinterpret_cast<__m256i*>(line + (x + 1) * kDepth);
-        _mm256_store_si256(out, reader.Load(offset, in.channels - channel, part));
-        _mm256_store_si256(out + 1, reader.Load(offset + 16, in.channels - channel - 16, part));
+      for (int64_t x = 1; x <= in.width; ++x, offset += in.channels) {
+        reader.Split(offset, lanes, line + x * kDepth, stride);
+        reader.Split(offset + kRows, lanes - kRows, line + x * kDepth + kRows, stride);
       }
     }
-    bf16* slack = pixels + (rows + 2) * padded * kDepth;
-    std::memset(slack, 0, sizeof(bf16) * (block_pixels - (rows + 2) * padded) * kDepth);
+    clear(pixels + (rows + 2) * padded * kDepth, block_pixels - (rows + 2) * padded);
   }
 }
 
-// Sums of 32 pixels by 32 output channels over all taps and depth blocks.
+// Sums of 32 pixels by 32 output channels, or by the first 16, over all taps and depth blocks.
+template <bool kBoth>
 void MultiplyBlock(const bf16* strip, int64_t block_pixels, int64_t pixel, int64_t padded,
                    const PackedKernel& kernel, int64_t output_block, float* sums) {
   int64_t depth_blocks = kernel.depth_blocks;
@@ -163,17 +176,21 @@ void MultiplyBlock(const bf16* strip, int64_t block_pixels, int64_t pixel, int64
       _tile_loadd(4, a, 64);
       _tile_loadd(5, a + kTile, 64);
       _tile_loadd(6, b, 64);
-      _tile_loadd(7, b + kTile, 64);
       _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
       _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+      if constexpr (kBoth) {
+        _tile_loadd(7, b + kTile, 64);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(3, 5, 7);
+      }
     }
   }
   _tile_stored(0, sums, kBlock * sizeof(float));
-  _tile_stored(1, sums + kRows, kBlock * sizeof(float));
   _tile_stored(2, sums + kRows * kBlock, kBlock * sizeof(float));
-  _tile_stored(3, sums + kRows * kBlock + kRows, kBlock * sizeof(float));
+  if constexpr (kBoth) {
+    _tile_stored(1, sums + kRows, kBlock * sizeof(float));
+    _tile_stored(3, sums + kRows * kBlock + kRows, kBlock * sizeof(float));
+  }
 }
 
 struct Writer {
@@ -209,8 +226,10 @@ void ConvolveStrip(const PixelReader& reader, const Shape& in, int64_t image, in
   alignas(64) float sums[kBlock * kBlock];
   TileSession session;
   for (int64_t block = 0; block < output_blocks; ++block) {
+    bool both = writer.channels - block * kBlock > kRows;
+    auto multiply = both ? MultiplyBlock<true> : MultiplyBlock<false>;
     for (int64_t pixel = 0; pixel < rows * padded; pixel += kBlock) {
-      MultiplyBlock(strip.as<bf16>(), block_pixels, pixel, padded, kernel, block, sums);
+      multiply(strip.as<bf16>(), block_pixels, pixel, padded, kernel, block, sums);
       int64_t last = std::min<int64_t>(pixel + kBlock, rows * padded);
       int64_t y = pixel / padded, x = pixel % padded;
       for (int64_t at = pixel; at < last; ++at) {
@@ -278,9 +297,9 @@ void PackGradient(const PixelReader& reader, const Shape& s, int64_t image,
       int64_t row = (image * s.height + y) * s.width;
       bf16* tile = packed.tile(image, y, block, 0);
       for (int64_t x = 0; x < packed.chunks * kDepth; x += 2, tile += kDepth) {
-        __m256i even = reader.Load((row + x) * s.channels + channel, x < s.width ? lanes : 0, 0);
+        __m256i even = reader.Load((row + x) * s.channels + channel, x < s.width ? lanes : 0);
         __m256i odd =
-            reader.Load((row + x + 1) * s.channels + channel, x + 1 < s.width ? lanes : 0, 0);
+            reader.Load((row + x + 1) * s.channels + channel, x + 1 < s.width ? lanes : 0);
         _mm512_store_si512(tile, Pairs(even, odd));
         sum = _mm512_add_ps(sum, _mm512_add_ps(ToFloat(even), ToFloat(odd)));
       }
