@@ -38,6 +38,18 @@ COLOUR_TABLES = {
     "desc-tissue_fsleyes.lut": fsleyes_table,
 }
 
+SHARED = (
+    DESCRIPTION,
+    IGNORED,
+    LABEL_TABLE,
+    *COLOUR_TABLES,
+    group.VOLUMES,
+    group.SCORES,
+    group.PAGE,
+    MANIFEST,
+)
+"""Names of all files of a results folder that are not of one scan."""
+
 NOT_IN_BIDS = (
     *COLOUR_TABLES,
     group.VOLUMES,

@@ -1,6 +1,8 @@
 """Checkpoints of a training run: the state after a step, complete or not there at all (orbax)."""
 
 import contextlib
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,8 @@ _REMOVED = ".{step}.removed"
 
 _DAMAGE = (OSError, ValueError, TypeError, KeyError)
 """What orbax raises for a checkpoint with missing, cut or altered files."""
+
+_FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 _REFUSED = (OSError, ValueError)
 """What orbax raises when it cannot write (ValueError: tensorstore's, as for a full disk)."""
@@ -130,7 +134,7 @@ def _checkpointer() -> Iterator[ocp.Checkpointer]:
     """Orbax reading and writing in the first process, without a word to the others.
 
     Where there are others, orbax only does so for processes that each have a disk of their own
-    (`primary_host=None`), and warns each time that it will not say how much it wrote.
+    (`primary_host=None`). It logs nothing: what goes wrong is raised too, and told once.
     """
     several, verbosity = jax.process_count() > 1, logging.get_verbosity()
     alone = ocp.options.MultiprocessingOptions(
@@ -140,8 +144,7 @@ def _checkpointer() -> Iterator[ocp.Checkpointer]:
     arrays = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
     handler = ocp.CompositeCheckpointHandler(composite_options=options, state=arrays)
     try:
-        if several:
-            logging.set_verbosity(logging.ERROR)
+        logging.set_verbosity(logging.FATAL)
         with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
             yield checkpointer
     finally:
@@ -163,5 +166,6 @@ def _as_saved(state: TrainState) -> TrainState:
 
 
 def _reason(error: Exception) -> str:
-    """An error's message in one line."""
-    return " ".join(str(error).split())
+    """An error's message in one line; only that the disk is full where tensorstore says so."""
+    said = " ".join(str(error).split())
+    return next((full for full in _FULL if full in said), said)

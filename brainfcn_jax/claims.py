@@ -27,6 +27,9 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVA
 _TURN = 0
 """The byte that whoever changes what all runs share locks for that moment."""
 
+_PRESENT = 2**41
+"""The byte that all runs in the folder share a lock on, and that one may have who is alone."""
+
 _PLACES = 2**40
 
 
@@ -53,22 +56,47 @@ class Claims:
         finally:
             fcntl.lockf(self._descriptor, fcntl.LOCK_UN, 1, _TURN)
 
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Whether no other run is in the folder; if so, none comes in until the context is left.
+
+        False where there are no locks to tell by.
+        """
+        alone = self._lock(_PRESENT) and self.supported
+        try:
+            yield alone
+        finally:
+            self.enter()
+
+    def enter(self) -> None:
+        """Lets other runs know of this one; waits while one that is alone makes use of it."""
+        if self.supported:
+            try:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_SH, 1, _PRESENT)
+            except OSError as error:
+                self._refused(error)
+
     def take(self, names: Sequence[str]) -> list[str]:
         """Claims the names, and gives those that another process has claimed already."""
-        return [name for name in names if not self._claim(name)]
+        return [name for name in names if not self._lock(_place(name))]
 
-    def _claim(self, name: str) -> bool:
+    def _lock(self, place: int) -> bool:
+        """Locks a byte; false when another process has a lock on it."""
         if not self.supported:
             return True
         try:
-            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(name))
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
         except OSError as error:
             if error.errno in _TAKEN:
                 return False
-            if error.errno not in _NO_LOCKS:
-                raise
-            self.supported = False
+            self._refused(error)
         return True
+
+    def _refused(self, error: OSError) -> None:
+        """Goes on without locks where the file system has none; else raises the error."""
+        if error.errno not in _NO_LOCKS:
+            raise error
+        self.supported = False
 
 
 @contextlib.contextmanager
@@ -87,6 +115,7 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Claims]:
         ) from error
     try:
         claims = Claims(descriptor)
+        claims.enter()
         if others := claims.take(names):
             raise OutputError(
                 f"another run is at work in '{folder}' on {first_few(others)}; wait for its end, "

@@ -64,3 +64,8 @@ def first_few(names: Sequence[object]) -> str:
     further = len(names) - _MOST_NAMED
     shown = ", ".join(map(str, names[:_MOST_NAMED]))
     return shown if further <= 0 else f"{shown} and {further} more"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, which may be many."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

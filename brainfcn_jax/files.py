@@ -3,7 +3,7 @@
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from brainfcn_jax.errors import OutputError
@@ -23,7 +23,7 @@ def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
         OutputError: `path` exists and `overwrite` is false, or the system refuses to write.
     """
     path = Path(path)
-    temporary = path.with_name(_UNFINISHED.format(name=path.name, mark=secrets.token_hex(4)))
+    temporary = _beside(path)
     try:
         if not overwrite and os.path.lexists(path):
             raise FileExistsError
@@ -45,9 +45,29 @@ def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def unfinished(folder: Path, name: str = "*") -> set[Path]:
-    """What killed programs left of writing a file of that name, or any, in a folder."""
-    return set(folder.glob(_UNFINISHED.format(name=name, mark="*")))
+def unfinished(folder: Path) -> set[Path]:
+    """What killed programs left of writing files in a folder."""
+    return set(folder.glob(_UNFINISHED.format(name="*", mark="*")))
+
+
+def remove_unfinished(paths: Iterable[Path]) -> None:
+    """Removes what killed programs left of writing these files.
+
+    Only for whoever knows that nobody writes them at the moment.
+    """
+    names: dict[Path, set[str]] = {}
+    for path in paths:
+        names.setdefault(path.parent, set()).add(path.name)
+    for folder, finals in names.items():
+        for left in unfinished(folder):
+            if left.name[1:].rsplit(".", 2)[0] in finals:
+                with contextlib.suppress(OSError):  # it does no harm
+                    left.unlink()
+
+
+def _beside(path: Path) -> Path:
+    """A new name for what is to become `path`."""
+    return path.with_name(_UNFINISHED.format(name=path.name, mark=secrets.token_hex(4)))
 
 
 def _name_new(temporary: Path, path: Path) -> None:

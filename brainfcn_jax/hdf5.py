@@ -10,14 +10,14 @@ read: nothing is executable, and no link leads out of the file.
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from io import BufferedIOBase
+from io import BufferedIOBase, BytesIO
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from brainfcn_jax.errors import BrainfcnError, OutputError, WeightsError
+from brainfcn_jax.errors import BrainfcnError, WeightsError
 from brainfcn_jax.files import new_file
 
 FORMAT_VERSION = 1
@@ -82,6 +82,8 @@ def write_sealed(
 ) -> None:
     """Writes arrays and attributes (int, str, tuple of str, tuple of float) as a sealed file.
 
+    The HDF5 library writes to memory: it crashes where a disk is full.
+
     Raises:
         WeightsError: an array is not finite as `storage`, or a text is over 32 KiB.
         OutputError: the file exists and `overwrite` is false, or it cannot be written.
@@ -98,14 +100,13 @@ def write_sealed(
         if value.nbytes > _MAX_ATTRIBUTE_BYTES
     ]
     refuse(path, "cannot hold these weights", problems)
+    contents = BytesIO()
+    with h5py.File(contents, "w", userblock_size=SEAL_BYTES) as file:
+        file.attrs.update(encoded)
+        for name, array in stored.items():
+            file.create_dataset(name, data=array)
     with new_file(path, overwrite) as temporary:
-        try:
-            with h5py.File(temporary, "w", userblock_size=SEAL_BYTES) as file:
-                file.attrs.update(encoded)
-                for name, array in stored.items():
-                    file.create_dataset(name, data=array)
-        except RuntimeError as error:
-            raise OutputError(f"'{path}' cannot be written: {error}") from error
+        temporary.write_bytes(contents.getbuffer())
         seal(temporary)
 
 

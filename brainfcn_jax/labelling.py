@@ -5,11 +5,11 @@ import dataclasses
 import jax
 
 from brainfcn_jax.cases import LabelledCase, LoadedCase, OpenModel
+from brainfcn_jax.errors import BrainfcnError, first_line
 from brainfcn_jax.evaluation import label_case
 from brainfcn_jax.evaluation_settings import EvaluationSettings
 from brainfcn_jax.predict import BATCH_SLICES
-
-_OUT_OF_MEMORY = "RESOURCE_EXHAUSTED"
+from brainfcn_jax.resources import is_out_of_memory
 
 
 class Labeller:
@@ -26,8 +26,11 @@ class Labeller:
     def label(self, loaded: LoadedCase, settings: EvaluationSettings) -> LabelledCase:
         """Labels a case; where the device's memory runs out, with half the slices at once.
 
-        A note says so. Raises as `label_case` does, and JaxRuntimeError when even one slice is too
-        much for the device.
+        A note says so.
+
+        Raises:
+            InputError: as `label_case` does.
+            BrainfcnError: even one slice is too much for the device.
         """
         asked_for = self.batch_slices
         while True:
@@ -35,8 +38,14 @@ class Labeller:
                 labelled = label_case(loaded, self._opened, settings, self.batch_slices)
                 break
             except jax.errors.JaxRuntimeError as error:
-                if _OUT_OF_MEMORY not in str(error) or self.batch_slices == 1:
+                if not is_out_of_memory(error):
                     raise
+                if self.batch_slices == 1:
+                    raise BrainfcnError(
+                        f"'{loaded.case.volume}' cannot be labelled: the device's memory is too "
+                        f"small for one of its slices ({first_line(error)}); end what else uses "
+                        "the device, or label on the processor, with JAX_PLATFORMS=cpu"
+                    ) from error
                 self.batch_slices //= 2
         if self.batch_slices == asked_for:
             return labelled

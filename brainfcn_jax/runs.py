@@ -3,10 +3,12 @@
 import contextlib
 import dataclasses
 import traceback
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from brainfcn_jax.bids_files import SHARED
 from brainfcn_jax.cases import (
     CASE_ERRORS,
     Case,
@@ -20,6 +22,7 @@ from brainfcn_jax.claims import claimed
 from brainfcn_jax.errors import BrainfcnError
 from brainfcn_jax.evaluation import read_case, write_case
 from brainfcn_jax.evaluation_settings import EvaluationSettings
+from brainfcn_jax.files import remove_unfinished
 from brainfcn_jax.labelling import Labeller
 from brainfcn_jax.ledger import Job, Ledger, case_name
 from brainfcn_jax.manifest import Manifest
@@ -61,7 +64,8 @@ def run_cases(
 ) -> Generator[Result, None, None]:
     """Labels all cases of one folder, in order; one that fails never stops the others.
 
-    Close the iterator to end the run early: what is finished by then is in the manifest.
+    Close the iterator to end the run early: what is finished by then is in the manifest. What
+    killed runs left of writing files is removed when no other run is in the folder.
 
     Args:
         cases: all with the same `outputs.root`.
@@ -79,10 +83,21 @@ def run_cases(
     with claimed(root, [case_name(case) for case in cases]) as claims:
         if not claims.supported:
             note(NO_LOCKS_NOTE)
+        with claims.alone() as alone:
+            if alone:
+                remove_unfinished(_all_files(root, cases, settings))
         ledger = Ledger(Manifest(root, claims), settings, provenance, resume)
         with contextlib.closing(executor(cases, ledger)) as finished:
             for done in finished:
                 yield _result(done, ledger)
+
+
+def _all_files(root: Path, cases: Sequence[Case], settings: EvaluationSettings) -> Iterator[Path]:
+    """Every file that runs on these cases write, whatever else they are asked for."""
+    most = dataclasses.replace(settings, save_prob=True, save_uncertainty=True)
+    yield from (root / name for name in SHARED)
+    for case in cases:
+        yield from case.outputs.all(most, scored=True)
 
 
 def local_executor(opened: OpenModel) -> Executor:
@@ -144,5 +159,6 @@ def _result(done: Done[Case], ledger: Ledger) -> Result:
     try:
         ledger.failed(done.item, outcome.failure or "")
     except BrainfcnError as error:
-        outcome = dataclasses.replace(outcome, failure=f"{outcome.failure}; and {error}")
+        if str(error) != outcome.failure:
+            outcome = dataclasses.replace(outcome, failure=f"{outcome.failure}; and {error}")
     return Result(outcome, trace=trace)

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from absl import logging
 
 from brainfcn_jax.checkpoint import Checkpoints
 from brainfcn_jax.devices import CompiledStep, abstract, device_count, launch
+from brainfcn_jax.errors import TrainingError, first_line
 from brainfcn_jax.initialisation import initial_params, starting_model
 from brainfcn_jax.labels import CLASSES, TISSUES
 from brainfcn_jax.network import SegmentationNetwork
@@ -20,6 +21,7 @@ from brainfcn_jax.optimizer import make_optimizer
 from brainfcn_jax.prefetch import prefetch
 from brainfcn_jax.processes import agree, from_first, is_first, together
 from brainfcn_jax.progress import Progress, check_finite, is_due
+from brainfcn_jax.resources import is_out_of_memory
 from brainfcn_jax.settings import Settings, TrainingSettings
 from brainfcn_jax.supply import Supply, load_supply
 from brainfcn_jax.train_step import Metrics, Recipe, TrainState, initial_state, train_step
@@ -82,7 +84,8 @@ def train(settings: Settings, folder: Path) -> Workdir:
             not there, or the processes differ in settings or data.
         InputError: a scan or label map cannot be used.
         WeightsError: the weights to start from are missing or damaged.
-        TrainingError: the loss is not finite any more; the last checkpoint is from before.
+        TrainingError: the loss is not finite any more, or a step does not fit into the device's
+            memory; the last checkpoint is from before.
         OutputError: something cannot be written.
         ProcessError: another process could not start.
     """
@@ -114,6 +117,7 @@ def lead(run: Run, state: TrainState) -> None:
     run_step, steps = run.launch_step(), training.steps
     warn_of_idle_devices(training)
     with contextlib.ExitStack() as opened:
+        opened.enter_context(within_memory(training))
         with together():
             opened.enter_context(occupied(workdir, run.settings))
             checkpoints = Checkpoints(workdir.checkpoints)
@@ -140,12 +144,29 @@ def assist(run: Run, state: TrainState) -> None:
     with together():  # while the first restores the state
         pass
     first, state = shared_start(0, state)
-    with prefetch(run.supply.batches(first, steps)) as ready:
+    batches = prefetch(run.supply.batches(first, steps))
+    with within_memory(run.settings.training), batches as ready:
         before: Metrics = {}
         for step in range(first + 1, steps + 1):
             state, metrics = run_step(state, next(ready))
             check_finite(step - 1, {name: float(value) for name, value in before.items()})
             before = metrics
+
+
+@contextlib.contextmanager
+def within_memory(training: TrainingSettings) -> Iterator[None]:
+    """Raises TrainingError, saying what to change, where the device's memory does not suffice."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingError(
+            f"the device's memory is too small for {training.images_per_microbatch} images at once "
+            f"({first_line(error)}); take fewer with --config.training.images_per_microbatch=N and "
+            "another --workdir, which gives the same steps in more parts, or end what else uses "
+            "the device and run the same command again"
+        ) from error
 
 
 def with_shared_means(run: Run) -> Run:

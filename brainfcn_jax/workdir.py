@@ -12,7 +12,7 @@ from absl import logging
 
 from brainfcn_jax.claims import lock
 from brainfcn_jax.errors import OutputError, UsageError
-from brainfcn_jax.files import new_file, unfinished
+from brainfcn_jax.files import new_file, remove_unfinished, unfinished
 from brainfcn_jax.settings import Settings
 
 _MAY_CHANGE = ("training.launcher",)
@@ -110,7 +110,9 @@ def occupied(workdir: Workdir, settings: Settings) -> Iterator[None]:
         ) from error
     with mark:
         _lock(mark, workdir.folder)
-        _remove_unfinished(workdir)
+        remove_unfinished(
+            (workdir.settings, workdir.metrics, workdir.curve, workdir.best, workdir.last)
+        )
         yield
 
 
@@ -138,15 +140,6 @@ def _lock(mark: IO[bytes], folder: Path) -> None:
             f"another process is training in '{folder}'; wait for its end, or choose another "
             "folder with --workdir=DIR"
         )
-
-
-def _remove_unfinished(workdir: Workdir) -> None:
-    """Removes what a killed run left of writing its files."""
-    written = (workdir.settings, workdir.metrics, workdir.curve, workdir.best, workdir.last)
-    with contextlib.suppress(OSError):  # it does no harm
-        for path in written:
-            for left in unfinished(workdir.folder, path.name):
-                left.unlink()
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

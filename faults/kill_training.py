@@ -15,44 +15,33 @@ About six minutes on two virtual cores.
 
 import argparse
 import contextlib
+import functools
 import json
-import os
 import random
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from disturbed import (
+    HANG_SECONDS,
+    ROOT,
+    killed_after,
+    narrow_command,
+    said,
+    started,
+    wait_until,
+)
+from tiny_scans import write_pairs
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "tests"))
-
-from narrow import STAGES  # noqa: E402  (lies among the tests)
-from tiny_scans import write_pairs  # noqa: E402
-
-import brainfcn_jax.network  # noqa: E402
-
-brainfcn_jax.network.STAGES = STAGES  # what is trained here is also read here
-
-from brainfcn_jax.weights import load_model  # noqa: E402
+from brainfcn_jax.weights import load_model
 
 STEPS = 30
 LOADING_SHARE = 0.2
 """Share of the kills that come at any moment from the start, and not after the first writing."""
-
-POLL_SECONDS = 0.002
-HANG_SECONDS = 900.0
-PROGRAM = f"""
-import brainfcn_jax.network as network
-network.STAGES = {STAGES}
-from brainfcn_jax.commands.train import main
-main()
-"""
 
 
 @dataclass
@@ -104,16 +93,16 @@ def main() -> int:
 
 def undisturbed(scans: Path, folder: Path) -> Undisturbed:
     """Runs the command to its end twice: the first time compiles for all that follow."""
-    for name in ("first", "whole"):
+    for run in (folder / "first", folder / "whole"):
         start = time.monotonic()
-        with training(scans, folder / name) as process:
-            wait_for(folder / name, process)
-            begun = time.monotonic()
+        with training(scans, run) as process:
+            wait_until(functools.partial(begun, run), process)
+            writing = time.monotonic()
             code = process.wait(HANG_SECONDS)
         if code:
-            raise SystemExit(f"the undisturbed run ended with {code}: {said(folder / name)}")
-    working = time.monotonic() - begun
-    return Undisturbed(begun - start, working, result_of(folder / "whole"))
+            raise SystemExit(f"the undisturbed run ended with {code}: {said(log_of(run))}")
+    working = time.monotonic() - writing
+    return Undisturbed(writing - start, working, result_of(folder / "whole"))
 
 
 def disturb(
@@ -142,7 +131,7 @@ def disturb(
     if not warned:
         findings.wrong.append(f"{run.name} did not say that a checkpoint was cut")
     if code:
-        findings.wrong.append(f"{run.name} ended with {code}: {said(run)}")
+        findings.wrong.append(f"{run.name} ended with {code}: {said(log_of(run))}")
     elif result_of(run) != whole.result:
         findings.wrong.append(f"{run.name} ended with other numbers than the undisturbed run")
 
@@ -157,13 +146,10 @@ def kill(
     """Kills the process at a random moment; false when it ended before."""
     loading = chance.random() < LOADING_SHARE
     if not loading:
-        wait_for(run, process)
+        wait_until(functools.partial(begun, run), process)
     seconds = chance.uniform(0, whole.loading_seconds if loading else whole.working_seconds)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
+    if not killed_after(process, seconds):
         return False
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
     saving = any((run / "checkpoints").glob("*tmp*"))
     findings.kills += 1
     findings.loading += not begun(run)
@@ -177,28 +163,19 @@ def kill(
     return True
 
 
-@contextlib.contextmanager
-def training(scans: Path, run: Path) -> Iterator[subprocess.Popen]:
-    """The command in a process of its own, with what it says in RUN.log; it ends with the block."""
-    command = [
-        sys.executable, "-c", PROGRAM, f"--config={ROOT / 'configs' / 'testing.py'}",
-        f"--config.data.root={scans}", f"--workdir={run}", f"--config.training.steps={STEPS}",
+def training_flags(scans: Path, run: Path, steps: int = STEPS) -> list[str]:
+    """The command's flags."""
+    return [
+        f"--config={ROOT / 'configs' / 'testing.py'}", f"--config.data.root={scans}",
+        f"--workdir={run}", f"--config.training.steps={steps}",
         "--config.training.checkpoint_every=2", "--config.training.validate_every=5",
     ]  # fmt: skip
-    caching = {
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(run.parent / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    with log_of(run).open("w") as log:
-        process = subprocess.Popen(
-            command, env=os.environ | caching, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT
-        )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+
+
+def training(scans: Path, run: Path) -> contextlib.AbstractContextManager[subprocess.Popen]:
+    """The command in a process of its own, with what it says in RUN.log; it ends with the block."""
+    command = narrow_command("train", training_flags(scans, run))
+    return started(command, log_of(run), run.parent / "compiled")
 
 
 def log_of(run: Path) -> Path:
@@ -206,20 +183,9 @@ def log_of(run: Path) -> Path:
     return run.with_suffix(".log")
 
 
-def said(run: Path) -> str:
-    """The end of what the newest process of a run said."""
-    return log_of(run).read_text()[-2000:]
-
-
 def begun(run: Path) -> bool:
     """Whether the newest process of a run has shown its bar, and so has begun to write."""
     return "step" in log_of(run).read_text()
-
-
-def wait_for(run: Path, process: subprocess.Popen) -> None:
-    """Returns when the process begins to write, or has ended."""
-    while process.poll() is None and not begun(run):
-        time.sleep(POLL_SECONDS)
 
 
 def checkpoints(run: Path) -> list[Path]:

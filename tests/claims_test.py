@@ -1,6 +1,7 @@
 """Claims of real processes on results in one folder."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from children import child
 
 from brainfcn_jax.claims import LOCK_FILE, Claims, claimed
 from brainfcn_jax.errors import OutputError
@@ -41,9 +43,12 @@ def hold(tmp_path: Path) -> Iterator[Hold]:
         assert process.stdout.readline() == "claimed\n"
         return process
 
-    yield start
-    for process in started:
-        process.communicate("\n", timeout=10)
+    try:
+        yield start
+    finally:
+        for process in started:
+            process.kill()
+            process.communicate()
 
 
 def test_a_name_that_another_run_claims_is_refused_and_told(tmp_path: Path, hold: Hold) -> None:
@@ -97,9 +102,38 @@ with claimed(Path(sys.argv[1]), [sys.argv[2]]) as claims:
 """
     (tmp_path / "counter").write_text("0")
     command = [sys.executable, "-c", add_one, str(tmp_path)]
-    runs = [subprocess.Popen([*command, name]) for name in "ab"]
-    assert [run.wait(60) for run in runs] == [0, 0]
+    with child([*command, "a"]) as first, child([*command, "b"]) as second:
+        assert [run.wait(300) for run in (first, second)] == [0, 0]
     assert (tmp_path / "counter").read_text() == "400"
+
+
+def test_a_run_knows_whether_it_is_alone(tmp_path: Path, hold: Hold) -> None:
+    with claimed(tmp_path, ["sub-01"]) as claims:
+        with claims.alone() as alone:
+            assert alone
+        other = hold("sub-02")
+        with claims.alone() as alone:
+            assert not alone
+        other.kill()
+        other.wait(10)
+        with claims.alone() as alone:
+            assert alone
+
+
+def test_nobody_comes_in_while_a_run_makes_use_of_being_alone(tmp_path: Path) -> None:
+    program = f"print('here', flush=True)\n{HOLDER}"
+    words = [sys.executable, "-c", program, str(tmp_path), "sub-02"]
+    with (
+        claimed(tmp_path, ["sub-01"]) as claims,
+        child(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other,
+    ):
+        assert other.stdout is not None
+        with claims.alone() as alone:
+            assert other.stdout.readline() == "here\n"
+            coming_in, _, _ = select.select([other.stdout], [], [], 1)
+        assert alone
+        assert not coming_in
+        assert other.stdout.readline() == "claimed\n"
 
 
 def test_a_file_system_without_locks_is_told_and_used_all_the_same(
@@ -114,8 +148,8 @@ def test_a_file_system_without_locks_is_told_and_used_all_the_same(
         claims = Claims(writing)
         assert claims.take(["sub-01"]) == []
         assert not claims.supported
-        with claims.turn():
-            pass
+        with claims.turn(), claims.alone() as alone:
+            assert not alone
     finally:
         os.close(reading)
         os.close(writing)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from children import child
 from eval_example import intensities, run, write_image
 from threshold_model import threshold_model
 
@@ -102,10 +103,12 @@ class Machines:
 @pytest.fixture
 def machines(tmp_path: Path) -> Iterator[Machines]:
     machines = Machines(tmp_path)
-    yield machines
-    for process in reversed(machines.processes):
-        process.kill()
-        process.wait()
+    try:
+        yield machines
+    finally:
+        for process in reversed(machines.processes):
+            process.kill()
+            process.wait()
 
 
 def test_workers_give_the_bytes_of_a_run_here_even_when_one_is_killed(
@@ -114,16 +117,15 @@ def test_workers_give_the_bytes_of_a_run_here_even_when_one_is_killed(
     out = tmp_path / "out"
     arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}"]
     command = [sys.executable, "-m", "run_eval", *arguments, f"--scheduler={machines.address}"]
-    running = subprocess.Popen(
+    with child(
         command,
         cwd=Path(__file__).parents[1],
         env={**os.environ, **QUIET},
         stderr=subprocess.PIPE,
-        text=True,
-    )
-    wait_for(lambda: any(out.glob("s*_dseg.nii.gz")))
-    machines.workers[0].send_signal(signal.SIGKILL)
-    _, said = running.communicate(timeout=START_SECONDS)
+    ) as running:
+        wait_for(lambda: any(out.glob("s*_dseg.nii.gz")))
+        machines.workers[0].send_signal(signal.SIGKILL)
+        _, said = running.communicate(timeout=START_SECONDS)
     assert running.returncode == 1, said
     assert f"1 of 7 scans failed: '{scans / 's9_T1w.nii.gz'}'" in said
     assert "whoever can reach it" in said

@@ -1,5 +1,6 @@
-"""`run_eval.py` stopped by a signal: it ends soon, and can be gone on with."""
+"""`run_eval.py` stopped by a signal, or beside another run into the same folder."""
 
+import contextlib
 import functools
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from children import child
 from eval_example import intensities, run, write_image
 from narrow import narrow_the_network
 from threshold_model import threshold_model
@@ -44,10 +46,12 @@ def arguments(tmp_path: Path) -> list[str]:
     ]
 
 
-def start(seconds: float, arguments: list[str]) -> "subprocess.Popen[str]":
-    """A run whose scans but the first take so long."""
+def started(
+    seconds: float, arguments: list[str]
+) -> contextlib.AbstractContextManager["subprocess.Popen[str]"]:
+    """A run whose scans but the first take so long; it ends with the block."""
     program = [sys.executable, str(Path(__file__).with_name("slow_eval.py")), str(seconds)]
-    return subprocess.Popen([*program, *arguments], stderr=subprocess.PIPE, text=True)
+    return child([*program, *arguments], stderr=subprocess.PIPE)
 
 
 def statuses(out: Path) -> dict[str, str]:
@@ -95,15 +99,15 @@ def test_a_stopped_run_ends_soon_and_can_be_gone_on_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     out = tmp_path / "out"
-    running = start(600, arguments)
-    wait_for(lambda: statuses(out).get("s0") == "done")
+    with started(600, arguments) as running:
+        wait_for(lambda: statuses(out).get("s0") == "done" or running.poll() is not None)
 
-    assert run(*arguments, "--resume") == 1  # while the other run has the scans in hand
-    assert "another run is at work in" in capsys.readouterr().err
+        assert run(*arguments, "--resume") == 1  # while the other run has the scans in hand
+        assert "another run is at work in" in capsys.readouterr().err
 
-    sent = time.monotonic()
-    running.send_signal(how)
-    _, said = running.communicate(timeout=START_SECONDS)
+        sent = time.monotonic()
+        running.send_signal(how)
+        _, said = running.communicate(timeout=START_SECONDS)
     assert time.monotonic() - sent < END_SECONDS
     assert running.returncode == 130, said
     assert "1 of 4 scans are done; the same command with --resume goes on" in said
@@ -122,12 +126,30 @@ def test_a_run_killed_at_any_moment_leaves_no_half_file_and_can_be_gone_on_with(
     out, expected = tmp_path / "out", undisturbed(arguments, tmp_path / "undisturbed")
     chance = random.Random(0)
     for _ in range(KILLS):
-        running = start(0.2, [*arguments, "--resume"])
-        wait_for(functools.partial(moved_on, running, out, statuses(out)))
-        time.sleep(chance.uniform(0, 0.6))
-        running.kill()
-        running.communicate()
+        with started(0.2, [*arguments, "--resume"]) as running:
+            wait_for(functools.partial(moved_on, running, out, statuses(out)))
+            time.sleep(chance.uniform(0, 0.6))
+            running.kill()
         found = images_and_tables(out)
         assert all(found[name] == expected[name] for name in found if name[0] == "s")
     assert run(*arguments, "--resume") == 0
     assert images_and_tables(out) == expected
+    assert not list(out.glob(".*.part"))
+
+
+def test_two_runs_on_other_scans_of_one_folder_give_what_one_run_gives(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    halves = [
+        [f"--volume={tmp_path / 'scans' / f's{number}_T1w.nii.gz'}" for number in numbers]
+        for numbers in ((0, 1), (2, 3))
+    ]
+    with (
+        started(0.2, [*halves[0], *arguments[1:]]) as first,
+        started(0.2, [*halves[1], *arguments[1:]]) as second,
+    ):
+        said = [running.communicate(timeout=START_SECONDS)[1] for running in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], said
+    assert statuses(out) == {f"s{number}": "done" for number in range(4)}
+    assert images_and_tables(out) == undisturbed(arguments, tmp_path / "undisturbed")

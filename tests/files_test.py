@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from brainfcn_jax.errors import OutputError
-from brainfcn_jax.files import new_file, unfinished
+from brainfcn_jax.files import new_file, remove_unfinished, unfinished
 
 
 def no_links(*_: object) -> None:
@@ -31,7 +31,7 @@ def links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
 def test_a_file_appears_when_it_is_finished(tmp_path: Path) -> None:
     with new_file(tmp_path / "a") as temporary:
         temporary.write_text("whole")
-        assert unfinished(tmp_path) == unfinished(tmp_path, "a") == {temporary}
+        assert unfinished(tmp_path) == {temporary}
         assert not (tmp_path / "a").exists()
     assert (tmp_path / "a").read_text() == "whole"
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
@@ -72,3 +72,13 @@ def test_nothing_stays_when_nothing_was_written(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_programs_left_goes_and_what_is_foreign_stays(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    names = [".a.0123abcd.part", ".a.b.0123abcd.part", ".a.part", "a", "sub/.a.0123abcd.part"]
+    for name in names:
+        (tmp_path / name).write_text("half")
+    remove_unfinished([tmp_path / "a", tmp_path / "c", tmp_path / "nowhere" / "a"])
+    assert not (tmp_path / names[0]).exists()
+    assert all((tmp_path / name).exists() for name in names[1:])

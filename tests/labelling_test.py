@@ -69,4 +69,20 @@ def test_a_device_too_small_for_one_slice_fails_the_scan(
     monkeypatch.setattr("labelling_test.ROOM", 0)
     assert run(*arguments) == 1
     assert small_device == [8, 4, 2, 1, 1]
-    assert "s1.nii.gz' cannot be labelled: RESOURCE_EXHAUSTED" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "s1.nii.gz' cannot be labelled: the device's memory is too small for one of its" in said
+    assert "(RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes); end what else uses" in said
+
+
+def test_another_failure_of_the_device_is_told_as_it_is(
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise jax.errors.JaxRuntimeError("INTERNAL: the device fell off the bus\nand more")
+
+    monkeypatch.setattr("brainfcn_jax.labelling.label_case", fail)
+    assert run(*arguments) == 1
+    said = capsys.readouterr().err
+    assert "s1.nii.gz' cannot be labelled: INTERNAL: the device fell off the bus\n" in said

@@ -3,7 +3,8 @@
     python tests/slow_eval.py SECONDS --volume=... --weights=...
 
 Every scan but the first takes so many seconds more, in the thread that computes. It can be
-interrupted even where it is started in the background, where shells have SIGINT ignored.
+interrupted even where it is started in the background, where shells have SIGINT ignored, and ends
+with the process that started it.
 """
 
 import signal
@@ -12,6 +13,7 @@ import time
 from typing import Any
 from unittest import mock
 
+from children import end_with_the_parent
 from narrow import STAGES
 
 from brainfcn_jax.commands import evaluate
@@ -20,6 +22,7 @@ from brainfcn_jax.evaluation import label_case
 
 def main() -> None:
     """Runs the command with all arguments but the first."""
+    end_with_the_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seconds = float(sys.argv.pop(1))
     labelled = 0

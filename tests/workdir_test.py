@@ -2,9 +2,12 @@
 
 import dataclasses
 import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from children import child
 from tiny_scans import tiny_settings
 
 from brainfcn_jax.errors import OutputError, UsageError
@@ -51,6 +54,26 @@ def test_two_runs_never_train_in_one_folder_at_once(tmp_path: Path) -> None:
             make(workdir, settings)
         assert (workdir.folder / ".last.h5.0123abcd.part").exists()
     make(workdir, settings)
+
+
+def test_a_process_keeps_others_out_until_it_is_gone(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from tiny_scans import tiny_settings\n"
+        "from brainfcn_jax.workdir import Workdir, occupied\n"
+        "with occupied(Workdir(Path(sys.argv[1]) / 'a'), tiny_settings(Path(sys.argv[1]))):\n"
+        "    print('occupied', flush=True); sys.stdin.readline()"
+    )
+    words = [sys.executable, "-c", program, str(tmp_path)]
+    settings, workdir = tiny_settings(tmp_path), Workdir(tmp_path / "a")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with child(words, cwd=Path(__file__).parent, **pipes) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "occupied\n"
+        with pytest.raises(OutputError, match=r"another process is training in '.*a'"):
+            make(find_workdir(workdir.folder, settings), settings)
+        other.kill()
+        other.wait(10)
+        make(workdir, settings)
 
 
 def test_without_locks_a_warning_says_so(

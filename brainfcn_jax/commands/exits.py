@@ -13,7 +13,7 @@ from typing import NoReturn
 from absl import flags
 from tqdm import tqdm
 
-from brainfcn_jax.errors import BrainfcnError, UsageError, printable
+from brainfcn_jax.errors import BrainfcnError, UsageError, first_line, printable
 from brainfcn_jax.resources import take_what_is_allotted
 
 ALL_DONE = 0
@@ -55,8 +55,8 @@ def exit_code(
         argv: the program's name and its arguments.
         positional: what is done with arguments that are no flags.
 
-    A `BrainfcnError` becomes one line on stderr and its own exit code; any other exception is a
-    bug, and is left to show itself.
+    A `BrainfcnError` becomes one line on stderr and its own exit code, and so does too little
+    memory; any other exception is a bug, and is left to show itself.
     """
     try:
         values = flags.FlagValues()
@@ -70,6 +70,13 @@ def exit_code(
     except BrainfcnError as error:
         print(f"{Path(argv[0]).name}: {printable(str(error))}", file=sys.stderr)
         return error.exit_code
+    except MemoryError as error:
+        print(
+            f"{Path(argv[0]).name}: this machine's memory does not suffice "
+            f"({printable(first_line(error))}); close what else uses it, or take a larger one",
+            file=sys.stderr,
+        )
+        return BrainfcnError.exit_code
     except KeyboardInterrupt:
         print(f"{Path(argv[0]).name}: interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -1,0 +1,80 @@
+"""The project's commands in processes of their own, with a narrow network, to be disturbed.
+
+A narrow network has the form of the real one with few channels, so that a run takes seconds.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+sys.path.insert(0, str(ROOT / "tests"))
+
+from narrow import STAGES  # noqa: E402  (lies among the tests)
+
+import brainfcn_jax.network  # noqa: E402
+
+brainfcn_jax.network.STAGES = STAGES  # what the processes write is also read here
+
+POLL_SECONDS = 0.002
+HANG_SECONDS = 900.0
+
+
+def narrow_command(name: str, flags: Sequence[str]) -> list[str]:
+    """The words that run `brainfcn_jax.commands.NAME` with a narrow network."""
+    program = (
+        f"import brainfcn_jax.network as network; network.STAGES = {STAGES}\n"
+        f"from brainfcn_jax.commands.{name} import main; main()"
+    )
+    return [sys.executable, "-c", program, *flags]
+
+
+@contextlib.contextmanager
+def started(command: Sequence[str], log: Path, compiled: Path) -> Iterator[subprocess.Popen]:
+    """The command as a process that says all it says in `log`; it is killed when it outlives this.
+
+    Args:
+        command: the words.
+        log: is written anew.
+        compiled: folder where what JAX compiles is kept for all further processes.
+    """
+    caching = {
+        "JAX_COMPILATION_CACHE_DIR": str(compiled),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    with log.open("w") as stream:
+        process = subprocess.Popen(
+            command, env=os.environ | caching, cwd=ROOT, stdout=stream, stderr=subprocess.STDOUT
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen) -> None:
+    """Returns when something is the case, or the process has ended."""
+    while process.poll() is None and not condition():
+        time.sleep(POLL_SECONDS)
+
+
+def killed_after(process: subprocess.Popen, seconds: float) -> bool:
+    """Kills the process (-9) after some time; false when it ended before."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+        return False
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    return True
+
+
+def said(log: Path) -> str:
+    """The end of what a process said."""
+    return log.read_text()[-2000:]
