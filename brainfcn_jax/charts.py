@@ -36,14 +36,13 @@ class Area:
 
 @dataclass(frozen=True)
 class Dot:
-    """One scan in a strip: its place, its name and value, and whether it stands out."""
+    """One scan in a strip: its place, its name and value, and whether that is unusual."""
 
     x: float
     y: float
     name: str
     value: float
     unusual: bool
-    marked: bool
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class Strip:
     """The values of one measure in a group, along a line.
 
     Attributes:
-        dots: one a scan, those that are marked or unusual last, so that they lie on top.
+        dots: one a scan, those that are unusual last, so that they lie on top.
         median: place of the median.
         lowest: value at the left end.
         highest: value at the right end.
@@ -86,10 +85,10 @@ def round_values(lowest: float, highest: float) -> list[float]:
     return [place * step for place in range(first, last + 1)]
 
 
-def strip(values: Mapping[str, float], width: int, height: int, marked: str | None = None) -> Strip:
+def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
     """A group's values from left to right; dots are spread over the height to lie apart.
 
-    `values` are finite, by the scans' names; the scan called `marked` stands out.
+    `values` are finite, by the scans' names.
     """
     numbers = np.array(list(values.values()), np.float64)
     lowest, highest = float(numbers.min()), float(numbers.max())
@@ -97,13 +96,13 @@ def strip(values: Mapping[str, float], width: int, height: int, marked: str | No
     lowest, highest = lowest - margin, highest + margin
     across = (numbers - lowest) / (highest - lowest) * width
     dots = [
-        Dot(float(x), height * ((place * _GOLDEN) % 1), name, value, bool(odd), name == marked)
+        Dot(float(x), height * ((place * _GOLDEN) % 1), name, value, bool(odd))
         for place, ((name, value), x, odd) in enumerate(
             zip(values.items(), across, outliers(numbers), strict=True)
         )
     ]
     middle = (float(np.median(numbers)) - lowest) / (highest - lowest) * width
-    dots.sort(key=lambda dot: (dot.marked, dot.unusual))
+    dots.sort(key=lambda dot: dot.unusual)
     return Strip(tuple(dots), middle, lowest, highest)
 
 

@@ -51,9 +51,13 @@ def shipped_text(name: str) -> str:
     return resources.files("brainfcn_jax").joinpath(_FOLDER, name).read_text("utf-8")
 
 
-def link(path: str) -> str:
-    """The address of a file, given by its path from the folder of the page ("/" between names)."""
-    return quote(f"./{path}", errors="surrogateescape")
+def link(path: str, part: str = "") -> str:
+    """The address of a file, given by its path from the folder of the page ("/" between names).
+
+    `part` is what the other page finds after "#": a text as `printable` shows it.
+    """
+    address = quote(f"./{path}", errors="surrogateescape")
+    return f"{address}#{quote(printable(part), safe='')}" if part else address
 
 
 @functools.cache

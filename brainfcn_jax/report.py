@@ -24,7 +24,7 @@ VERDICTS = ("PASS", "CHECK", "FAILED")
 THUMBNAIL_BYTES = 6_000_000
 """All pictures of a group's page together, at most."""
 
-_STRIP_SIZE, _GROUP_STRIP_SIZE, _HISTOGRAM_SIZE = (560, 22), (720, 24), (520, 120)
+_STRIP_SIZE, _HISTOGRAM_SIZE = (720, 24), (520, 120)
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class ScanReport:
         scan_histogram: intensities of the head before equalisation; None when not known.
         equalised_histogram: grey levels of the head after equalisation; None when not known.
         picture: the picture of the scan (PNG), as `picture.scan_picture` draws it.
+        group_page: path from this page's folder to the page of all scans, with "/". That is
+            written later, and only where the folder of results has two scans or more.
+        name_in_group: of the scan, as that page calls it.
         provenance: (what, value) pairs for the page's last table: software, weights, source, ...
         notes: sentences for the user.
         warnings: sentences on why the labels may be wrong.
-        group_mm3: volumes of a group's scans, by the abbreviation of the tissue (or sum) and the
-            scan's name; empty where there is no group.
-        group_page: link from the page to that of the group, relative and with "/"; None: none.
     """
 
     name: str
@@ -58,13 +58,13 @@ class ScanReport:
     volumes: tuple[TissueVolume, ...]
     quality: Quality
     picture: bytes
+    group_page: str
+    name_in_group: str
     scan_histogram: Histogram | None = None
     equalised_histogram: Histogram | None = None
     provenance: Sequence[tuple[str, str]] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
-    group_mm3: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-    group_page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,6 @@ def write_scan_page(path: Path, report: ScanReport, overwrite: bool = False) -> 
         "report": report,
         "picture": _base64(report.picture),
         "viewer_data": viewer_data(report),
-        "strips": _strips(_own_and_group(report), _STRIP_SIZE, report.name),
-        "strip_size": _STRIP_SIZE,
         "histograms": _histograms(report),
         "histogram_size": _HISTOGRAM_SIZE,
         "mean_entropy": report.quality.measurements.get("mean_entropy"),
@@ -132,8 +130,8 @@ def write_group_page(path: Path, rows: Sequence[GroupRow], overwrite: bool = Fal
         "rows": rows,
         "columns": columns,
         "counts": [(verdict, count) for verdict, count in counts if count],
-        "strips": _strips(volumes_mm3, _GROUP_STRIP_SIZE),
-        "strip_size": _GROUP_STRIP_SIZE,
+        "strips": _strips(volumes_mm3),
+        "strip_size": _STRIP_SIZE,
         "unusual": {
             (scan, name)
             for name, values in volumes_mm3.items()
@@ -180,23 +178,7 @@ def viewer_data(report: ScanReport) -> dict[str, Any]:
     }
 
 
-def _own_and_group(report: ScanReport) -> dict[str, dict[str, float]]:
-    """Volumes of the group's scans and of this one, by abbreviation and name."""
-    if not report.group_mm3:
-        return {}
-    own = {row.abbreviation: row.volume_mm3 for row in report.volumes}
-    return {
-        name: {**report.group_mm3[name], report.name: volume}
-        for name, volume in own.items()
-        if report.group_mm3.get(name)
-    }
-
-
-def _strips(
-    volumes_mm3: Mapping[str, Mapping[str, float]],
-    size: tuple[int, int],
-    marked: str | None = None,
-) -> list[dict[str, Any]]:
+def _strips(volumes_mm3: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
     """Rows of the chart of a group, in ml."""
     indices = {tissue.abbreviation: tissue.index for tissue in TISSUES}
     return [
@@ -204,7 +186,7 @@ def _strips(
             "name": name,
             "unit": "ml",
             "swatch": f"t{indices[name]}" if name in indices else "",
-            "strip": strip({scan: v / 1000 for scan, v in values.items()}, *size, marked=marked),
+            "strip": strip({scan: v / 1000 for scan, v in values.items()}, *_STRIP_SIZE),
         }
         for name, values in volumes_mm3.items()
         if values

@@ -1,7 +1,12 @@
 """The picture and the page of one scan, for quality control."""
 
+import os
+from pathlib import Path
+
+from brainfcn_jax import group
 from brainfcn_jax.cases import LabelledCase, source_name
 from brainfcn_jax.files import new_file
+from brainfcn_jax.ledger import case_name
 from brainfcn_jax.picture import scan_picture
 from brainfcn_jax.report import ScanReport, write_scan_page
 
@@ -23,8 +28,9 @@ def write_pages(labelled: LabelledCase, overwrite: bool) -> None:
 def scan_report(labelled: LabelledCase, picture: bytes) -> ScanReport:
     """All that the page of a case shows."""
     segmentation, scan = labelled.segmentation, labelled.scan
+    outputs = labelled.case.outputs
     return ScanReport(
-        name=labelled.case.outputs.name,
+        name=outputs.name,
         image=scan.data,
         labels=segmentation.labels,
         entropy=segmentation.entropy,
@@ -32,6 +38,8 @@ def scan_report(labelled: LabelledCase, picture: bytes) -> ScanReport:
         volumes=labelled.volumes,
         quality=labelled.quality,
         picture=picture,
+        group_page=Path(os.path.relpath(outputs.root / group.PAGE, outputs.folder)).as_posix(),
+        name_in_group=case_name(labelled.case),
         scan_histogram=segmentation.head_histogram,
         equalised_histogram=segmentation.equalised_histogram,
         provenance=provenance_rows(labelled),

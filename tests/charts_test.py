@@ -34,11 +34,10 @@ def test_ticks_are_round_numbers(lowest: float, highest: float, expected: list[f
 
 
 def test_dots_lie_along_their_values() -> None:
-    found = strip({"a": 0.0, "b": 10.0, "c": 5.0}, 108, 20, marked="b")
+    found = strip({"a": 0.0, "b": 10.0, "c": 5.0}, 108, 20)
     assert (found.lowest, found.highest) == pytest.approx((-0.4, 10.4))
     assert found.median == pytest.approx(54)
-    assert [(dot.name, round(dot.x, 6)) for dot in found.dots] == [("a", 4), ("c", 54), ("b", 104)]
-    assert [dot.marked for dot in found.dots] == [False, False, True]
+    assert [(dot.name, round(dot.x, 6)) for dot in found.dots] == [("a", 4), ("b", 104), ("c", 54)]
     assert all(0 <= dot.y <= 20 for dot in found.dots)
 
 

@@ -1,7 +1,9 @@
 """`run_eval.py` on BIDS data sets, called by flags or as a BIDS App."""
 
 import json
+import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from bids_files_test import validator_errors
@@ -59,6 +61,21 @@ def test_results_lie_like_their_scans_and_name_them_by_uri(bids: Path, weights: 
     assert sidecar["Sources"] == [f"bids:raw:{SCANS[0]}"]
     description = json.loads((out / "dataset_description.json").read_text())
     assert description["DatasetLinks"] == {"raw": "../.."}
+
+
+def test_every_scans_page_leads_to_its_place_in_the_group(bids: Path, weights: str) -> None:
+    out = bids / "derivatives" / "brainfcn"
+    assert run(f"--bids_dir={bids}", weights, f"--out_dir={out}") == 0
+    group = (out / "group_report.html").read_text()
+    pages = sorted(out.rglob("*_desc-tissue_report.html"))
+    assert len(pages) == 3
+    for page in pages:
+        (address,) = re.findall(r'href="(\S+)"', page.read_text())
+        path, _, part = address.partition("#")
+        assert (page.parent / path).resolve() == (out / "group_report.html").resolve()
+        name = unquote(part)
+        assert page == out / f"{name}_desc-tissue_report.html"
+        assert f'data-scan="{name}"' in group
 
 
 def test_the_official_validator_finds_no_error(bids: Path, weights: str) -> None:

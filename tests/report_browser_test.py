@@ -79,7 +79,8 @@ def scan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scan_histogram=histogram,
         equalised_histogram=histogram,
         warnings=(HOSTILE,),
-        group_mm3={"WM": {HOSTILE: 4e5, "other": 5e5}},
+        group_page="group.html",
+        name_in_group=HOSTILE,
     )
     path = tmp_path_factory.mktemp("a #folder? 100%") / "scan.html"
     write_scan_page(path, report)
@@ -184,6 +185,28 @@ def test_the_group_can_be_sorted_and_filtered(browser: webdriver.Chrome, tmp_pat
     assert shown() == ["sub-9", "sub-1"]
     loaded = "return [...document.images].map((image) => image.naturalHeight)"
     assert browser.execute_script(loaded) == [130] * 3
+    check_quiet(browser)
+
+
+def test_a_scans_page_leads_to_its_marks_in_the_group(
+    browser: webdriver.Chrome, scan_page: Path
+) -> None:
+    rows = [GroupRow(HOSTILE, "PASS", (), {"WM": 4e5, "CB": 1e5}, page="scan.html")]
+    rows.append(GroupRow("other", "PASS", (), {"WM": 5e5, "CB": 2e5}))
+    write_group_page(scan_page.with_name("group.html"), rows, overwrite=True)
+    opened(browser, scan_page)
+    browser.find_element(By.LINK_TEXT, "the page of all scans").click()
+
+    def marked() -> list[str | None]:
+        found = browser.find_elements(By.CSS_SELECTOR, "circle.marked, tr.marked")
+        return [element.get_attribute("data-scan") for element in found]
+
+    waited(browser, "document.getElementById('marked')")
+    assert marked() == [HOSTILE] * 3
+    assert browser.find_element(By.ID, "marked").text == f"Marked: {HOSTILE}"
+    browser.find_element(By.CSS_SELECTOR, "circle[data-scan='other']").click()
+    waited(browser, "document.getElementById('marked').textContent.endsWith('other')")
+    assert marked() == ["other"] * 3
     check_quiet(browser)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -82,8 +83,8 @@ def report(name: str = "sub-01", message: str = "odd", **changes: object) -> Sca
         "provenance": [(message, message)],
         "notes": (message,),
         "warnings": (message,),
-        "group_mm3": {"WM": {message: 4e5, "other": 5e5}},
         "group_page": "../group.html",
+        "name_in_group": f"anat/{name}",
     }
     return ScanReport(**(settings | changes))  # type: ignore[arg-type]
 
@@ -141,8 +142,8 @@ def test_a_scan_page_shows_all_it_is_given(tmp_path: Path) -> None:
     for row_ in volumes(labelled_brain((30, 35, 33), (6.0, 6.0, 6.0)), (6.0, 6.0, 6.0)):
         assert f"{row_.volume_mm3 / 1000:.2f}" in text
     assert "0.200" in text
-    assert page.attributes("a")[0]["href"] == "./../group.html"
-    assert len(page.attributes("svg")) == 3
+    assert [a["href"] for a in page.attributes("a")] == ["./../group.html#anat%2Fsub-01"]
+    assert len(page.attributes("svg")) == 2
     assert page.attributes("img")[0]["src"] == "data:image/png;base64,iVBORw=="
     assert "Copyright (c) 2021, Niivue" in text
 
@@ -155,11 +156,9 @@ def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
             scan_histogram=None,
             equalised_histogram=None,
             provenance=(),
-            group_mm3={},
-            group_page=None,
         ),
     )
-    assert not page.attributes("svg") and not page.attributes("a")
+    assert not page.attributes("svg")
     assert "No automatic check found anything unusual" in page.texts["body"][0]
 
 
@@ -240,6 +239,13 @@ def test_links_lead_to_files_only() -> None:
     assert link("javascript:alert(1)") == "./javascript%3Aalert%281%29"
     assert link("//host/x") == ".///host/x"
     assert link("caf\udce9.html") == "./caf%E9.html"
+
+
+def test_a_link_to_a_part_names_it_as_pages_show_it(tmp_path: Path) -> None:
+    assert link("a/b.html", "x/y #1") == "./a/b.html#x%2Fy%20%231"
+    page = group_page(tmp_path, [row(HOSTILE, volumes_mm3={"WM": 1.0}), row("b")])
+    shown = {a["data-scan"] for _, a in page.elements if "data-scan" in a}
+    assert shown == {unquote(link("", HOSTILE).partition("#")[2]), "b"}
 
 
 def test_pictures_of_scans_that_did_not_pass_come_first(monkeypatch: pytest.MonkeyPatch) -> None:

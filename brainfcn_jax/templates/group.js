@@ -31,4 +31,29 @@
   document.getElementById("unclear").addEventListener("change", (event) => {
     for (const row of body.rows) row.hidden = event.target.checked && row.dataset.verdict === "PASS";
   });
+
+  // The scan that the page's address names after "#", as the pages of the scans link to it.
+  const parts = [...document.querySelectorAll("[data-scan]")];
+  const named = () => {
+    try {
+      return decodeURIComponent(location.hash.slice(1));
+    } catch {
+      return "";
+    }
+  };
+  const mark = () => {
+    const name = named();
+    for (const part of parts) {
+      const marked = part.dataset.scan === name;
+      part.classList.toggle("marked", marked);
+      if (!marked) continue;
+      if (part.matches("circle")) part.parentNode.append(part); // on top of the others
+      const readout = document.getElementById("marked");
+      if (readout) readout.textContent = `Marked: ${name}`;
+    }
+  };
+  for (const part of parts.filter((part) => part.matches("circle")))
+    part.addEventListener("click", () => (location.hash = encodeURIComponent(part.dataset.scan)));
+  window.addEventListener("hashchange", mark);
+  mark();
 }
