@@ -55,7 +55,10 @@ def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
     if len(shape) > 4 and frames > 1:
         raise InputError(f"{size}; give a single volume")
     if frame is None:
-        raise InputError(f"{size}; give one volume or choose one with --frame=0..{frames - 1}")
+        raise InputError(
+            f"{size}; give one volume (`nib-roi -t 0:1 IN OUT` saves the first) or, to segment, "
+            f"choose one with --frame=0..{frames - 1}"
+        )
     if not 0 <= frame < frames:
         raise InputError(f"{size} and has no frame {frame}; the last one is {frames - 1}")
     return frame

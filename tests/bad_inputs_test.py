@@ -235,7 +235,8 @@ CONTENTS: dict[str, tuple[Maker, str]] = {
     "one slice": (voxels(VALUES[:, :, :1]), FLAT.format("(6, 5, 1)")),
     "4D": (
         voxels(np.stack([VALUES] * 3, -1)),
-        "is 4D (6, 5, 4, 3); give one volume or choose one with --frame=0..2",
+        "is 4D (6, 5, 4, 3); give one volume (`nib-roi -t 0:1 IN OUT` saves the first) or, to "
+        "segment, choose one with --frame=0..2",
     ),
     "5D": (
         voxels(np.zeros((6, 5, 4, 1, 3), np.int16)),

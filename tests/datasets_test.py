@@ -5,6 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from nibabel.cmdline import roi
 
 from brainfcn_jax.datasets import find_subjects, load_subject
 from brainfcn_jax.errors import InputError, UsageError
@@ -154,3 +155,20 @@ def test_a_subject_is_loaded_in_the_challenges_codes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(loaded.data, scan)
     assert tissues.dtype == np.uint8
     assert [int(plane[0, 0]) for plane in tissues] == [0, 3, 5, 0]
+
+
+def test_a_scan_of_several_volumes_is_cut_to_one_as_the_message_says(
+    tmp_path: Path,
+) -> None:
+    values = np.random.default_rng(0).normal(size=(6, 5, 4, 3)).astype(np.float32)
+    labels = np.zeros((6, 5, 4), np.uint8)
+    nibabel.save(nibabel.Nifti1Image(values, np.eye(4)), tmp_path / "1_T1w.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), tmp_path / "1_dseg.nii.gz")
+    (subject,) = find_subjects(tmp_path, *PAIRS)
+    with pytest.raises(InputError, match=r"is 4D \(6, 5, 4, 3\); .*`nib-roi -t 0:1 IN OUT`"):
+        load_subject(subject)
+    cut = tmp_path / "cut.nii.gz"
+    assert roi.main(["-t", "0:1", str(subject.scan_path), str(cut)]) == 0
+    cut.replace(subject.scan_path)
+    scan, _ = load_subject(subject)
+    np.testing.assert_array_equal(scan.data, values[..., 0])

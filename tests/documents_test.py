@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,19 +61,19 @@ def blocks(page: Path, kinds: tuple[str, ...] = ("bash", "python")) -> list[Bloc
 
 
 def to_run(name: str) -> list[Block]:
-    """The blocks of a page in docs/ that are run, in their order."""
-    return [block for block in blocks(ROOT / "docs" / name) if block.reason is None]
+    """The blocks of a page that are run, in their order."""
+    return [block for block in blocks(ROOT / name) if block.reason is None]
 
 
-def run_in_order(name: str, folder: Path) -> str:
-    """What the blocks of a page say when they are run in a folder beside the project's own."""
+def run_in_order(programs: Sequence[Block], folder: Path) -> str:
+    """What blocks say when they are run in a folder beside the project's own."""
     for own in ("configs", "tests", "weights", "run_eval.py", "run_train.py"):
         (folder / own).symlink_to(ROOT / own)
     here = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("XLA_FLAGS", None)  # the tests ask for eight devices
     said = ""
-    for block in to_run(name):
+    for block in programs:
         program = ["bash", "-euo", "pipefail", "-c"] if block.kind == "bash" else ["python", "-c"]
         run = subprocess.run(
             [*program, block.text], cwd=folder, env=environment, capture_output=True, text=True
@@ -82,15 +83,30 @@ def run_in_order(name: str, folder: Path) -> str:
     return said
 
 
+def test_the_first_command_of_the_readme_labels_a_brain(tmp_path: Path) -> None:
+    page = ROOT / "README.md"
+    install, *_, label = blocks(page)[0].text.splitlines()
+    assert install.endswith("pip install -c constraints.txt -e . &&")
+    run_in_order([Block("bash", label, None)], tmp_path)
+    assert "`out/demo_desc-tissue_report.html`" in page.read_text("utf-8")
+    assert (tmp_path / "out" / "demo_desc-tissue_report.html").is_file()
+
+
+def test_every_block_is_run_or_says_why_not() -> None:
+    ran = {f"docs/{name}.md" for name in ("tutorial", "training", "api")}
+    left = {str(page.relative_to(ROOT)) for page in PAGES if to_run(str(page.relative_to(ROOT)))}
+    assert left == ran
+
+
 def test_the_tutorial_gives_files_volumes_and_a_page(tmp_path: Path) -> None:
-    said = run_in_order("tutorial.md", tmp_path)
+    said = run_in_order(to_run("docs/tutorial.md"), tmp_path)
     assert re.search(r"^WM\t\d+\t\d+\.\d", said, re.MULTILINE)
     assert re.search(r"white matter: \d{3} ml, \d\d% of the intracranial space", said)
     assert (tmp_path / "results" / "demo_desc-tissue_report.html").is_file()
 
 
 def test_training_leaves_the_files_that_the_guide_lists(tmp_path: Path) -> None:
-    run_in_order("training.md", tmp_path)
+    run_in_order(to_run("docs/training.md"), tmp_path)
     page = (ROOT / "docs/training.md").read_text("utf-8")
     part = page.partition("## The folder of the run")[2].partition("\n## ")[0]
     listed = set(re.findall(r"^\| `([\w.]+)/?` \|", part, re.MULTILINE))
@@ -103,13 +119,13 @@ def test_the_example_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     save_model(tmp_path / "model.h5", threshold_model())
     monkeypatch.setattr("brainfcn_jax.api.find_model", lambda name: tmp_path / "model.h5")
     nibabel.save(nibabel.Nifti1Image(intensities(), AFFINE), "demo_T1w.nii.gz")
-    (example,) = [block for block in to_run("api.md") if block.kind == "python"]
+    (example,) = [block for block in to_run("docs/api.md") if block.kind == "python"]
     exec(example.text, {})
     assert Path("tissues.nii.gz").is_file()
 
 
 def test_the_reference_is_made_from_the_docstrings(tmp_path: Path) -> None:
-    (command,) = [block.text for block in to_run("api.md") if block.kind == "bash"]
+    (command,) = [block.text for block in to_run("docs/api.md") if block.kind == "bash"]
     modules = re.findall(r"brainfcn_jax\.(\w+)", command)
     assert all((ROOT / "brainfcn_jax" / f"{module}.py").is_file() for module in modules)
     run = re.sub(r"brainfcn_jax\.(?!volumes|errors)\w+", "", command.replace("\\\n", " "))
