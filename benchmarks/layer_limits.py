@@ -1,0 +1,105 @@
+"""Each layer of the network, timed alone, beside the machine's own limit.
+
+The limit is a large matrix product in the same run; a layer's rate counts the products and sums
+that its definition has, however it is computed.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import measuring
+
+from brainfcn_jax.convolution import convolve, max_pool
+from brainfcn_jax.network import DTYPES, STAGES, backbone_layers, resize_bilinear
+from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
+
+PRODUCT_SIZE = 4096
+GIGA = 1e9
+
+Timed = tuple[Callable[[], object], float]
+"""What to run, and how many floating-point operations it stands for."""
+
+
+def products(size: int = PRODUCT_SIZE) -> dict[str, Timed]:
+    """A large matrix product in each precision, summed in float32."""
+    found = {}
+    for name, dtype in DTYPES.items():
+        matrix = jax.random.normal(jax.random.key(0), (size, size)).astype(dtype)
+        multiply = jax.jit(functools.partial(jnp.dot, preferred_element_type=jnp.float32))
+        found[f"matrix product {name}"] = (_waiting(multiply, matrix, matrix), 2.0 * size**3)
+    return found
+
+
+def layers(
+    stages: int, maps: int, classes: int, precision: str, shape: tuple[int, int, int]
+) -> dict[str, Timed]:
+    """Every step of the network on a batch (slice, height, width), random numbers in."""
+    slices, height, width = shape
+    volume = jnp.ones((slices + 2, height, width), jnp.uint8)
+    stack = jax.jit(lambda v: subtract_mean(volume_to_stacks(v)[1:-1], jnp.zeros(3)))
+    found: dict[str, Timed] = {"stacking": (_waiting(stack, volume), 0.0)}
+    dtype = DTYPES[precision]
+    ends = {f"conv{stage}_{len(widths)}" for stage, widths in enumerate(STAGES, start=1)}
+    for name, channels_in, channels_out in backbone_layers(stages):
+        stage = int(name[4])
+        size = (slices, height >> (stage - 1), width >> (stage - 1))
+        if stage > 1 and name.endswith("_1"):
+            before = _random((slices, *(2 * n for n in size[1:]), channels_in), dtype)
+            found[f"pooling to stage {stage}"] = (_waiting(jax.jit(max_pool), before), 0.0)
+        found[name] = _convolution(size, channels_in, channels_out, True, dtype)
+        if name in ends:
+            found[f"specialised{stage}"] = _convolution(size, channels_out, maps, False, dtype)
+            found[f"fusion and resize {stage}"] = _share(size, maps, classes, (height, width))
+    return found
+
+
+def rows(
+    stages: int,
+    maps: int,
+    classes: int,
+    precision: str,
+    shape: tuple[int, int, int],
+    repeats: int,
+) -> list[dict[str, Any]]:
+    """A row for each layer: time a slice, rate, share of each limit; the limits come first."""
+    runs = products() | layers(stages, maps, classes, precision, shape)
+    medians = measuring.interleaved_medians({n: run for n, (run, _) in runs.items()}, repeats)
+    rate = {name: runs[name][1] / took / GIGA for name, took in medians.items()}
+    limits = {name: rate[f"matrix product {name}"] for name in DTYPES}
+    return [
+        {
+            "step": name,
+            "ms a slice": None if name.startswith("matrix") else 1000 * took / shape[0],
+            "GFLOP/s": rate[name] or None,
+            **{f"of {p} product": rate[name] / limit or None for p, limit in limits.items()},
+        }
+        for name, took in medians.items()
+    ]
+
+
+def _convolution(
+    size: tuple[int, int, int], channels_in: int, channels_out: int, relu: bool, dtype: Any
+) -> Timed:
+    images = _random((*size, channels_in), dtype)
+    kernel = _random((3, 3, channels_in, channels_out), jnp.float32)
+    out = dtype if relu else jnp.float32
+    run = jax.jit(functools.partial(convolve, relu=relu, dtype=out))
+    operations = 2.0 * 9 * channels_in * channels_out * size[0] * size[1] * size[2]
+    return _waiting(run, images, kernel, jnp.zeros(channels_out)), operations
+
+
+def _share(size: tuple[int, int, int], maps: int, classes: int, full: tuple[int, int]) -> Timed:
+    found, share = _random((*size, maps), jnp.float32), _random((maps, classes), jnp.float32)
+    run = jax.jit(lambda maps, share: resize_bilinear(maps @ share, full))
+    return _waiting(run, found, share), 0.0
+
+
+def _random(shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    return jax.random.normal(jax.random.key(1), shape).astype(dtype)
+
+
+def _waiting(run: Callable[..., Any], *arguments: jax.Array) -> Callable[[], object]:
+    return lambda: jax.block_until_ready(run(*arguments))
