@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
-from scipy import ndimage
+from scipy import ndimage, spatial
 
 from brainfcn_jax.labels import CodeScheme
 
@@ -45,6 +45,8 @@ def score(
     the scheme's ignored codes. `slice_axis` is the axis across which slices are counted; see
     `surface_distances_mm`, which also says what is raised.
     """
+    box = _joint_box(prediction != 0, reference != 0)
+    prediction, reference = prediction[box], reference[box]
     scored = ~np.isin(reference, list(scheme.ignored_codes))
     return [
         _score_structure(
@@ -65,7 +67,7 @@ def _score_structure(
     spacing_mm: tuple[float, float, float],
     slice_axis: int,
 ) -> Score:
-    """The measures of one structure, from one pair of distance maps."""
+    """The measures of one structure, from its distances, which are found once."""
     distances = surface_distances_mm(prediction, reference, spacing_mm, slice_axis)
     return Score(
         structure=name,
@@ -145,8 +147,8 @@ def surface_distances_mm(
     box = _joint_box(a, b)
     boundary_a, boundary_b = (_boundary(mask[box], slice_axis) for mask in (a, b))
     return (
-        _distances_to(boundary_b, spacing_mm)[boundary_a],
-        _distances_to(boundary_a, spacing_mm)[boundary_b],
+        _distances_mm(boundary_a, boundary_b, spacing_mm),
+        _distances_mm(boundary_b, boundary_a, spacing_mm),
     )
 
 
@@ -189,13 +191,21 @@ def _boundary(mask: Mask, slice_axis: int) -> Mask:
     return np.asarray(mask & ~ndimage.binary_erosion(mask, plane, border_value=1))
 
 
-def _distances_to(
-    boundary: Mask, spacing_mm: tuple[float, float, float]
-) -> Float[np.ndarray, "x y z"]:
-    """Distance of every voxel's centre to the nearest boundary voxel's, inf when there is none."""
-    if not boundary.any():
-        return np.full(boundary.shape, np.inf)
-    return np.asarray(ndimage.distance_transform_edt(~boundary, sampling=spacing_mm))
+def _distances_mm(boundary: Mask, other: Mask, spacing_mm: tuple[float, float, float]) -> Distances:
+    """From each boundary voxel's centre to the nearest of another boundary, inf without one.
+
+    Where the boundaries coincide, as most do, nothing is searched; a map of the distances of all
+    voxels takes three times as long.
+    """
+    if not other.any():
+        return np.full(_voxels(boundary), np.inf)
+    tree = spatial.cKDTree(
+        np.argwhere(other) * spacing_mm, balanced_tree=False, compact_nodes=False
+    )
+    apart = ~other[boundary]
+    distances = np.zeros(apart.size)
+    distances[apart], _ = tree.query(np.argwhere(boundary)[apart] * spacing_mm, workers=-1)
+    return distances
 
 
 def _voxels(mask: Mask) -> int:

@@ -5,7 +5,6 @@ Xu, Géraud and Bloch, "From neonatal to adult brain MR image segmentation in a 
 """
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -136,8 +135,33 @@ class SegmentationNetwork(nn.Module):
 def resize_bilinear(
     maps: Float[Array, "slice h w maps"], size: tuple[int, int]
 ) -> Float[Array, "slice height width maps"]:
-    """Bilinear resize with pixel centres at (i + 1/2) / n, edges held."""
-    if maps.shape[1:3] == size:
+    """Bilinear resize by whole factors with pixel centres at (i + 1/2) / n, edges held."""
+    for axis, length in zip((1, 2), size, strict=True):
+        factor, rest = divmod(length, maps.shape[axis])
+        assert rest == 0, (maps.shape, size)
+        maps = _enlarged(maps, factor, axis)
+    return maps
+
+
+def _enlarged(
+    maps: Float[Array, "slice h w maps"], factor: int, axis: int
+) -> Float[Array, "slice height width maps"]:
+    """One axis `factor` times as long.
+
+    Each of `factor` neighbouring pixels weighs the same two pixels as its like elsewhere, so it is
+    a sum of whole images: for a factor of 2 six times as fast as XLA's product with a matrix.
+    """
+    if factor == 1:
         return maps
-    shape = (maps.shape[0], *size, maps.shape[3])
-    return jax.image.resize(maps, shape, "bilinear", antialias=False)
+    size = maps.shape[axis]
+    first, rest = jnp.split(maps, [1], axis)
+    begin, last = jnp.split(maps, [size - 1], axis)
+    before = jnp.concatenate([first, begin], axis)
+    after = jnp.concatenate([rest, last], axis)
+    enlarged = []
+    for place in range(factor):
+        shift = (place + 0.5) / factor - 0.5
+        other = before if shift < 0 else after
+        enlarged.append((1 - abs(shift)) * maps + abs(shift) * other)
+    whole = jnp.stack(enlarged, axis + 1)
+    return whole.reshape(*maps.shape[:axis], size * factor, *maps.shape[axis + 1 :])
