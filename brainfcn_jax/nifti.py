@@ -31,10 +31,15 @@ EXTENSIONS = (".nii", ".nii.gz", ".mgh", ".mgz", ".hdr", ".img")
 Image = SpatialImage
 """An image of nibabel's."""
 _MM_PER_UNIT = {1: 1000.0, 3: 0.001}
-_GEOMETRY = (
-    *("xyzt_units", "qform_code", "quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y"),
-    *("qoffset_z", "sform_code", "srow_x", "srow_y", "srow_z"),
-)
+_FORMS = {
+    "qform_code": (
+        *("quatern_b", "quatern_c", "quatern_d"),
+        *("qoffset_x", "qoffset_y", "qoffset_z"),
+    ),
+    "sform_code": ("srow_x", "srow_y", "srow_z"),
+}
+"""The fields of each form, which mean nothing, and may hold anything, where its code is 0."""
+
 _SCANNER, _ALIGNED = 1, 2
 
 
@@ -187,8 +192,11 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
         header = kind(endianness=source.endianness)
         header.set_data_shape(image.shape[:3])
         header["pixdim"][:4] = source["pixdim"][:4]
-        for field in _GEOMETRY:
-            header[field] = source[field]
+        header["xyzt_units"] = source["xyzt_units"]
+        for code, fields in _FORMS.items():
+            header[code] = source[code]
+            for field in fields if source[code] > 0 else ():
+                header[field] = source[field]
     else:
         code = _SCANNER if isinstance(image, MGHImage) else _ALIGNED
         header = Nifti1Header()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import nibabel
+import numpy as np
 import pytest
 from architecture_test import MODULES, imported_names
 from eval_example import AFFINE, intensities, run
@@ -30,8 +31,10 @@ def telling_nifti(path: Path) -> None:
 
 
 def telling_nifti2(path: Path) -> None:
-    """Writes the name into the texts of a NIfTI-2 header."""
+    """Writes the name into the texts of a NIfTI-2 header, and into a form that has no code."""
     image = nibabel.Nifti2Image(intensities(), AFFINE)
+    image.header["qform_code"] = 0
+    image.header["quatern_b"] = np.frombuffer(PERSON)[0]
     for text in ("descrip", "aux_file", "intent_name", "unused_str"):
         image.header[text] = PERSON
     nibabel.save(image, path)
