@@ -24,9 +24,12 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # else set by the process tha
     atexit.register(shutil.rmtree, _programs, ignore_errors=True)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
+import hypothesis  # noqa: E402
 import jax  # noqa: E402  (reads the variables above when it is imported)
 from jaxtyping import install_import_hook  # noqa: E402
 
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("brainfcn_jax", "beartype.beartype")
 

@@ -23,7 +23,6 @@ def test_no_input_surprises(name: str) -> None:
         @settings(
             max_examples=60,
             database=None,
-            deadline=None,
             derandomize=True,
             suppress_health_check=list(HealthCheck),
         )

@@ -28,7 +28,7 @@ def random_rotation(rng: np.random.Generator) -> np.ndarray:
     return np.linalg.qr(rng.normal(size=(3, 3)))[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 2**32 - 1), shear=st.floats(-0.3, 0.3))
 def test_canonical_is_nibabels_closest_canonical(seed: int, shear: float) -> None:
     rng = np.random.default_rng(seed)

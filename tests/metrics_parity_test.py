@@ -93,7 +93,7 @@ def same_as_simpleitk(a: Mask, b: Mask, spacing_mm: Spacing, slice_axis: int) ->
 
 
 @given(masks=MASK_PAIRS, spacing_mm=SPACINGS, slice_axis=AXES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_random_masks_equal_simpleitk(
     masks: tuple[Mask, Mask], spacing_mm: Spacing, slice_axis: int
 ) -> None:
@@ -115,7 +115,7 @@ def test_blocks_equal_simpleitk(a: Mask, b: Mask, spacing_mm: Spacing, slice_axi
 
 
 @given(masks=MASK_PAIRS)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_overlap_equals_simpleitk(masks: tuple[Mask, Mask]) -> None:
     a, b = masks
     if not (a.any() or b.any()):

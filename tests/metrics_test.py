@@ -161,7 +161,7 @@ def test_says_what_axis_it_cannot_take() -> None:
 
 
 @given(masks=MASK_PAIRS, spacing_mm=SPACINGS, slice_axis=AXES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_symmetry(masks: tuple[Mask, Mask], spacing_mm: Spacing, slice_axis: int) -> None:
     a, b = masks
     np.testing.assert_equal(dice(a, b), dice(b, a))
@@ -173,7 +173,7 @@ def test_symmetry(masks: tuple[Mask, Mask], spacing_mm: Spacing, slice_axis: int
 
 
 @given(masks=MASK_PAIRS, spacing_mm=SPACINGS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_identity(masks: tuple[Mask, Mask], spacing_mm: Spacing) -> None:
     a = np.pad(masks[0], 1)
     a[1, 1, 1] = True
@@ -185,7 +185,7 @@ def test_identity(masks: tuple[Mask, Mask], spacing_mm: Spacing) -> None:
 
 
 @given(masks=MASK_PAIRS, spacing_mm=SPACINGS, factor=st.sampled_from([0.5, 2.0, 4.0]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_distances_scale_with_the_spacing(
     masks: tuple[Mask, Mask], spacing_mm: Spacing, factor: float
 ) -> None:
@@ -198,7 +198,7 @@ def test_distances_scale_with_the_spacing(
 
 
 @given(masks=MASK_PAIRS, spacing_mm=SPACINGS, margins=st.lists(MARGINS, min_size=3, max_size=3))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_empty_space_around_changes_nothing(
     masks: tuple[Mask, Mask], spacing_mm: Spacing, margins: list[tuple[int, int]]
 ) -> None:

@@ -169,7 +169,7 @@ def rewritten_rule(
 
 
 @given(labels=LABELS, in_plane_mm=PIXELS, mask_slice=MASK_SLICES)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_equals_the_rule_written_plainly(
     labels: UInt8[np.ndarray, "slice height width"],
     in_plane_mm: tuple[float, float],
@@ -183,7 +183,7 @@ def test_equals_the_rule_written_plainly(
 
 
 @given(labels=LABELS, in_plane_mm=PIXELS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_cleaning_again_changes_nothing(
     labels: UInt8[np.ndarray, "slice height width"], in_plane_mm: tuple[float, float]
 ) -> None:

@@ -151,7 +151,7 @@ def test_threshold_inside_a_bin_leaves_lower_voxels_out() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @given(seed=st.integers(0, 2**16), full_head=st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_level_never_falls_as_intensity_rises(mode: str, seed: int, full_head: bool) -> None:
     volume = full_head_scan(seed) if full_head else stripped_scan(seed)
     order = np.argsort(volume, axis=None)
@@ -165,7 +165,7 @@ def test_level_never_falls_as_intensity_rises(mode: str, seed: int, full_head: b
     slope=st.floats(1e-3, 1e3),
     intercept=st.floats(-100, 100),
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_affine_change_moves_no_level_by_more_than_one(
     mode: str, seed: int, slope: float, intercept: float
 ) -> None:
