@@ -7,21 +7,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from no_pickle_test import looks_like_a_pickle
 
 from brainfcn_jax.program_cache import delete_oldest, processor_digest, program_folder
 
 COMPILE = """
 from brainfcn_jax.resources import take_what_is_allotted
 take_what_is_allotted()
+import sys
 import jax, jax.monitoring
 from brainfcn_jax.network import SegmentationNetwork
 events = []
+sys.addaudithook(lambda event, _: events.append(event))
 jax.monitoring.register_event_listener(lambda event, **_: events.append(event))
 network = SegmentationNetwork(stages=2)
 images = jax.numpy.ones((1, 16, 16, 3))
 variables = jax.jit(network.init)(jax.random.key(0), images)
 print(jax.jit(lambda x: network.apply(variables, x)[0].sum())(images))
 print(events.count("/jax/compilation_cache/cache_hits"))
+assert "pickle.find_class" not in events
 """
 
 
@@ -41,17 +45,24 @@ def run_once() -> list[str]:
     return run.stdout.split()
 
 
+def programs_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*-cache") if path.is_file()]
+
+
 def test_the_second_run_compiles_nothing_again_and_gives_the_same(home: Path) -> None:
     result, hits = run_once()
     again, hits_again = run_once()
     assert result == again
     assert int(hits) == 0
     assert int(hits_again) >= 2
+    programs = programs_in(home)
+    assert programs
+    assert not any(looks_like_a_pickle(path.read_bytes()) for path in programs)
 
 
 def test_a_damaged_program_is_compiled_anew(home: Path) -> None:
     result, _ = run_once()
-    programs = [path for path in home.rglob("*-cache") if path.is_file()]
+    programs = programs_in(home)
     assert programs
     for path in programs:
         path.write_bytes(path.read_bytes()[:100])
