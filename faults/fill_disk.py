@@ -4,8 +4,8 @@
 
 Two tiny scans are labelled, and a narrow network is trained for some steps, with all that is
 written on a small disk in memory (tmpfs, which only root may mount) that has more and more room,
-from none to what an undisturbed run needs. Each time the command must end with exit code 1, and its
-last line say that no space is left (before it, orbax may show tracebacks of its threads); every file
+from none to what an undisturbed run needs. Each time the command must end with exit code 1, and a line
+of its own say that no space is left (before it, orbax may show tracebacks of its threads); every file
 with a final name must be whole, and a file of the user's as it was. With room on the disk the same command must then end with the undisturbed
 run's result. Files that tell times are compared as faults/kill_labelling.py does.
 
@@ -17,6 +17,7 @@ import argparse
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -191,9 +192,8 @@ def improper(code: int | None, said: str) -> list[str]:
     if code == 0:
         return []
     wrong = [] if code == 1 else [f"it ended with {code}"]
-    last_line = said.strip().rpartition("\n")[2]
-    if "No space left on device" not in last_line:
-        wrong.append("its last line does not say that the disk is full")
+    if not re.search(r"^\S+\.py: .*: No space left on device", said, re.MULTILINE):
+        wrong.append("no line of its own says that the disk is full")
     return [f"{text}: {said[-3000:]}" for text in wrong]
 
 
