@@ -34,7 +34,7 @@ def products(size: int = PRODUCT_SIZE) -> dict[str, Timed]:
 
 
 def layers(
-    stages: int, maps: int, classes: int, precision: str, shape: tuple[int, int, int]
+    stages: int, classes: int, precision: str, shape: tuple[int, int, int]
 ) -> dict[str, Timed]:
     """Every step of the network on a batch (slice, height, width), random numbers in."""
     slices, height, width = shape
@@ -51,21 +51,20 @@ def layers(
             found[f"pooling to stage {stage}"] = (_waiting(jax.jit(max_pool), before), 0.0)
         found[name] = _convolution(size, channels_in, channels_out, True, dtype)
         if name in ends:
-            found[f"specialised{stage}"] = _convolution(size, channels_out, maps, False, dtype)
-            found[f"fusion and resize {stage}"] = _share(size, maps, classes, (height, width))
+            found[f"specialised{stage}"] = _convolution(size, channels_out, classes, False, dtype)
+            found[f"resize {stage}"] = _resize((*size, classes), (height, width))
     return found
 
 
 def rows(
     stages: int,
-    maps: int,
     classes: int,
     precision: str,
     shape: tuple[int, int, int],
     repeats: int,
 ) -> list[dict[str, Any]]:
     """A row for each layer: time a slice, rate, share of each limit; the limits come first."""
-    runs = products() | layers(stages, maps, classes, precision, shape)
+    runs = products() | layers(stages, classes, precision, shape)
     medians = measuring.interleaved_medians({n: run for n, (run, _) in runs.items()}, repeats)
     rate = {name: runs[name][1] / took / GIGA for name, took in medians.items()}
     limits = {name: rate[f"matrix product {name}"] for name in DTYPES}
@@ -91,10 +90,9 @@ def _convolution(
     return _waiting(run, images, kernel, jnp.zeros(channels_out)), operations
 
 
-def _share(size: tuple[int, int, int], maps: int, classes: int, full: tuple[int, int]) -> Timed:
-    found, share = _random((*size, maps), jnp.float32), _random((maps, classes), jnp.float32)
-    run = jax.jit(lambda maps, share: resize_bilinear(maps @ share, full))
-    return _waiting(run, found, share), 0.0
+def _resize(shape: tuple[int, ...], full: tuple[int, int]) -> Timed:
+    run = jax.jit(lambda scores: resize_bilinear(scores, full))
+    return _waiting(run, _random(shape, jnp.float32)), 0.0
 
 
 def _random(shape: tuple[int, ...], dtype: Any) -> jax.Array:

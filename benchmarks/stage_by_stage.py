@@ -154,7 +154,6 @@ def main(argv: list[str]) -> None:
     network = network_of(opened.model)
     layers = layer_limits.rows(
         network.stages,
-        network.maps,
         network.classes,
         network.precision,
         shape,

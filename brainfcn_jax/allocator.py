@@ -1,6 +1,7 @@
 """How the C library handles memory that was freed: kept for the next array."""
 
 import ctypes
+import sys
 from collections.abc import Mapping
 
 KEPT_BYTES = 2**31 - 1
@@ -18,17 +19,18 @@ def keep_freed_memory(environment: Mapping[str, str]) -> bool:
 
     Otherwise glibc maps every large array anew, and the system clears each of its pages when it
     is first touched: a tenth of a network's time, since its images are written and read only a
-    few times. All threads then share one arena, since others cannot grow that far. Only with
-    glibc, and not where the user has chosen for the allocator.
+    few times. All threads then share one arena, since others cannot grow that far. Only with a
+    recent glibc, and not where the user has chosen for the allocator.
     """
-    if any(name.startswith(CHOSEN_BY_USER) for name in environment):
+    if sys.platform != "linux" or any(name.startswith(CHOSEN_BY_USER) for name in environment):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
+    # Older versions refuse the first, and then the others would only do harm.
     choices = {
-        _M_ARENA_MAX: 1,
         _M_MMAP_THRESHOLD: LARGEST_KEPT,
         _M_TRIM_THRESHOLD: KEPT_BYTES,
+        _M_ARENA_MAX: 1,
     }
     return all(mallopt(option, value) == 1 for option, value in choices.items())

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32
 
-from brainfcn_jax.errors import BrainfcnError
+from brainfcn_jax.errors import BrainfcnError, first_line
 from brainfcn_jax.metrics import Score
 from brainfcn_jax.nifti import Scan
 from brainfcn_jax.outputs import OutputPaths
@@ -121,5 +121,5 @@ def failed_outcome(case: Case, error: BaseException) -> Outcome:
     """What became of a case that ended with one of `CASE_ERRORS`."""
     if isinstance(error, BrainfcnError):
         return Outcome(case, failure=str(error))
-    reason = (str(error) or "not enough memory").splitlines()[0]
+    reason = first_line(error) if str(error) else "not enough memory"
     return Outcome(case, failure=f"'{case.volume}' cannot be labelled: {reason}")

@@ -134,7 +134,7 @@ def _checkpointer() -> Iterator[ocp.Checkpointer]:
     """Orbax reading and writing in the first process, without a word to the others.
 
     Where there are others, orbax only does so for processes that each have a disk of their own
-    (`primary_host=None`). It logs nothing: what goes wrong is raised too, and told once.
+    (`primary_host=None`). Its log is silent: what goes wrong is raised too.
     """
     several, verbosity = jax.process_count() > 1, logging.get_verbosity()
     alone = ocp.options.MultiprocessingOptions(

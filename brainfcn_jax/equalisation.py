@@ -14,7 +14,8 @@ SMALLEST = 2**16
 """Voxels of the smallest volume that is compiled for."""
 
 STEPS_PER_DOUBLING = 8
-"""Sizes that are compiled for, between one and its double: a volume is filled up by 1/8 at most."""
+"""Sizes that are compiled for, between one and its double: from `SMALLEST` on, a volume
+is filled up by 1/8 at most."""
 
 
 def equalise_volume(
@@ -34,8 +35,7 @@ def find_head_threshold(volume: Float32[np.ndarray, "slice height width"]) -> Fl
 
 def compiled_size(voxels: int) -> int:
     """The smallest of the sizes that are compiled for with room for so many voxels."""
-    step = 1 << max(max(voxels, SMALLEST) - 1, 1).bit_length() - 1
-    step //= STEPS_PER_DOUBLING
+    step = (1 << (max(voxels, SMALLEST) - 1).bit_length() - 1) // STEPS_PER_DOUBLING
     return max(SMALLEST, -(-voxels // step) * step)
 
 

@@ -43,8 +43,8 @@ class Labeller:
                 if self.batch_slices == 1:
                     raise BrainfcnError(
                         f"'{loaded.case.volume}' cannot be labelled: the device's memory is too "
-                        f"small for one of its slices ({first_line(error)}); end what else uses "
-                        "the device, or label on the processor, with JAX_PLATFORMS=cpu"
+                        f"small for it, one slice at a time too ({first_line(error)}); end what "
+                        "else uses the device, or label on the processor, with JAX_PLATFORMS=cpu"
                     ) from error
                 self.batch_slices //= 2
         if self.batch_slices == asked_for:

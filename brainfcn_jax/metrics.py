@@ -204,7 +204,7 @@ def _distances_mm(boundary: Mask, other: Mask, spacing_mm: tuple[float, float, f
     )
     apart = ~other[boundary]
     distances = np.zeros(apart.size)
-    distances[apart], _ = tree.query(np.argwhere(boundary)[apart] * spacing_mm, workers=-1)
+    distances[apart], _ = tree.query(np.argwhere(boundary)[apart] * spacing_mm)
     return distances
 
 

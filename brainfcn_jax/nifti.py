@@ -193,9 +193,9 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
         header.set_data_shape(image.shape[:3])
         header["pixdim"][:4] = source["pixdim"][:4]
         header["xyzt_units"] = source["xyzt_units"]
-        for code, fields in _FORMS.items():
-            header[code] = source[code]
-            for field in fields if source[code] > 0 else ():
+        for form, fields in _FORMS.items():
+            header[form] = source[form]
+            for field in fields if source[form] > 0 else ():
                 header[field] = source[field]
     else:
         code = _SCANNER if isinstance(image, MGHImage) else _ALIGNED

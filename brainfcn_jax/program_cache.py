@@ -30,9 +30,10 @@ def program_folder() -> Path | None:
         folder = programs / f"jax-{metadata.version('jax')}-{processor_digest()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         programs.chmod(0o700)
-        delete_oldest(programs, LARGEST_BYTES)
     except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
         return None
+    with contextlib.suppress(OSError):  # another run may delete the same
+        delete_oldest(programs, LARGEST_BYTES)
     return folder
 
 

@@ -27,7 +27,7 @@ _OUT_OF_MEMORY = ("resource_exhausted", "out of memory", "out_of_memory", "alloc
 
 
 def take_what_is_allotted() -> None:
-    """Sets JAX's variables for this process; in time before JAX has met its devices.
+    """Sets JAX's variables for this process; in time before JAX is imported.
 
     Memory is kept for the next array when it is freed.
     """

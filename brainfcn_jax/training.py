@@ -161,8 +161,9 @@ def within_memory(training: TrainingSettings) -> Iterator[None]:
     except jax.errors.JaxRuntimeError as error:
         if not is_out_of_memory(error):
             raise
+        images = training.images_per_microbatch
         raise TrainingError(
-            f"the device's memory is too small for {training.images_per_microbatch} images at once "
+            f"the device's memory is too small for {images} images at once, or for a validation "
             f"({first_line(error)}); take fewer with --config.training.images_per_microbatch=N and "
             "another --workdir, which gives the same steps in more parts, or end what else uses "
             "the device and run the same command again"

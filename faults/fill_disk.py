@@ -4,10 +4,11 @@
 
 Two tiny scans are labelled, and a narrow network is trained for some steps, with all that is
 written on a small disk in memory (tmpfs, which only root may mount) that has more and more room,
-from none to what an undisturbed run needs. Each time the command must end with exit code 1, and a line
-of its own say that no space is left (before it, orbax may show tracebacks of its threads); every file
-with a final name must be whole, and a file of the user's as it was. With room on the disk the same command must then end with the undisturbed
-run's result. Files that tell times are compared as faults/kill_labelling.py does.
+from none to what an undisturbed run needs. Each time the command must end with exit code 1, and a
+line of its own say that no space is left (before it, orbax may show tracebacks of its threads);
+every file with a final name must be whole, and a file of the user's as it was. With room on the
+disk the same command must then end with the undisturbed run's result. Files that tell times are
+compared as faults/kill_labelling.py does.
 
 The commands run in this process. Prints a line for each amount of room and a summary; ends with 1
 when anything was not as it should be, and with 2 where nothing can be mounted.
@@ -173,7 +174,8 @@ def try_command(
         with said_in(log):
             code = command(place)
         said = log.read_text()
-        found = [*half_files(place, whole), *improper(code, said)]
+        complete = code == 0 and result_of(place) == whole
+        found = [*half_files(place, whole), *improper(code, said, complete)]
         disk.leave(DISK_KB)
         with said_in(log):
             again = command(place)
@@ -187,10 +189,10 @@ def try_command(
     return wrong
 
 
-def improper(code: int | None, said: str) -> list[str]:
-    """What is wrong with how a command ended."""
+def improper(code: int | None, said: str, complete: bool) -> list[str]:
+    """What is wrong with how a command ended; complete: it did all its work."""
     if code == 0:
-        return []
+        return [] if complete else ["it ended with 0 and without its work done"]
     wrong = [] if code == 1 else [f"it ended with {code}"]
     if not re.search(r"^\S+\.py: .*: No space left on device", said, re.MULTILINE):
         wrong.append("no line of its own says that the disk is full")

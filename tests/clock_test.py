@@ -27,7 +27,7 @@ OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "strftime", "ctime", "no
 
 @pytest.fixture
 def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look at the clock gives a time an hour before the last."""
+    """Each look at the clock gives a time an hour before the last; the network is narrow."""
 
     def earlier() -> Iterator[float]:
         seconds = 2e9

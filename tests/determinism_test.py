@@ -1,7 +1,7 @@
 """The same input gives the same bytes, run after run and with any threads; batches only round.
 
 In the network of full width, with the shipped model and whatever convolutions this machine takes,
-and with XLA's own. Orders and numbers of scans are tried in eval_many_test.py, workers in
+and with products. Orders and numbers of scans are tried in eval_many_test.py, workers in
 cluster_test.py, the same seed of a training in training_test.py.
 """
 
@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 ONE_PROCESS = """
 import hashlib, sys
 from brainfcn_jax import kernels
-if sys.argv[1] == "library":
+if sys.argv[1] == "products":
     kernels.available = lambda: False
 sys.path.insert(0, "tests")
 from determinism_test import head, result_bytes
@@ -62,10 +62,10 @@ def model() -> Model:
     return load_model()
 
 
-@pytest.fixture(params=["here", "library"])
+@pytest.fixture(params=["here", "products"])
 def convolutions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This machine's convolutions, and XLA's."""
-    if request.param == "library":
+    """This machine's convolutions, and those of processors without AMX tiles."""
+    if request.param == "products":
         if not kernels.available():
             pytest.skip("this machine has no others")
         monkeypatch.setattr(kernels, "available", lambda: False)
@@ -90,7 +90,7 @@ def test_batches_of_any_size_agree_but_for_rounding(
     assert result_bytes(found(8)) == result_bytes(usual)
     for batch_slices in (1, 3):
         other = found(batch_slices)
-        # XLA's convolutions and sums add up in an order that depends on the batch.
+        # XLA's products and sums add up in an order that depends on the batch.
         assert (other.labels == usual.labels).mean() >= 0.9999
         assert other.probabilities is not None
         np.testing.assert_allclose(other.probabilities, usual.probabilities, atol=2**-10)
@@ -100,7 +100,7 @@ def test_batches_of_any_size_agree_but_for_rounding(
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen")
-@pytest.mark.parametrize("whose", ["here", "library"])
+@pytest.mark.parametrize("whose", ["here", "products"])
 def test_one_thread_gives_the_bytes_of_several(whose: str) -> None:
     processors = sorted(os.sched_getaffinity(0))
     environment = {name: text for name, text in os.environ.items() if name != "XLA_FLAGS"}

@@ -70,7 +70,7 @@ def test_a_device_too_small_for_one_slice_fails_the_scan(
     assert run(*arguments) == 1
     assert small_device == [8, 4, 2, 1, 1]
     said = capsys.readouterr().err
-    assert "s1.nii.gz' cannot be labelled: the device's memory is too small for one of its" in said
+    assert "s1.nii.gz' cannot be labelled: the device's memory is too small for it, one" in said
     assert "(RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes); end what else uses" in said
 
 

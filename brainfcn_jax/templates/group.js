@@ -41,14 +41,16 @@
       return "";
     }
   };
+  const readout = document.getElementById("marked");
+  const invitation = readout?.textContent;
   const mark = () => {
     const name = named();
+    if (readout) readout.textContent = invitation;
     for (const part of parts) {
       const marked = part.dataset.scan === name;
       part.classList.toggle("marked", marked);
       if (!marked) continue;
       if (part.matches("circle")) part.parentNode.append(part); // on top of the others
-      const readout = document.getElementById("marked");
       if (readout) readout.textContent = `Marked: ${name}`;
     }
   };
