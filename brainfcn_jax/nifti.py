@@ -32,14 +32,10 @@ Image = SpatialImage
 """An image of nibabel's."""
 _MM_PER_UNIT = {1: 1000.0, 3: 0.001}
 _FORMS = {
-    "qform_code": (
-        *("quatern_b", "quatern_c", "quatern_d"),
-        *("qoffset_x", "qoffset_y", "qoffset_z"),
-    ),
-    "sform_code": ("srow_x", "srow_y", "srow_z"),
+    "qform_code": [f"quatern_{axis}" for axis in "bcd"] + [f"qoffset_{axis}" for axis in "xyz"],
+    "sform_code": [f"srow_{axis}" for axis in "xyz"],
 }
-"""The fields of each form, which mean nothing, and may hold anything, where its code is 0."""
-
+"""A form's fields, which mean nothing, and may hold anything, where its code is 0."""
 _SCANNER, _ALIGNED = 1, 2
 
 
@@ -194,8 +190,7 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
         header["pixdim"][:4] = source["pixdim"][:4]
         header["xyzt_units"] = source["xyzt_units"]
         for form, fields in _FORMS.items():
-            header[form] = source[form]
-            for field in fields if source[form] > 0 else ():
+            for field in (form, *fields) if source[form] > 0 else ():
                 header[field] = source[field]
     else:
         code = _SCANNER if isinstance(image, MGHImage) else _ALIGNED
