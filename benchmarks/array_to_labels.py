@@ -12,7 +12,6 @@ Runs take turns; medians. On a GPU `--batch=48` takes the volume at once.
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import measuring
 import numpy as np
 import torch
@@ -22,10 +21,10 @@ from slice_batch import chosen_model
 from torch_network import TorchNetwork
 
 from brainfcn_jax.demo import demo_scan
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.grid import SLICE_AXES
 from brainfcn_jax.nifti import Scan, load_scan
 from brainfcn_jax.predict import predict
-from brainfcn_jax.preprocess import equalise
 from brainfcn_jax.resources import take_what_is_allotted
 from brainfcn_jax.segmentation import segment_scan
 from brainfcn_jax.weights import Model
@@ -55,14 +54,13 @@ def padded(scan: Scan, model: Model) -> np.ndarray:
 
 def our_runs(model: Model, scan: Scan, volume: np.ndarray) -> dict[str, Run]:
     """Ours: the network alone, with equalisation, and everything but files."""
-    levels = jax.jit(lambda array: equalise(array, "head"))
-    equalised = np.asarray(levels(volume))
+    equalised = equalise_volume(volume, "head")
     batch = _BATCH.value
     size = "x".join(str(n) for n in scan.data.shape)
     return {
         "ours, predict": lambda: predict(model, equalised, batch_slices=batch),
         "ours, equalise and predict": lambda: predict(
-            model, np.asarray(levels(volume)), batch_slices=batch
+            model, equalise_volume(volume, "head"), batch_slices=batch
         ),
         f"ours, segment_scan of {size}": lambda: segment_scan(model, scan, batch_slices=batch),
     }
@@ -103,7 +101,7 @@ def main(argv: list[str]) -> None:
     model = chosen_model(_STAGES.value, _WEIGHTS.value)
     scan = load_scan(_SCAN.value or demo_scan())
     volume = padded(scan, model)
-    equalised = np.asarray(equalise(jnp.asarray(volume), "head"))
+    equalised = equalise_volume(volume, "head")
     on_gpu = jax.default_backend() == "gpu"
     device, precision = ("cuda", "bfloat16") if on_gpu else ("cpu", "float32")
     peer = TorchLabeller(model, device, getattr(torch, precision))

@@ -23,6 +23,7 @@ from absl import app, flags
 from jaxtyping import UInt8
 from scipy import ndimage
 
+from brainfcn_jax.equalisation import equalise_volume
 from brainfcn_jax.evaluation import load_tissue_model
 from brainfcn_jax.example_files import save_example, save_sheet
 from brainfcn_jax.generator import Generator, load_generator
@@ -116,7 +117,7 @@ def main(argv: list[str]) -> int:
             print(f"{f'{index} {name}':24}{view:10}{cells}", flush=True)
             if view == "whole":
                 shares.append((share, far))
-                drawn.append((generator.equalised(image), found, f"{index} {name}"))
+                drawn.append((equalise_volume(image, "head"), found, f"{index} {name}"))
     means = {view: float(np.nanmean(np.array(rows)[:, counted])) for view, rows in scores.items()}
     print(f"mean: whole {means['whole']:.3f}, stripped {means['stripped']:.3f};", end=" ")
     outside, far = np.mean(shares, axis=0)

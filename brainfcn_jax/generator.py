@@ -20,7 +20,6 @@ from brainfcn_jax.label_sources import (
     load_newborns,
     read_t1_priors,
 )
-from brainfcn_jax.preprocess import equalise
 from brainfcn_jax.recipes import Recipe, adult_recipe, newborn_recipe
 
 
@@ -36,7 +35,6 @@ class Generator:
         self.sources = tuple(sources)
         self.recipe = recipe
         self._generate = jax.jit(lambda key, packed: generate(key, packed, contrast, recipe))
-        self._equalise = jax.jit(lambda volume: equalise(volume, "head"))
 
     def example(
         self, seed: int, index: int
@@ -47,10 +45,6 @@ class Generator:
         source = self.sources[place]
         made = self._generate(key, jnp.asarray(source.packed))
         return source.name, np.asarray(made.image), np.asarray(made.tissues)
-
-    def equalised(self, image: Float32[np.ndarray, "s h w"]) -> UInt8[np.ndarray, "s h w"]:
-        """The image equalised inside the head."""
-        return np.asarray(self._equalise(jnp.asarray(image)))
 
 
 def load_generator(

@@ -133,8 +133,10 @@ def _load_training_volume(
     scan, labels = load_subject(subject, settings.scheme)
     axis = SLICE_AXES[slice_axis]
     slices_first = np.moveaxis(scan.data, axis, 0)
-    equalised = equalise_volume(slices_first, settings.equalise)
-    head = equalise_volume(slices_first, "head") > 0
+    in_head = equalise_volume(slices_first, "head")
+    whole = settings.equalise != "head"
+    equalised = equalise_volume(slices_first, settings.equalise) if whole else in_head
+    head = in_head > 0
     in_plane = _in_plane_crop(head, settings.crop_to_head)
     volume = TrainingVolume(
         name=subject.name,

@@ -24,12 +24,20 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from disturbed import HANG_SECONDS, killed_after, narrow_command, said, started, wait_until
+from disturbed import (
+    HANG_SECONDS,
+    Undisturbed,
+    killed_at_random,
+    log_of,
+    narrow_command,
+    said,
+    started,
+    undisturbed,
+)
 from eval_example import intensities, write_image
 from threshold_model import threshold_model
 
@@ -40,8 +48,6 @@ from brainfcn_jax.manifest import MANIFEST, read_manifest
 from brainfcn_jax.weights import save_model
 
 SCANS = 4
-LOADING_SHARE = 0.2
-"""Share of the kills that come at any moment from the start, and not after the first writing."""
 
 ABOUT_ALL = (VOLUMES, SCORES, PAGE, MANIFEST)
 """Files that change with the number of finished scans."""
@@ -58,15 +64,6 @@ class Findings:
     wrong: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Undisturbed:
-    """The run that nobody killed: how long it loaded and worked, and what it ended with."""
-
-    loading_seconds: float
-    working_seconds: float
-    result: dict[str, object]
-
-
 def main() -> int:
     """Kills as often as the flags say; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -78,7 +75,12 @@ def main() -> int:
         folder = Path(name)
         inputs = write_inputs(folder / "inputs", SCANS)
         before = digests(inputs)
-        whole = undisturbed(inputs, folder)
+        whole = undisturbed(
+            folder,
+            functools.partial(labelling, inputs),
+            lambda out: written_since(out, None),
+            result_of,
+        )
         seconds = (whole.loading_seconds, whole.working_seconds)
         print("loads {:.1f} s, works {:.1f} s".format(*seconds), flush=True)
         while findings.kills < flags.kills and not findings.wrong:
@@ -119,25 +121,6 @@ def labelling(inputs: Path, out: Path) -> contextlib.AbstractContextManager[subp
     return started(command, log_of(out), inputs.parent / "compiled")
 
 
-def log_of(out: Path) -> Path:
-    """Where what the newest process of a folder says goes."""
-    return out.with_name(out.name + ".log")
-
-
-def undisturbed(inputs: Path, folder: Path) -> Undisturbed:
-    """Runs the command to its end twice: the first time compiles for all that follow."""
-    for out in (folder / "first", folder / "whole"):
-        start = time.monotonic()
-        with labelling(inputs, out) as process:
-            wait_until(functools.partial(written_since, out, None), process)
-            begun = time.monotonic()
-            code = process.wait(HANG_SECONDS)
-        if code:
-            raise SystemExit(f"the undisturbed run ended with {code}: {said(log_of(out))}")
-    working = time.monotonic() - begun
-    return Undisturbed(begun - start, working, result_of(folder / "whole"))
-
-
 def disturb(
     inputs: Path,
     out: Path,
@@ -175,11 +158,10 @@ def kill(
     findings: Findings,
 ) -> bool:
     """Kills the process at a random moment; false when it ended before."""
-    loading = chance.random() < LOADING_SHARE
-    if not loading:
-        wait_until(functools.partial(written_since, out, manifest), process)
-    seconds = chance.uniform(0, whole.loading_seconds if loading else whole.working_seconds)
-    if not killed_after(process, seconds):
+    moment = killed_at_random(
+        process, functools.partial(written_since, out, manifest), whole, chance
+    )
+    if moment is None:
         return False
     done = [record.status for record in read_manifest(out / MANIFEST).scans.values()].count("done")
     writing = bool(unfinished(out))
@@ -187,8 +169,7 @@ def kill(
     findings.loading += not written_since(out, manifest)
     findings.writing += writing
     print(
-        f"kill {findings.kills}: {out.name}, {seconds:.2f} s after "
-        f"{'the start' if loading else 'the first writing'}, {done} of {SCANS} scans done"
+        f"kill {findings.kills}: {out.name}, {moment}, {done} of {SCANS} scans done"
         f"{', a file half written' if writing else ''}",
         flush=True,
     )

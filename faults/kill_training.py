@@ -21,7 +21,6 @@ import random
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,19 +28,19 @@ import numpy as np
 from disturbed import (
     HANG_SECONDS,
     ROOT,
-    killed_after,
+    Undisturbed,
+    killed_at_random,
+    log_of,
     narrow_command,
     said,
     started,
-    wait_until,
+    undisturbed,
 )
 from tiny_scans import write_pairs
 
 from brainfcn_jax.weights import load_model
 
 STEPS = 30
-LOADING_SHARE = 0.2
-"""Share of the kills that come at any moment from the start, and not after the first writing."""
 
 
 @dataclass
@@ -56,15 +55,6 @@ class Findings:
     wrong: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Undisturbed:
-    """The run that nobody killed: how long it loaded and worked, and what it ended with."""
-
-    loading_seconds: float
-    working_seconds: float
-    result: dict[str, object]
-
-
 def main() -> int:
     """Kills as often as the flags say; the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -75,7 +65,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scans = write_pairs(folder / "scans", ("sub-01", "sub-02", "sub-03"))
-        whole = undisturbed(scans, folder)
+        whole = undisturbed(folder, functools.partial(training, scans), begun, result_of)
         seconds = (whole.loading_seconds, whole.working_seconds)
         print("loads {:.1f} s, works {:.1f} s".format(*seconds), flush=True)
         while findings.kills < flags.kills and not findings.wrong:
@@ -89,20 +79,6 @@ def main() -> int:
     for text in findings.wrong:
         print(f"wrong: {text}")
     return 1 if findings.wrong else 0
-
-
-def undisturbed(scans: Path, folder: Path) -> Undisturbed:
-    """Runs the command to its end twice: the first time compiles for all that follow."""
-    for run in (folder / "first", folder / "whole"):
-        start = time.monotonic()
-        with training(scans, run) as process:
-            wait_until(functools.partial(begun, run), process)
-            writing = time.monotonic()
-            code = process.wait(HANG_SECONDS)
-        if code:
-            raise SystemExit(f"the undisturbed run ended with {code}: {said(log_of(run))}")
-    working = time.monotonic() - writing
-    return Undisturbed(writing - start, working, result_of(folder / "whole"))
 
 
 def disturb(
@@ -144,19 +120,15 @@ def kill(
     findings: Findings,
 ) -> bool:
     """Kills the process at a random moment; false when it ended before."""
-    loading = chance.random() < LOADING_SHARE
-    if not loading:
-        wait_until(functools.partial(begun, run), process)
-    seconds = chance.uniform(0, whole.loading_seconds if loading else whole.working_seconds)
-    if not killed_after(process, seconds):
+    moment = killed_at_random(process, functools.partial(begun, run), whole, chance)
+    if moment is None:
         return False
     saving = any((run / "checkpoints").glob("*tmp*"))
     findings.kills += 1
     findings.loading += not begun(run)
     findings.saving += saving
     print(
-        f"kill {findings.kills}: {run.name}, {seconds:.2f} s after "
-        f"{'the start' if loading else 'the first writing'}, checkpoints of steps "
+        f"kill {findings.kills}: {run.name}, {moment}, checkpoints of steps "
         f"{[int(path.name) for path in checkpoints(run)]}{', one half written' if saving else ''}",
         flush=True,
     )
@@ -176,11 +148,6 @@ def training(scans: Path, run: Path) -> contextlib.AbstractContextManager[subpro
     """The command in a process of its own, with what it says in RUN.log; it ends with the block."""
     command = narrow_command("train", training_flags(scans, run))
     return started(command, log_of(run), run.parent / "compiled")
-
-
-def log_of(run: Path) -> Path:
-    """Where what the newest process of a run says goes."""
-    return run.with_suffix(".log")
 
 
 def begun(run: Path) -> bool:

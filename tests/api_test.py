@@ -8,7 +8,6 @@ import nibabel
 import numpy as np
 import pytest
 from eval_example import AFFINE, SHAPE, intensities, read_image, write_image
-from narrow import narrow_the_network
 from threshold_model import threshold_labels, threshold_model
 
 import brainfcn_jax
@@ -20,9 +19,7 @@ from brainfcn_jax.weights import save_model
 FLIPPED = np.array([[0, 0, -3, 30], [-2.9, 0, 0, 20], [0, 2.9, 0, -10], [0, 0, 0, 1.0]])
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 def check(found: SegmentedScan, data: np.ndarray, affine: np.ndarray) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,25 @@ hypothesis.settings.register_profile("any machine", deadline=None)
 hypothesis.settings.load_profile("any machine")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("brainfcn_jax", "beartype.beartype")
+
+from narrow import narrow_the_network  # noqa: E402  (imports the package)
+from threshold_model import threshold_model  # noqa: E402
+
+from brainfcn_jax.weights import save_model  # noqa: E402
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network of the real one's form with few channels."""
+    narrow_the_network(monkeypatch)
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> str:
+    """A weight file of the narrow network whose labels are thresholds of the intensity."""
+    path = tmp_path / "threshold.h5"
+    save_model(path, threshold_model())
+    return str(path)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,6 @@ from urllib.parse import unquote
 import pytest
 from bids_files_test import validator_errors
 from eval_example import intensities, one_line, run, write_image
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.commands.bids_app import rewritten
@@ -21,9 +20,7 @@ SCANS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

@@ -10,26 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 from eval_example import intensities, one_line, read_image, run, write_image
-from narrow import narrow_the_network
-from threshold_model import threshold_labels, threshold_model
+from threshold_model import threshold_labels
 
 from brainfcn_jax import nifti
 from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM, from_tissues
-from brainfcn_jax.weights import save_model
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> str:
-    path = tmp_path / "threshold.h5"
-    save_model(path, threshold_model())
-    return str(path)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

@@ -9,25 +9,14 @@ from typing import Any
 import jax
 import pytest
 from eval_example import intensities, run, write_image
-from narrow import narrow_the_network
-from threshold_model import threshold_labels, threshold_model
+from threshold_model import threshold_labels
 
 from brainfcn_jax import predict
 from brainfcn_jax.evaluation import label_case
 from brainfcn_jax.manifest import MANIFEST
-from brainfcn_jax.weights import Model, load_model, save_model
+from brainfcn_jax.weights import Model, load_model
 
-
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> str:
-    path = tmp_path / "threshold.h5"
-    save_model(path, threshold_model())
-    return str(path)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

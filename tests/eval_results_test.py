@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from eval_example import AFFINE, SHAPE, intensities, read_image, write_image
-from narrow import narrow_the_network
 from threshold_model import threshold_labels, threshold_model
 
 from brainfcn_jax.cases import Case, Outcome
@@ -25,9 +24,7 @@ FINE = np.diag([1.5, 1.5, 6.0, 1.0])
 START = "sub-01_desc-tissue_"
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

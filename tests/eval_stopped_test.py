@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from children import child
 from eval_example import intensities, run, write_image
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.manifest import MANIFEST
@@ -27,9 +26,7 @@ KILLS = int(os.environ.get("BRAINFCN_KILLS", "2"))
 """How often a run is killed; more than the default are for a test by hand."""
 
 
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 from eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
-from narrow import narrow_the_network
 from threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax import evaluation
@@ -20,17 +19,7 @@ from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.manifest import MANIFEST
 from brainfcn_jax.weights import save_model
 
-
-@pytest.fixture(autouse=True)
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> str:
-    path = tmp_path / "threshold.h5"
-    save_model(path, threshold_model())
-    return str(path)
+pytestmark = pytest.mark.usefixtures("narrow")
 
 
 @pytest.fixture

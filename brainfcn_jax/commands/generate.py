@@ -43,6 +43,7 @@ def generate_command(values: flags.FlagValues) -> None:
     if values.heads and values.kind == "adult":
         raise UsageError("--heads is for --kind=newborn; adults' maps hold whole heads")
     # Late, since these import jax: --help and wrong usage are answered at once.
+    from brainfcn_jax.equalisation import equalise_volume
     from brainfcn_jax.example_files import save_example, save_sheet
     from brainfcn_jax.generator import load_generator
 
@@ -65,7 +66,7 @@ def generate_command(values: flags.FlagValues) -> None:
         save_example(stem, canonical_image, canonical_tissues, generator.recipe.spacing_mm)
         print(f"wrote '{stem}.nii' and its '_dseg.nii.gz'")
         if index < _MOST_ON_SHEET:
-            shown.append((generator.equalised(image), tissues, stem.name))
+            shown.append((equalise_volume(image, "head"), tissues, stem.name))
     save_sheet(out_dir / "examples.png", shown)
     print(f"wrote '{out_dir / 'examples.png'}'")
 
