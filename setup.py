@@ -13,9 +13,9 @@ FLAGS = """
 
 on_linux_x86 = sys.platform == "linux" and platform.machine() == "x86_64"
 kernels = Extension(
-    "brainfcn_jax.kernels._tiles",
-    sources=["brainfcn_jax/kernels/conv3x3.cc"],
-    depends=["brainfcn_jax/kernels/parallel.h", "brainfcn_jax/kernels/tiles.h"],
+    "brainfcn_jax.network.kernels._tiles",
+    sources=["brainfcn_jax/network/kernels/conv3x3.cc"],
+    depends=["brainfcn_jax/network/kernels/parallel.h", "brainfcn_jax/network/kernels/tiles.h"],
     include_dirs=[jax.ffi.include_dir()],
     extra_compile_args=FLAGS.split(),
     language="c++",

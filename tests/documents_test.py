@@ -19,10 +19,10 @@ from eval_example import AFFINE, intensities
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 
-from brainfcn_jax.commands import evaluate_flags, train
-from brainfcn_jax.label_tables import bids_table
-from brainfcn_jax.sidecars import VOLUME_COLUMNS
-from brainfcn_jax.weights import save_model
+from brainfcn_jax.commands import segment_flags, train
+from brainfcn_jax.network.model_file import save_model
+from brainfcn_jax.results.label_tables import bids_table
+from brainfcn_jax.results.sidecars import VOLUME_COLUMNS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -126,11 +126,11 @@ def test_the_example_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_reference_is_made_from_the_docstrings(tmp_path: Path) -> None:
     (command,) = [block.text for block in to_run("docs/api.md") if block.kind == "bash"]
-    modules = re.findall(r"brainfcn_jax\.(\w+)", command)
-    assert all((ROOT / "brainfcn_jax" / f"{module}.py").is_file() for module in modules)
-    run = re.sub(r"brainfcn_jax\.(?!volumes|errors)\w+", "", command.replace("\\\n", " "))
+    modules = re.findall(r"brainfcn_jax\.[\w.]+", command)
+    assert all((ROOT / f"{module.replace('.', '/')}.py").is_file() for module in modules)
+    run = re.sub(r"brainfcn_jax\.(?!\w+\.volumes|errors)[\w.]+", "", command.replace("\\\n", " "))
     subprocess.run(f"'{sys.executable}' -m {run}", shell=True, cwd=tmp_path, check=True)
-    page = (tmp_path / "api" / "brainfcn_jax" / "volumes.html").read_text("utf-8")
+    page = (tmp_path / "api" / "brainfcn_jax" / "measures" / "volumes.html").read_text("utf-8")
     assert "brain_volume" in page
 
 
@@ -154,7 +154,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 def flag_names() -> dict[str, set[str]]:
     """The flags of the two commands."""
     names = {}
-    for word, define in (("eval", evaluate_flags.define_flags), ("train", train.define_flags)):
+    for word, define in (("eval", segment_flags.define_flags), ("train", train.define_flags)):
         values = flags.FlagValues()
         define(values, *([["run_train.py"]] if word == "train" else []))
         names[word] = set(values) | {"help"}

@@ -21,9 +21,9 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from brainfcn_jax.commands import exits
+from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.settings import Settings, settings_from_config
+from brainfcn_jax.training.settings import Settings, settings_from_config
 
 RUNS = Path("runs")
 PROCESS_GROUP = ("coordinator_address", "num_processes", "process_id", "cluster")
@@ -64,15 +64,15 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def train_command(values: flags.FlagValues) -> None:
     """Trains with the config and in the folder that the flags name."""
-    exits.require(values, ["config"])
+    runner.require(values, ["config"])
     config_file = Path(config_flags.get_config_filename(values["config"]))
     if not config_file.is_file():
         raise UsageError(f"'{config_file}' is not a file; name one with --config=configs/NAME.py")
     settings = settings_from_config(values.config)
     group = _process_group(values, settings)
     # Late, since they import jax: --help and wrong usage are answered at once.
-    from brainfcn_jax.processes import ProcessGroup, is_first, joined
-    from brainfcn_jax.training import train
+    from brainfcn_jax.training.loop import train
+    from brainfcn_jax.training.processes import ProcessGroup, is_first, joined
 
     with joined(None if group is None else ProcessGroup(**group)):
         workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
@@ -100,4 +100,4 @@ def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, An
 
 def main() -> None:
     """Runs the command with the program's own arguments."""
-    exits.run(functools.partial(define_flags, argv=sys.argv), train_command, __doc__)
+    runner.run(functools.partial(define_flags, argv=sys.argv), train_command, __doc__)

@@ -1,0 +1,101 @@
+"""HTML pages from templates: everything escaped, nothing fetched, only known scripts run (output).
+
+Names and messages may hold anything. Jinja escapes them in text, attributes and JSON; and each
+page's Content-Security-Policy lets the browser run only the scripts whose SHA-256 it lists, and
+load nothing from anywhere.
+"""
+
+import base64
+import functools
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import jinja2
+from markupsafe import Markup
+
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.text import printable
+
+_FOLDER = "templates"
+_POLICY = (
+    "default-src 'none'; img-src data: blob:; style-src {style}; script-src {scripts}; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def page(template: str, script: str, contents: dict[str, Any], scripts: Sequence[str] = ()) -> str:
+    """A page as text.
+
+    Args:
+        template: file name of the template.
+        script: file name of the page's script.
+        contents: what the template shows.
+        scripts: texts of other scripts that the page's script may start.
+    """
+    style, code = _style(), shipped_text(script)
+    assert "</" not in style and "</script" not in code
+    policy = _POLICY.format(style=_digest(style), scripts=" ".join(map(_digest, (code, *scripts))))
+    return (
+        _environment()
+        .get_template(template)
+        .render(contents, policy=policy, style=Markup(style), script=Markup(code))
+    )
+
+
+@functools.cache
+def shipped_text(name: str) -> str:
+    """A text file that lies beside the templates."""
+    return resources.files("brainfcn_jax.results.pages").joinpath(_FOLDER, name).read_text("utf-8")
+
+
+def link(path: str, part: str = "") -> str:
+    """The address of a file, given by its path from the folder of the page ("/" between names).
+
+    `part` is what the other page finds after "#": a text as `printable` shows it.
+    """
+    address = quote(f"./{path}", errors="surrogateescape")
+    return f"{address}#{quote(printable(part), safe='')}" if part else address
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("brainfcn_jax.results.pages", _FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["shown"] = printable
+    environment.filters["link"] = link
+    return environment
+
+
+@functools.cache
+def _style() -> str:
+    colours = (
+        f".t{tissue.index} {{ background: rgb({', '.join(map(str, tissue.colour))}); }}"
+        for tissue in TISSUES
+    )
+    return shipped_text("page.css") + "\n".join(colours)
+
+
+@functools.lru_cache(maxsize=8)
+def _digest(text: str) -> str:
+    """What a policy calls an inline text by."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
+
+
+def _write(path: Path, text: str, overwrite: bool) -> None:
+    with new_file(path, overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8")
