@@ -18,11 +18,11 @@ import numpy as np
 from absl import app, flags
 
 from brainfcn_jax.cohort.plan import plan_files
-from brainfcn_jax.cohort.run import local_executor, run_cases
-from brainfcn_jax.cohort.steps import OpenModel, label_case, open_model, read_case
+from brainfcn_jax.cohort.run import local_executor, segment_all
+from brainfcn_jax.cohort.steps import OpenModel, Segmenter, open_model, read_planned, segment_read
 from brainfcn_jax.imaging.nifti import EXTENSIONS
 from brainfcn_jax.imaging.nilearn_files import demo_scan
-from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.results.settings import SegmentationSettings
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file.", required=True)
 _SCANS = flags.DEFINE_integer("scans", 20, "How many.", lower_bound=2)
@@ -37,7 +37,7 @@ def main(argv: list[str]) -> None:
     """Runs the benchmark."""
     del argv
     volume = Path(_VOLUME.value or demo_scan()).resolve()
-    settings = EvaluationSettings(None, _WEIGHTS.value, None, "tissues", overwrite=False)
+    settings = SegmentationSettings(None, _WEIGHTS.value, None, "tissues", overwrite=False)
     start = time.perf_counter()
     opened = open_model(settings)
     with TemporaryDirectory() as folder:
@@ -56,24 +56,27 @@ def links_to(volume: Path, count: int, folder: Path) -> list[str]:
     return [str(link) for link in links]
 
 
-def seconds_alone(scan: str, opened: OpenModel, settings: EvaluationSettings, folder: str) -> float:
+def seconds_alone(
+    scan: str, opened: OpenModel, settings: SegmentationSettings, folder: str
+) -> float:
     """How long labelling takes when nothing is read or written meanwhile, compiled before."""
-    (case,) = plan_files([scan], [], f"{folder}/alone")
-    loaded = read_case(case, settings)
-    label_case(loaded, opened, settings)
+    (planned,) = plan_files([scan], [], f"{folder}/alone")
+    read = read_planned(planned, settings)
+    segment_read(read, opened, settings)
     start = time.perf_counter()
-    label_case(loaded, opened, settings)
+    segment_read(read, opened, settings)
     return time.perf_counter() - start
 
 
 def follow(
-    scans: list[str], opened: OpenModel, settings: EvaluationSettings, folder: str, alone: float
+    scans: list[str], opened: OpenModel, settings: SegmentationSettings, folder: str, alone: float
 ) -> None:
     """Labels the scans and prints what it cost."""
-    cases = plan_files(scans, [], f"{folder}/out")
+    planned = plan_files(scans, [], f"{folder}/out")
     times, memory, files = [], [], []
-    for result in run_cases(cases, settings, opened.provenance, local_executor(opened)):
-        assert result.outcome.failure is None, result.outcome.failure
+    executor = local_executor(Segmenter(opened).segment)
+    for outcome in segment_all(planned, settings, opened.provenance, executor):
+        assert outcome.failure is None, outcome.failure
         times.append(time.perf_counter())
         memory.append(resident_bytes() / MEBIBYTE)
         files.append(len(os.listdir("/proc/self/fd")))

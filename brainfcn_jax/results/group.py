@@ -1,7 +1,8 @@
-"""Tables and the page of all scans in a folder of results, made from its manifest (output)."""
+"""Tables and the page of all scans in a folder of results, made from its records (output)."""
 
 import csv
 import dataclasses
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
 from brainfcn_jax.results.pages.picture import thumbnail
 from brainfcn_jax.results.paths import (
+    GROUP_RECORD,
     PAGE,
     SCORES,
     VOLUMES,
@@ -17,32 +19,31 @@ from brainfcn_jax.results.paths import (
     output_paths,
     refuse_existing,
 )
-from brainfcn_jax.results.record import Manifest, Record, below
-from brainfcn_jax.results.tables import table_text, write_text
-from brainfcn_jax.text import natural_order
+from brainfcn_jax.results.record import Record, below, find_records, refuse_earlier_manifest
+from brainfcn_jax.results.tables import table_text, write_json, write_text
+from brainfcn_jax.runtime.locks import Claims
 
 FAILED = "FAILED"
 
 
-def write_group(manifest: Manifest, overwrite: bool = False) -> tuple[Path, ...]:
+def write_group(root: Path, claims: Claims, overwrite: bool = False) -> tuple[Path, ...]:
     """Writes tables and page of all scans of a folder, once it has two; gives what it wrote.
 
-    Those that earlier runs wrote are replaced.
+    Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced.
 
     Raises:
-        InputError: the manifest or a scan's table cannot be read.
+        InputError: a record or a scan's table cannot be read.
         OutputError: a file of that name is there that no run wrote, or one cannot be written.
     """
-    root = manifest.folder
-    with manifest.changing() as change:
-        known = change.contents
-        files = [root / name for name in group_files(finished(known.scans))]
-        refuse_existing([path for path in files if path.name not in known.group], overwrite)
+    refuse_earlier_manifest(root)
+    with claims.turn():
+        records = finished(find_records(root))
+        files = [root / name for name in group_files(records)]
+        known = read_group_record(root / GROUP_RECORD)
+        refuse_existing([path for path in files if path.name not in known], overwrite)
         # Told before it is done: a run that is killed leaves no file that nobody may replace.
-        group = {*known.group, *(path.name for path in files)}
-        change.contents = dataclasses.replace(known, group=tuple(sorted(group)))
-    with manifest.changing() as change:
-        records = finished(change.contents.scans)
+        if new := {path.name for path in files} - known:
+            write_json(root / GROUP_RECORD, {"files": sorted(known | new)}, overwrite=True)
         for path in files:
             if path.name == PAGE:
                 write_group_page(path, group_rows(root, records), overwrite=True)
@@ -52,10 +53,22 @@ def write_group(manifest: Manifest, overwrite: bool = False) -> tuple[Path, ...]
     return tuple(files)
 
 
-def finished(scans: Mapping[str, Record]) -> dict[str, Record]:
-    """The scans that are done or failed, in natural order."""
-    names = sorted(scans, key=natural_order)
-    return {name: scans[name] for name in names if scans[name].status != "writing"}
+def read_group_record(path: Path) -> set[str]:
+    """Reads which files about all scans runs wrote; none when there is no such record.
+
+    Raises InputError when the file cannot be read, or is no such record.
+    """
+    try:
+        return {name for name in json.loads(path.read_text("utf-8"))["files"] if name + ""}
+    except FileNotFoundError:
+        return set()
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(f"'{path}' cannot be read or is damaged; move it elsewhere") from error
+
+
+def finished(records: Mapping[str, Record]) -> dict[str, Record]:
+    """The scans that are done or failed."""
+    return {name: record for name, record in records.items() if record.status != "writing"}
 
 
 def group_files(records: Mapping[str, Record]) -> list[str]:
@@ -72,17 +85,21 @@ def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
 
 
 def volumes_table(_: Path, records: Mapping[str, Record]) -> str:
-    """One line a scan: its quality, then the volume of every tissue and sum of tissues in mm3."""
-    volumes = {
-        name: record.summary.volumes_mm3 if record.summary else {}
-        for name, record in records.items()
-    }
+    """One line a scan: its quality, its model, then the volume of every tissue and sum in mm3."""
+    summaries = {name: record.summary for name, record in records.items()}
+    volumes = {name: told.volumes_mm3 if told else {} for name, told in summaries.items()}
     columns = list(dict.fromkeys(column for row in volumes.values() for column in row))
     lines = [
-        [name, verdict(record), *map(volumes[name].get, columns)]
-        for name, record in records.items()
+        [
+            name,
+            told.verdict if told else FAILED,
+            told.model if told else None,
+            *map(volumes[name].get, columns),
+        ]
+        for name, told in summaries.items()
     ]
-    return table_text([["scan", "quality", *(f"{column}_mm3" for column in columns)], *lines])
+    header = ["scan", "quality", "model", *(f"{column}_mm3" for column in columns)]
+    return table_text([header, *lines])
 
 
 def scores_table(root: Path, records: Mapping[str, Record]) -> str:
@@ -98,13 +115,8 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> str:
     return table_text(lines)
 
 
-def verdict(record: Record) -> str:
-    """PASS or CHECK, or FAILED where there are no results."""
-    return record.summary.verdict if record.summary else FAILED
-
-
 def paths_of(root: Path, name: str) -> OutputPaths:
-    """The result files of the scan that the manifest calls by a name."""
+    """The result files of the scan that tables call by a name."""
     return output_paths(root, Path(name).name, Path(name).parent)
 
 

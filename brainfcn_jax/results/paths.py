@@ -9,11 +9,16 @@ from pathlib import Path
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.imaging.nifti import EXTENSIONS
 from brainfcn_jax.labels import TISSUES
-from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.results.settings import SegmentationSettings
 
 CONTRAST_SUFFIXES = ("_T1w", "_T2w")
 
 VOLUMES, SCORES, PAGE = "group_volumes.tsv", "group_scores.tsv", "group_report.html"
+GROUP_RECORD = "group_record.json"
+"""Tells which files about all scans runs wrote, and may replace."""
+
+RECORD_ENDING = "desc-tissue_record.json"
+"""How the record of a scan's results ends, after the scan's name and "_"."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,16 @@ class OutputPaths:
         """How the labels compare with a reference."""
         return self._own("desc-tissue_scores.tsv")
 
-    def all(self, settings: EvaluationSettings, scored: bool = False) -> list[Path]:
+    @property
+    def record(self) -> Path:
+        """What was made of which scan, and how."""
+        return self._own(RECORD_ENDING)
+
+    def all(self, settings: SegmentationSettings, scored: bool = False) -> list[Path]:
         """The scan's own files that will be written, `scored` when it has a reference.
 
-        What scans share (label table, colours, description of the folder) is not among them.
+        Neither its record nor what scans share (label table, colours, description of the folder)
+        is among them.
         """
         maps = [self.label_map, self.brain_mask]
         maps += self.probabilities.values() if settings.save_prob else ()
