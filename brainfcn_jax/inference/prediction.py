@@ -1,7 +1,7 @@
 """Tissue labels of an equalised volume, in batches of one fixed size (JAX)."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import jax
@@ -20,6 +20,13 @@ VoxelWeights = tuple[
     Float32[np.ndarray, " slice"], Float32[np.ndarray, " height"], Float32[np.ndarray, " width"]
 ]
 """Weights of a volume's voxels: the products of three weights, one an axis."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told which step a scan is at, and how much of it is done of how much: ("network", 24, 160)."""
+
+
+def unwatched(step: str, done: int, total: int) -> None:
+    """Takes what a `Progress` is told where nobody watches."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,14 @@ def predict(
     voxel_weights: VoxelWeights | None = None,
     batch_slices: int = BATCH_SLICES,
     with_probabilities: bool = False,
+    progress: Progress = unwatched,
 ) -> Prediction:
     """Labels (and class probabilities) of a histogram-equalised volume, slices first.
 
     Slices are padded with 0 at their far edges to a multiple of `IN_PLANE_STEP` and go through
     the network `batch_slices` at a time, the last batch filled with empty slices; so the number
     of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
-    unless `voxel_weights` says otherwise.
+    unless `voxel_weights` says otherwise. `progress` is told the number of slices that are through.
     """
     slices, height, width = equalised.shape
     network = network_of(model)
@@ -61,12 +69,15 @@ def predict(
     channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
-    outputs = [
-        _compiled_classify(
-            network, with_probabilities, params, channel_means, rows, columns, window
+    outputs = []
+    for batch, window in enumerate(padded_windows(equalised, batch_slices)):
+        outputs.append(
+            _compiled_classify(
+                network, with_probabilities, params, channel_means, rows, columns, window
+            )
         )
-        for window in padded_windows(equalised, batch_slices)
-    ]
+        jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
+        progress("network", batch * batch_slices, slices)
     labels, entropies, sums, probabilities = zip(*outputs, strict=True)
     cut = (slice(slices), slice(height), slice(width))
     return Prediction(
