@@ -82,7 +82,7 @@ def predict(
 
 
 def network_of(model: Model) -> SegmentationNetwork:
-    """The network whose parameters `model` holds, in float32 with this machine's fastest kernels."""
+    """The network whose parameters `model` holds, for float32 here."""
     description = model.description
     return SegmentationNetwork(
         stages=description.stages,
