@@ -8,8 +8,8 @@ Needs `.[benchmarks]`. All get the same parameters and slices and are told to co
 channels last where they can choose. Runs take turns; medians. Beside the time stand the largest
 difference of a class score from PyTorch's in float64, and the share of voxels labelled as float32
 direct convolutions (PyTorch's, the published form) label them. Ours takes the convolutions of
-`--kernels`, the fastest here unless given, and is also timed with XLA's and in bfloat16;
-`--max_isa` holds all but ONNX Runtime to AVX2 or AVX-512. On a GPU, PyTorch alone is
+`--kernels`, the fastest here unless given, and is also timed with XLA's, and in bfloat16 where
+that is not emulated; `--max_isa` holds all but ONNX Runtime to AVX2 or AVX-512. On a GPU, PyTorch alone is
 beside ours, in both precisions (float32 as each library has it by default). On a CPU it ends
 with 1 when a class score of ours in float32 is 1e-3 or more away from the direct convolutions, or
 fewer than 99.99% of voxels are labelled alike.
@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from absl import app, flags
 from jaxtyping import Float32
-from our_kernels import MAX_ISA, chosen_kernels, described
+from our_kernels import MAX_ISA, bfloat16_is_fast, chosen_kernels, described
 from slice_batch import chosen_model, middle_slices
 from torch_network import FORMS, TorchNetwork, torch_images
 
@@ -149,9 +149,11 @@ def openvino_run(path: Path, images: np.ndarray) -> Run:
 
 def all_runs(model: Model, stacks: Scores, folder: Path) -> dict[str, Run]:
     """Every run by its name; ours in float32 with the chosen kernels first."""
-    ours = [("float32", chosen_kernels("float32")), ("bfloat16", chosen_kernels("bfloat16"))]
+    ours = [("float32", chosen_kernels("float32"))]
     if ours[0][1] != "xla":
-        ours.insert(1, ("float32", "xla"))
+        ours.append(("float32", "xla"))
+    if bfloat16_is_fast():
+        ours.append(("bfloat16", chosen_kernels("bfloat16")))
     runs = {our_name(*way): our_run(model, stacks, *way) for way in ours}
     runs |= torch_runs(model, stacks, "float32")
     if jax.default_backend() == "gpu":

@@ -1,5 +1,6 @@
 """Which of our convolutions a benchmark runs, by flag, and how its tables call them."""
 
+import jax
 from absl import flags
 
 from brainfcn_jax import kernels
@@ -23,6 +24,11 @@ def chosen_kernels(precision: str) -> str:
     if asked not in kernels.usable("float32"):
         raise SystemExit(f"there are no kernels for {asked} here, only {kernels.usable('float32')}")
     return asked if asked in kernels.usable(precision) else "xla"
+
+
+def bfloat16_is_fast() -> bool:
+    """Whether it is not emulated here; a step of training takes minutes where it is."""
+    return jax.default_backend() != "cpu" or chosen_kernels("bfloat16") == "tiles"
 
 
 def described(name: str) -> str:

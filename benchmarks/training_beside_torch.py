@@ -26,7 +26,7 @@ import numpy as np
 import optax
 import torch
 from absl import app, flags
-from our_kernels import MAX_ISA, chosen_kernels, described
+from our_kernels import MAX_ISA, bfloat16_is_fast, chosen_kernels, described
 from slice_batch import chosen_model, middle_slices
 from torch.nn import functional
 from torch_network import TorchNetwork, gradients, torch_images
@@ -136,11 +136,6 @@ def compared_gradients(
         }
         for name in exact
     ]
-
-
-def bfloat16_is_fast() -> bool:
-    """Whether it is not emulated here; a step takes minutes where it is."""
-    return jax.default_backend() != "cpu" or chosen_kernels("bfloat16") == "tiles"
 
 
 def network_in(precision: str, model: Model) -> SegmentationNetwork:
