@@ -1,5 +1,6 @@
 """Tissue labels of an equalised volume, in batches of one fixed size (JAX)."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,13 +10,22 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
 
-from brainfcn_jax.network.fcn import SegmentationNetwork, subtract_mean, volume_to_stacks
+from brainfcn_jax.network import kernels
+from brainfcn_jax.network.fcn import (
+    Packed,
+    SegmentationNetwork,
+    packed_kernels,
+    subtract_mean,
+    volume_to_stacks,
+)
 from brainfcn_jax.network.model_file import Model
 
 BATCH_SLICES = 8
 IN_PLANE_STEP = 32
 """Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
 
+
+Params = dict[str, dict[str, Array]]
 VoxelWeights = tuple[
     Float32[np.ndarray, " slice"], Float32[np.ndarray, " height"], Float32[np.ndarray, " width"]
 ]
@@ -64,8 +74,7 @@ def predict(
     unless `voxel_weights` says otherwise. `progress` is told the number of slices that are through.
     """
     slices, height, width = equalised.shape
-    network = network_of(model)
-    params = jax.device_put(model.params)
+    network, params, packed = ready_network(model)
     channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
@@ -73,7 +82,7 @@ def predict(
     for batch, window in enumerate(padded_windows(equalised, batch_slices)):
         outputs.append(
             _compiled_classify(
-                network, with_probabilities, params, channel_means, rows, columns, window
+                network, with_probabilities, params, packed, channel_means, rows, columns, window
             )
         )
         jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
@@ -89,11 +98,25 @@ def predict(
 
 
 def network_of(model: Model) -> SegmentationNetwork:
-    """The network whose parameters `model` holds."""
+    """The network whose parameters `model` holds, for float32 on this machine."""
     description = model.description
     return SegmentationNetwork(
-        stages=description.stages, maps=description.maps, classes=len(description.tissues) + 1
+        stages=description.stages,
+        maps=description.maps,
+        classes=len(description.tissues) + 1,
+        kernels=kernels.fastest("float32"),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
+    """The model's network, its parameters, and its packed kernels; kept for the next scan.
+
+    Packed, the kernels take seven times the memory of the parameters.
+    """
+    network = network_of(model)
+    params = jax.device_put(model.params)
+    return network, params, _compiled_packing(network, params)
 
 
 def padded_windows(
@@ -117,7 +140,8 @@ def padded_windows(
 def classify(
     network: SegmentationNetwork,
     with_probabilities: bool,
-    params: dict[str, dict[str, Array]],
+    params: Params,
+    packed: Packed,
     channel_means: Float[Array, " 3"],
     row_weights: Float[Array, " height"],
     column_weights: Float[Array, " width"],
@@ -133,7 +157,7 @@ def classify(
     The sums are those of single slices, since float32 would lose count of a volume's voxels.
     """
     stacks = volume_to_stacks(window)[1:-1]
-    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means))
+    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means), packed)
     labels = jnp.argmax(logits, axis=-1).astype(jnp.uint8)
     logarithms = jax.nn.log_softmax(logits)
     probabilities = jnp.exp(logarithms)
@@ -150,4 +174,5 @@ def _joined(parts: Sequence[Array], axis: int = 0) -> Shaped[np.ndarray, "..."]:
     return np.concatenate([np.asarray(part) for part in parts], axis=axis)
 
 
+_compiled_packing = jax.jit(packed_kernels, static_argnums=0)
 _compiled_classify = jax.jit(classify, static_argnums=(0, 1))
