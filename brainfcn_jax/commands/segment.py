@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
-from tqdm import tqdm
 
 from brainfcn_jax.commands import runner, segment_flags
 from brainfcn_jax.commands.compare import compare_command
+from brainfcn_jax.commands.progress_bar import ScanBar
 from brainfcn_jax.commands.runner import log
+from brainfcn_jax.commands.scan_messages import closing_line, scan_lines
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL
@@ -90,6 +91,8 @@ def label_command(values: flags.FlagValues) -> int:
     failed = [f"'{outcome.case.volume}'" for outcome in outcomes if outcome.failure is not None]
     if failed and len(cases) > 1:
         log(f"{len(failed)} of {len(cases)} scans failed: {', '.join(failed)}")
+    if len(cases) > 1:
+        log(closing_line(results))
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
     return code if values.participant_label else _write_group(values, code)
 
@@ -124,16 +127,17 @@ def label_cases(
     from brainfcn_jax.cohort.run import run_cases
 
     results = []
-    bar = tqdm(total=len(cases), unit="scan", disable=None, dynamic_ncols=True)
+    bar = ScanBar(len(cases))
     try:
-        with bar, choose_executor(values, settings, opened) as executor:
+        with bar, choose_executor(values, settings, opened, bar) as executor:
             run = run_cases(
                 cases, settings, opened.provenance, executor, resume=values.resume, note=log
             )
             with contextlib.closing(run):
                 for result in run:
-                    tell(result)
-                    bar.update()
+                    bar.scan_done(result.outcome.case)
+                    for line in scan_lines(result):
+                        log(line)
                     results.append(result)
     except KeyboardInterrupt:
         log(
@@ -144,7 +148,7 @@ def label_cases(
 
 
 def choose_executor(
-    values: flags.FlagValues, settings: "EvaluationSettings", opened: "OpenModel"
+    values: flags.FlagValues, settings: "EvaluationSettings", opened: "OpenModel", bar: ScanBar
 ) -> contextlib.AbstractContextManager["Executor"]:
     """What labels the cases: this process, processes of this machine, or a cluster.
 
@@ -154,7 +158,7 @@ def choose_executor(
     if values.scheduler is None and values.local_workers is None:
         from brainfcn_jax.cohort.run import local_executor
 
-        return contextlib.nullcontext(local_executor(opened))
+        return contextlib.nullcontext(local_executor(opened, bar.progress_of))
     try:
         from brainfcn_jax.cohort.cluster import Tls, cluster_executor
     except ModuleNotFoundError as error:
@@ -188,22 +192,6 @@ def chosen_model(values: flags.FlagValues) -> str | None:
         raise UsageError("--model and --weights are both given; give one of them")
     runner.require(values, ["weights"])
     return None
-
-
-def tell(result: "Result") -> None:
-    """Says on stderr, in lines, what became of a scan."""
-    outcome = result.outcome
-    for line in result.trace:
-        log(line)
-    if outcome.failure is not None:
-        log(outcome.failure)
-        return
-    for warning in outcome.warnings:
-        log(f"warning: '{outcome.case.volume}': {warning}")
-    for note in outcome.notes:
-        log(f"'{outcome.case.volume}': {note}")
-    if not result.skipped:
-        log(f"'{outcome.case.volume}' -> '{outcome.case.outputs.label_map}'")
 
 
 def exit_code(argv: Sequence[str]) -> int:
