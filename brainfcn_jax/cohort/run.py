@@ -10,6 +10,7 @@ from brainfcn_jax.cohort.bookkeeping import Bookkeeping
 from brainfcn_jax.cohort.resume import Todo
 from brainfcn_jax.cohort.steps import ReadScan, failed_outcome, read_planned
 from brainfcn_jax.errors import BrainfcnError
+from brainfcn_jax.inference.prediction import Progress, unwatched
 from brainfcn_jax.results.record import refuse_earlier_manifest
 from brainfcn_jax.results.scan_results import Outcome, PlannedScan, ScanResults
 from brainfcn_jax.results.settings import SegmentationSettings
@@ -27,7 +28,7 @@ NO_LOCKS_NOTE = (
 Executor = Callable[[Sequence[PlannedScan], Bookkeeping], Generator[Done[PlannedScan], None, None]]
 """Segments scans in the order given and keeps their records; `Done.value` is an `Outcome`."""
 
-Segment = Callable[[ReadScan, SegmentationSettings], ScanResults]
+Segment = Callable[[ReadScan, SegmentationSettings, Progress], ScanResults]
 Write = Callable[[ScanResults, SegmentationSettings], Outcome]
 
 
@@ -71,11 +72,17 @@ def segment_all(
                 yield _outcome(done, bookkeeping)
 
 
-def local_executor(segment: Segment, write: Write | None = None) -> Executor:
+def local_executor(
+    segment: Segment,
+    progress_of: Callable[[PlannedScan], Progress] = lambda _: unwatched,
+    write: Write | None = None,
+) -> Executor:
     """Gives an executor in this process: while one scan is segmented, the next is read.
 
     Args:
         segment: segments a scan that was read: `Segmenter.segment`.
+        progress_of: gives for a scan what is told its steps: "reading", those of `segment_scan`,
+            "writing".
         write: writes its files; `write_results` unless given.
     """
 
@@ -83,6 +90,7 @@ def local_executor(segment: Segment, write: Write | None = None) -> Executor:
         scans: Sequence[PlannedScan], bookkeeping: Bookkeeping
     ) -> Generator[Done[PlannedScan], None, None]:
         def read(planned: PlannedScan) -> tuple[PlannedScan, Todo, ReadScan | None]:
+            progress_of(planned)("reading", 0, 1)
             todo = bookkeeping.todo(planned)
             found = read_planned(planned, bookkeeping.settings(todo)) if todo.needed else None
             return planned, todo, found
@@ -91,13 +99,15 @@ def local_executor(segment: Segment, write: Write | None = None) -> Executor:
             given: tuple[PlannedScan, Todo, ReadScan | None],
         ) -> tuple[PlannedScan, Todo, ScanResults | None]:
             planned, todo, found = given
-            results = None if found is None else segment(found, bookkeeping.settings(todo))
-            return planned, todo, results
+            if found is None:
+                return planned, todo, None
+            return planned, todo, segment(found, bookkeeping.settings(todo), progress_of(planned))
 
         def finish(given: tuple[PlannedScan, Todo, ScanResults | None]) -> Outcome:
             planned, todo, results = given
             if results is None:
                 return skipped(planned, todo)
+            progress_of(planned)("writing", 0, 1)
             bookkeeping.begin(planned, todo)
             outcome = (write or write_results)(results, bookkeeping.settings(todo))
             bookkeeping.finish(planned, todo, outcome)

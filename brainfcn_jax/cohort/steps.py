@@ -13,7 +13,7 @@ from jaxtyping import Int32
 from brainfcn_jax.errors import BrainfcnError, InputError
 from brainfcn_jax.imaging.grid import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
-from brainfcn_jax.inference.prediction import BATCH_SLICES
+from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.labels import find_scheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
@@ -87,6 +87,7 @@ def segment_read(
     opened: OpenModel,
     settings: SegmentationSettings,
     batch_slices: int = BATCH_SLICES,
+    progress: Progress = unwatched,
 ) -> ScanResults:
     """Segments a scan that was read, and scores the labels against its reference if it has one.
 
@@ -94,7 +95,11 @@ def segment_read(
         InputError: the scan would be absurdly large at the model's voxel size.
     """
     segmented = analyse_scan(
-        opened.model, read.scan, batch_slices=batch_slices, keep_probabilities=settings.save_prob
+        opened.model,
+        read.scan,
+        batch_slices=batch_slices,
+        keep_probabilities=settings.save_prob,
+        progress=progress,
     )
     slice_axis = opened.model.description.slice_axis
     scores = reference_scores(read, segmented, settings.scheme, slice_axis)
@@ -140,7 +145,9 @@ class Segmenter:
         self._opened = opened
         self.batch_slices = batch_slices
 
-    def segment(self, read: ReadScan, settings: SegmentationSettings) -> ScanResults:
+    def segment(
+        self, read: ReadScan, settings: SegmentationSettings, progress: Progress = unwatched
+    ) -> ScanResults:
         """Segments a scan; where the device's memory runs out, with half the slices at once.
 
         A note says so.
@@ -152,7 +159,7 @@ class Segmenter:
         asked_for = self.batch_slices
         while True:
             try:
-                results = segment_read(read, self._opened, settings, self.batch_slices)
+                results = segment_read(read, self._opened, settings, self.batch_slices, progress)
                 break
             except jax.errors.JaxRuntimeError as error:
                 if not is_out_of_memory(error):

@@ -27,13 +27,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
-from tqdm import tqdm
 
 from brainfcn_jax.commands import runner, segment_flags
 from brainfcn_jax.commands.compare import compare_command
-from brainfcn_jax.commands.runner import log
+from brainfcn_jax.commands.progress_bar import ScanBar
+from brainfcn_jax.commands.runner import inform, log
+from brainfcn_jax.commands.scan_messages import (
+    alarming_lines,
+    closing_line,
+    equipment_line,
+    result_lines,
+    timing_line,
+)
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
 from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 if TYPE_CHECKING:
@@ -45,10 +53,8 @@ if TYPE_CHECKING:
 
 def segment_command(values: flags.FlagValues) -> int:
     """Does what the flags ask for; gives the exit code."""
-    if values.version:
-        from brainfcn_jax.results.sidecars import software_version
-
-        print(f"brainfcn_jax {software_version()}")
+    if values.list_models:
+        print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
         return runner.ALL_DONE
     runner.require(values, ["out_dir"])
     if values.prediction is not None:
@@ -68,6 +74,7 @@ def segment_scans(values: flags.FlagValues) -> int:
     from brainfcn_jax.results.settings import SegmentationSettings
     from brainfcn_jax.results.tables import screen_table
 
+    runner.require_device(values)
     settings = SegmentationSettings(
         values.model,
         values.weights,
@@ -79,16 +86,20 @@ def segment_scans(values: flags.FlagValues) -> int:
         source_dataset=values.bids_dir,
     )
     opened = open_model(settings)
+    if values.verbose:
+        log(equipment_line(opened))
     scans = plan_scans(values, opened.model.description.modality)
     outcomes = segment_planned(values, scans, settings, opened)
     scores = {out.planned.path: out.scores for out in outcomes if out.scores is not None}
     if scores:
         print(screen_table(scores))
     if skipped := sum(outcome.skipped for outcome in outcomes):
-        log(f"{skipped} of {len(scans)} scans were finished already")
+        inform(values, f"{skipped} of {len(scans)} scans were finished already")
     failed = [f"'{outcome.planned.path}'" for outcome in outcomes if outcome.failure is not None]
     if failed and len(scans) > 1:
         log(f"{len(failed)} of {len(scans)} scans failed: {', '.join(failed)}")
+    if len(scans) > 1:
+        inform(values, closing_line(outcomes))
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
     return code if values.participant_label else _write_group(values, code)
 
@@ -109,7 +120,7 @@ def plan_scans(values: flags.FlagValues, modality: str) -> list["PlannedScan"]:
         scans, notes = expand_volumes(values.volume, modality)
         planned = plan_files(scans, expand_references(values.reference, scans), values.out_dir)
     for note in notes:
-        log(f"note: {note}")
+        inform(values, f"note: {note}")
     return planned
 
 
@@ -123,16 +134,16 @@ def segment_planned(
     from brainfcn_jax.cohort.run import segment_all
 
     outcomes = []
-    bar = tqdm(total=len(scans), unit="scan", disable=None, dynamic_ncols=True)
+    bar = ScanBar(len(scans), hidden=values.quiet)
     try:
-        with bar, choose_executor(values, settings, opened) as executor:
+        with bar, choose_executor(values, settings, opened, bar) as executor:
             run = segment_all(
                 scans, settings, opened.provenance, executor, resume=values.resume, note=log
             )
             with contextlib.closing(run):
                 for outcome in run:
-                    tell(outcome)
-                    bar.update()
+                    bar.scan_done(outcome.planned)
+                    tell(values, outcome)
                     outcomes.append(outcome)
     except KeyboardInterrupt:
         log(
@@ -144,7 +155,7 @@ def segment_planned(
 
 
 def choose_executor(
-    values: flags.FlagValues, settings: "SegmentationSettings", opened: "OpenModel"
+    values: flags.FlagValues, settings: "SegmentationSettings", opened: "OpenModel", bar: ScanBar
 ) -> contextlib.AbstractContextManager["Executor"]:
     """Gives what segments the scans: this process, processes of this machine, or a cluster.
 
@@ -155,7 +166,8 @@ def choose_executor(
         from brainfcn_jax.cohort.run import local_executor
         from brainfcn_jax.cohort.steps import Segmenter
 
-        return contextlib.nullcontext(local_executor(Segmenter(opened).segment))
+        segment = Segmenter(opened).segment
+        return contextlib.nullcontext(local_executor(segment, bar.progress_of))
     try:
         from brainfcn_jax.cohort.cluster import Tls, cluster_executor
     except ModuleNotFoundError as error:
@@ -181,20 +193,14 @@ def group_command(values: flags.FlagValues) -> int:
     return _write_group(values, runner.ALL_DONE)
 
 
-def tell(outcome: "Outcome") -> None:
-    """Says on stderr, in lines, what became of a scan."""
-    path = outcome.planned.path
-    for line in outcome.trace:
+def tell(values: flags.FlagValues, outcome: "Outcome") -> None:
+    """Says on stderr what became of a scan."""
+    for line in alarming_lines(outcome):
         log(line)
-    if outcome.failure is not None:
-        log(outcome.failure)
-        return
-    for warning in outcome.warnings:
-        log(f"warning: '{path}': {warning}")
-    for note in outcome.notes:
-        log(f"'{path}': {note}")
-    if not outcome.skipped:
-        log(f"'{path}' -> '{outcome.planned.outputs.label_map}'")
+    for line in result_lines(outcome):
+        inform(values, line)
+    if values.verbose and outcome.seconds:
+        log(timing_line(outcome))
 
 
 def exit_code(argv: Sequence[str]) -> int:
@@ -233,6 +239,8 @@ def _check_inputs(values: flags.FlagValues) -> None:
             raise UsageError("--participant_label and --session_label go with --bids_dir")
     elif values.volume:
         raise UsageError("--volume and --bids_dir are both given; give one of them")
+    if values.quiet and values.verbose:
+        raise UsageError("--quiet and --verbose are both given; give one of them")
     _check_cluster(values)
 
 
@@ -259,5 +267,5 @@ def _write_group(values: flags.FlagValues, code: int) -> int:
     folder = Path(values.out_dir)
     with claimed(folder, []) as claims:
         for path in write_group(folder, claims, values.overwrite):
-            log(f"all scans -> '{path}'")
+            inform(values, f"all scans -> '{path}'")
     return code

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float16, UInt8
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.nifti import Image, Scan, image_of, to_input_grid, voxel_mm3
-from brainfcn_jax.inference.prediction import BATCH_SLICES
+from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmentation import Segmentation, segment_scan
 from brainfcn_jax.labels import BACKGROUND, TISSUES
 from brainfcn_jax.measures.modality import looks_skull_stripped, modality_warnings
@@ -103,13 +103,20 @@ def analyse_scan(
     *,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
+    progress: Progress = unwatched,
 ) -> SegmentedScan:
     """Segments a scan and measures what was found: volumes, quality, signs of a wrong modality.
+
+    `progress` is told the steps, as by `segment_scan`.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     """
     found = segment_scan(
-        model, scan, batch_slices=batch_slices, keep_probabilities=keep_probabilities
+        model,
+        scan,
+        batch_slices=batch_slices,
+        keep_probabilities=keep_probabilities,
+        progress=progress,
     )
     labels, modality = found.labels, model.description.modality
     volumes = volume_table(labels, found.soft_voxels, voxel_mm3(scan))
