@@ -121,13 +121,14 @@ def distinct_names(scan_paths: Sequence[str]) -> list[str]:
     many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
     2_T1. Scans that share a name and lie in one folder keep one name.
     """
-    names = [scan_name(path) for path in scan_paths]
-    distinct = list(names)
-    for name in set(names):
-        places = [place for place, other in enumerate(names) if other == name]
-        differing = _differing_folders([scan_paths[place] for place in places])
-        for place, folders in zip(places, differing, strict=True):
-            distinct[place] = "_".join((*folders, name))
+    indices: dict[str, list[int]] = {}
+    for index, path in enumerate(scan_paths):
+        indices.setdefault(scan_name(path), []).append(index)
+    distinct = [""] * len(scan_paths)
+    for name, sharing in indices.items():
+        differing = _differing_folders([scan_paths[index] for index in sharing])
+        for index, folders in zip(sharing, differing, strict=True):
+            distinct[index] = "_".join((*folders, name))
     return distinct
 
 
