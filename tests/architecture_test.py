@@ -77,6 +77,8 @@ PURE_JAX = {
     "imaging.boxes",
     "network.convolution",
     "network.fcn",
+    "network.tile_kernels",
+    "network.vector_kernels",
     "network.winograd",
     "synthesis.acquisition",
     "synthesis.anatomy",
