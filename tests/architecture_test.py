@@ -80,6 +80,8 @@ PURE_NUMPY = {
 PURE_JAX = {
     "network.convolution",
     "network.fcn",
+    "network.tile_kernels",
+    "network.vector_kernels",
     "network.winograd",
     "synthesis.acquisition",
     "synthesis.anatomy",

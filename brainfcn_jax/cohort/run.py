@@ -18,6 +18,7 @@ from brainfcn_jax.cohort.steps import (
     read_case,
 )
 from brainfcn_jax.errors import BrainfcnError
+from brainfcn_jax.inference.prediction import Progress, unwatched
 from brainfcn_jax.results.case import Case, LabelledCase, Outcome, case_name
 from brainfcn_jax.results.options import EvaluationSettings
 from brainfcn_jax.results.record import Manifest
@@ -99,11 +100,17 @@ def _all_files(root: Path, cases: Sequence[Case], settings: EvaluationSettings) 
         yield from case.outputs.all(most, scored=True)
 
 
-def local_executor(opened: OpenModel) -> Executor:
-    """Labels cases in this process: while one is computed, the next is read, the last written."""
+def local_executor(
+    opened: OpenModel, progress_of: Callable[[Case], Progress] = lambda _: unwatched
+) -> Executor:
+    """Labels cases in this process: while one is computed, the next is read, the last written.
+
+    `progress_of` gives for a case what is told its steps: "reading", those of `segment_scan`,
+    "writing".
+    """
 
     def execute(cases: Sequence[Case], ledger: Ledger) -> Generator[Done[Case], None, None]:
-        steps = _Steps(opened, ledger)
+        steps = _Steps(opened, ledger, progress_of)
         return overlapped(cases, (steps.read, steps.label, steps.write))
 
     return execute
@@ -112,11 +119,15 @@ def local_executor(opened: OpenModel) -> Executor:
 class _Steps:
     """The three steps of one case; each gives what the next one takes."""
 
-    def __init__(self, opened: OpenModel, ledger: Ledger) -> None:
+    def __init__(
+        self, opened: OpenModel, ledger: Ledger, progress_of: Callable[[Case], Progress]
+    ) -> None:
+        self._progress_of = progress_of
         self._labeller = Labeller(opened)
         self._ledger = ledger
 
     def read(self, case: Case) -> tuple[Job, LoadedCase | None]:
+        self._progress_of(case)("reading", 0, 1)
         job = self._ledger.job(case)
         return job, read_case(case, job.settings) if job.todo.needed else None
 
@@ -124,12 +135,13 @@ class _Steps:
         job, loaded = given
         if loaded is None:
             return job, None
-        return job, self._labeller.label(loaded, job.settings)
+        return job, self._labeller.label(loaded, job.settings, self._progress_of(job.case))
 
     def write(self, given: tuple[Job, LabelledCase | None]) -> Result:
         job, labelled = given
         if labelled is None:
             return skipped(job)
+        self._progress_of(job.case)("writing", 0, 1)
         self._ledger.writing([job])
         outcome = write_case(labelled, job.settings)
         self._ledger.done(job, outcome)

@@ -12,7 +12,7 @@ from jaxtyping import Int32, UInt8
 from brainfcn_jax.errors import BrainfcnError, InputError, UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan, voxel_mm3
-from brainfcn_jax.inference.prediction import BATCH_SLICES
+from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import find_scheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
@@ -89,6 +89,7 @@ def label_case(
     opened: OpenModel,
     settings: EvaluationSettings,
     batch_slices: int = BATCH_SLICES,
+    progress: Progress = unwatched,
 ) -> LabelledCase:
     """Everything that is computed of a scan: labels, volumes, quality, scores.
 
@@ -97,7 +98,11 @@ def label_case(
     """
     scan, description = loaded.scan, opened.model.description
     segmentation = segment_scan(
-        opened.model, scan, batch_slices=batch_slices, keep_probabilities=settings.save_prob
+        opened.model,
+        scan,
+        batch_slices=batch_slices,
+        keep_probabilities=settings.save_prob,
+        progress=progress,
     )
     labels = segmentation.labels
     volumes = volume_table(labels, segmentation.soft_voxels, voxel_mm3(scan))
@@ -169,7 +174,9 @@ class Labeller:
         self._opened = opened
         self.batch_slices = batch_slices
 
-    def label(self, loaded: LoadedCase, settings: EvaluationSettings) -> LabelledCase:
+    def label(
+        self, loaded: LoadedCase, settings: EvaluationSettings, progress: Progress = unwatched
+    ) -> LabelledCase:
         """Labels a case; where the device's memory runs out, with half the slices at once.
 
         A note says so.
@@ -181,7 +188,7 @@ class Labeller:
         asked_for = self.batch_slices
         while True:
             try:
-                labelled = label_case(loaded, self._opened, settings, self.batch_slices)
+                labelled = label_case(loaded, self._opened, settings, self.batch_slices, progress)
                 break
             except jax.errors.JaxRuntimeError as error:
                 if not is_out_of_memory(error):

@@ -27,14 +27,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from absl import flags
-from tqdm import tqdm
 
 from brainfcn_jax.commands import runner, segment_flags
 from brainfcn_jax.commands.compare import compare_command
-from brainfcn_jax.commands.runner import log
+from brainfcn_jax.commands.progress_bar import ScanBar
+from brainfcn_jax.commands.runner import inform, log
+from brainfcn_jax.commands.scan_messages import (
+    alarming_lines,
+    closing_line,
+    equipment_line,
+    result_lines,
+    timing_line,
+)
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.network.shipped_models import DEFAULT_MODEL
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
 from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 if TYPE_CHECKING:
@@ -46,10 +53,8 @@ if TYPE_CHECKING:
 
 def evaluate_command(values: flags.FlagValues) -> int:
     """Does what the flags ask for; gives the exit code."""
-    if values.version:
-        from brainfcn_jax.results.sidecars import software_version
-
-        print(f"brainfcn_jax {software_version()}")
+    if values.list_models:
+        print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
         return runner.ALL_DONE
     runner.require(values, ["out_dir"])
     if values.prediction is not None:
@@ -68,6 +73,7 @@ def label_command(values: flags.FlagValues) -> int:
     from brainfcn_jax.results.options import EvaluationSettings
     from brainfcn_jax.results.tables import screen_table
 
+    runner.require_device(values)
     settings = EvaluationSettings(
         model,
         values.weights,
@@ -79,6 +85,8 @@ def label_command(values: flags.FlagValues) -> int:
         source_dataset=values.bids_dir,
     )
     opened = open_model(settings)
+    if values.verbose:
+        log(equipment_line(opened))
     cases = find_cases(values, opened.model.description.modality)
     results = label_cases(values, cases, settings, opened)
     outcomes = [result.outcome for result in results]
@@ -86,10 +94,12 @@ def label_command(values: flags.FlagValues) -> int:
     if scores:
         print(screen_table(scores))
     if skipped := sum(result.skipped for result in results):
-        log(f"{skipped} of {len(cases)} scans were finished already")
+        inform(values, f"{skipped} of {len(cases)} scans were finished already")
     failed = [f"'{outcome.case.volume}'" for outcome in outcomes if outcome.failure is not None]
     if failed and len(cases) > 1:
         log(f"{len(failed)} of {len(cases)} scans failed: {', '.join(failed)}")
+    if len(cases) > 1:
+        inform(values, closing_line(results))
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
     return code if values.participant_label else _write_group(values, code)
 
@@ -110,7 +120,7 @@ def find_cases(values: flags.FlagValues, modality: str) -> list["Case"]:
         scans, notes = expand_volumes(values.volume, modality)
         cases = plan_files(scans, expand_references(values.reference, scans), values.out_dir)
     for note in notes:
-        log(f"note: {note}")
+        inform(values, f"note: {note}")
     return cases
 
 
@@ -124,16 +134,16 @@ def label_cases(
     from brainfcn_jax.cohort.run import run_cases
 
     results = []
-    bar = tqdm(total=len(cases), unit="scan", disable=None, dynamic_ncols=True)
+    bar = ScanBar(len(cases), hidden=values.quiet)
     try:
-        with bar, choose_executor(values, settings, opened) as executor:
+        with bar, choose_executor(values, settings, opened, bar) as executor:
             run = run_cases(
                 cases, settings, opened.provenance, executor, resume=values.resume, note=log
             )
             with contextlib.closing(run):
                 for result in run:
-                    tell(result)
-                    bar.update()
+                    bar.scan_done(result.outcome.case)
+                    tell(values, result)
                     results.append(result)
     except KeyboardInterrupt:
         log(
@@ -144,7 +154,7 @@ def label_cases(
 
 
 def choose_executor(
-    values: flags.FlagValues, settings: "EvaluationSettings", opened: "OpenModel"
+    values: flags.FlagValues, settings: "EvaluationSettings", opened: "OpenModel", bar: ScanBar
 ) -> contextlib.AbstractContextManager["Executor"]:
     """What labels the cases: this process, processes of this machine, or a cluster.
 
@@ -154,7 +164,7 @@ def choose_executor(
     if values.scheduler is None and values.local_workers is None:
         from brainfcn_jax.cohort.run import local_executor
 
-        return contextlib.nullcontext(local_executor(opened))
+        return contextlib.nullcontext(local_executor(opened, bar.progress_of))
     try:
         from brainfcn_jax.cohort.cluster import Tls, cluster_executor
     except ModuleNotFoundError as error:
@@ -190,20 +200,14 @@ def chosen_model(values: flags.FlagValues) -> str | None:
     return None
 
 
-def tell(result: "Result") -> None:
-    """Says on stderr, in lines, what became of a scan."""
-    outcome = result.outcome
-    for line in result.trace:
+def tell(values: flags.FlagValues, result: "Result") -> None:
+    """Says on stderr what became of a scan."""
+    for line in alarming_lines(result):
         log(line)
-    if outcome.failure is not None:
-        log(outcome.failure)
-        return
-    for warning in outcome.warnings:
-        log(f"warning: '{outcome.case.volume}': {warning}")
-    for note in outcome.notes:
-        log(f"'{outcome.case.volume}': {note}")
-    if not result.skipped:
-        log(f"'{outcome.case.volume}' -> '{outcome.case.outputs.label_map}'")
+    for line in result_lines(result):
+        inform(values, line)
+    if values.verbose and result.outcome.seconds:
+        log(timing_line(result.outcome))
 
 
 def exit_code(argv: Sequence[str]) -> int:
@@ -242,6 +246,8 @@ def _check_inputs(values: flags.FlagValues) -> None:
             raise UsageError("--participant_label and --session_label go with --bids_dir")
     elif values.volume:
         raise UsageError("--volume and --bids_dir are both given; give one of them")
+    if values.quiet and values.verbose:
+        raise UsageError("--quiet and --verbose are both given; give one of them")
     _check_cluster(values)
 
 
@@ -269,5 +275,5 @@ def _write_group(values: flags.FlagValues, code: int) -> int:
     folder = Path(values.out_dir)
     with claimed(folder, []) as claims:
         for path in write_group(Manifest(folder, claims), values.overwrite):
-            log(f"all scans -> '{path}'")
+            inform(values, f"all scans -> '{path}'")
     return code

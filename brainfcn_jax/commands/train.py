@@ -11,10 +11,11 @@ On several machines the same command is started once on each, or once for each d
 --distributed --config.training.launcher=pmap; docs/training_on_many_machines.md tells how.
 """
 
+import ast
 import functools
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,9 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
     )
     flags.DEFINE_string(
         "workdir", None, "folder of the run; runs/NAME when it is not given", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "list_configs", False, "show the configs that ship and end", flag_values=values
     )
     flags.DEFINE_bool(
         "distributed",
@@ -64,6 +68,9 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def train_command(values: flags.FlagValues) -> None:
     """Trains with the config and in the folder that the flags name."""
+    if values.list_configs:
+        print("\n".join(config_lines()))
+        return
     runner.require(values, ["config"])
     config_file = Path(config_flags.get_config_filename(values["config"]))
     if not config_file.is_file():
@@ -74,10 +81,22 @@ def train_command(values: flags.FlagValues) -> None:
     from brainfcn_jax.training.loop import train
     from brainfcn_jax.training.processes import ProcessGroup, is_first, joined
 
+    runner.require_device(values)
     with joined(None if group is None else ProcessGroup(**group)):
         workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
         if is_first():
             print(f"trained: weights in '{workdir.last}', measurements in '{workdir.metrics}'")
+
+
+def config_lines() -> Iterator[str]:
+    """Gives where the configs that ship are, then the name and the purpose of each."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    folder = installed if installed.is_dir() else package.parent / "configs"
+    yield f"in '{folder}':"
+    for path in sorted(folder.glob("[!_]*.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        yield f"{path.name}: {docstring.partition(chr(10))[0]}"
 
 
 def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, Any] | None:

@@ -21,7 +21,14 @@ from brainfcn_jax.imaging.resampling import (
 )
 from brainfcn_jax.inference.network_input import Prepared, prepare, spacing_notes
 from brainfcn_jax.inference.postprocessing import clean_labels
-from brainfcn_jax.inference.prediction import BATCH_SLICES, Prediction, VoxelWeights, predict
+from brainfcn_jax.inference.prediction import (
+    BATCH_SLICES,
+    Prediction,
+    Progress,
+    VoxelWeights,
+    predict,
+    unwatched,
+)
 from brainfcn_jax.labels import BACKGROUND, CLASSES
 from brainfcn_jax.network.model_file import Model
 
@@ -66,6 +73,7 @@ def segment_scan(
     *,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
+    progress: Progress = unwatched,
 ) -> Segmentation:
     """Tissue labels of a scan on its own canonical grid.
 
@@ -76,7 +84,7 @@ def segment_scan(
     interpolation (by means, along axes where its voxels are the larger ones), after voxels in
     regions that the post-processing removed were made sure background, and the most probable
     class is the label. When no axis differs, nothing is resampled and the network's own labels
-    are given.
+    are given. `progress` is told the steps, by the names in `Segmentation.seconds`.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     Source: Xu et al. 2017, section 2; resampling is ours.
@@ -84,23 +92,24 @@ def segment_scan(
     description = model.description
     axis = SLICE_AXES[description.slice_axis]
     seconds: dict[str, float] = {}
-    with _timed(seconds, "preprocessing"):
+    with _timed(seconds, "preprocessing", progress):
         prepared = prepare(scan, description)
     grid = prepared.grid
-    with _timed(seconds, "network"):
+    with _timed(seconds, "network", progress):
         predicted = predict(
             model,
             prepared.inside,
             voxel_weights=scan_weights(prepared),
             batch_slices=batch_slices,
             with_probabilities=keep_probabilities or prepared.resampled,
+            progress=progress,
         )
-    with _timed(seconds, "postprocessing"):
+    with _timed(seconds, "postprocessing", progress):
         found = np.zeros([line.size for line in grid], np.uint8)
         found[box_slices(prepared.box)] = predicted.labels
         in_plane_mm = (grid[1].spacing_mm, grid[2].spacing_mm)
         labels, removed = clean_labels(found, in_plane_mm, description.mask_slice)
-    with _timed(seconds, "interpolation"):
+    with _timed(seconds, "interpolation", progress):
         entropy, probabilities = scan_maps(predicted, prepared, keep_probabilities)
         if prepared.resampled:
             assert predicted.probabilities is not None
@@ -224,7 +233,8 @@ def _canonical_spacing(grid: Lines, axis: int) -> tuple[float, float, float]:
 
 
 @contextlib.contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+def _timed(seconds: dict[str, float], step: str, progress: Progress) -> Iterator[None]:
+    progress(step, 0, 1)
     start = time.perf_counter()
     yield
     seconds[step] = round(time.perf_counter() - start, 3)

@@ -8,6 +8,7 @@ from pathlib import Path
 import jax
 
 from brainfcn_jax.labels import CLASSES, TISSUES
+from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, ModelDescription
 from brainfcn_jax.training.batch_source import Supply, load_supply
@@ -74,7 +75,11 @@ def make_recipe(settings: Settings, channel_means: tuple[float, float, float]) -
     network = settings.network
     return Recipe(
         network=SegmentationNetwork(
-            stages=network.stages, maps=network.maps, classes=CLASSES, precision=network.precision
+            stages=network.stages,
+            maps=network.maps,
+            classes=CLASSES,
+            precision=network.precision,
+            kernels=kernels.fastest(network.precision),
         ),
         optimizer=make_optimizer(settings.optimizer, settings.training.steps),
         augmentation=settings.augmentation,

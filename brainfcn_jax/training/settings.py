@@ -1,19 +1,33 @@
-"""The settings of one experiment, read from a config and checked once (plain Python)."""
+"""The settings of one experiment: defaults, and what a config says of them (plain Python)."""
 
-from dataclasses import dataclass
-from typing import Literal
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
 from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.text import first_few
-from brainfcn_jax.training.settings_reader import read_section
+from brainfcn_jax.training.settings_reader import Rule, read_section
 
+# Beyond some of these limits a value is a slip: it would fill the memory before anything is said.
+NotNegative = Annotated[int, Rule("of 0 or more", lambda number: number >= 0)]
+Positive = Annotated[int, Rule("of 1 or more", lambda number: number >= 1)]
+Images = Annotated[int, Rule("in 1..10000", lambda number: 1 <= number <= 10_000)]
+Maps = Annotated[int, Rule("in 1..256", lambda number: 1 <= number <= 256)]
+Pixels = Annotated[
+    int, Rule("in 16..1024 and a multiple of 16", lambda n: 16 <= n <= 1024 and n % 16 == 0)
+]
+Rate = Annotated[float, Rule("above 0", lambda rate: rate > 0)]
+Decay = Annotated[float, Rule("of 0 or more", lambda decay: decay >= 0)]
+Fraction = Annotated[float, Rule("in 0..1", lambda fraction: 0 <= fraction <= 1)]
+FractionBelow1 = Annotated[float, Rule("of at least 0 and below 1", lambda part: 0 <= part < 1)]
+Degrees = Annotated[float, Rule("in 0..180", lambda degrees: 0 <= degrees <= 180)]
+Scale = Annotated[float, Rule("in 0.1..10", lambda scale: 0.1 <= scale <= 10)]
+Pattern = Annotated[str, Rule("that holds '{subject}'", lambda pattern: "{subject}" in pattern)]
+Scheme = Annotated[str, Rule(f"that is one of {', '.join(SCHEMES)}", lambda name: name in SCHEMES)]
 SliceAxis = Literal["axial", "coronal", "sagittal"]
-
-MOST_MAPS, MOST_IMAGES, LONGEST_SIDE = 256, 10_000, 1024
-"""Beyond these a value is a slip: it would fill the memory before anything is said."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +51,20 @@ class DataSettings:
         mask_slice: slice that gives the brain mask in post-processing, "middle" or "largest".
     """
 
-    root: str
-    scan_pattern: str
-    labels_pattern: str
-    scheme: str
-    train: tuple[str, ...]
-    train_subjects: int
-    train_slice_axes: tuple[SliceAxis, ...]
-    validation: tuple[str, ...]
-    validation_root: str
-    modality: str
-    slice_axis: SliceAxis
-    equalise: Literal["volume", "head"]
-    crop_to_head: bool
-    mask_slice: Literal["middle", "largest"]
+    root: str = ""
+    scan_pattern: Pattern = "{subject}_T1w.nii.gz"
+    labels_pattern: Pattern = "{subject}_dseg.nii.gz"
+    scheme: Scheme = "tissues"
+    train: tuple[str, ...] = ()
+    train_subjects: NotNegative = 0
+    train_slice_axes: tuple[SliceAxis, ...] = ()
+    validation: tuple[str, ...] = ()
+    validation_root: str = ""
+    modality: str = "T1w"
+    slice_axis: SliceAxis = "axial"
+    equalise: Literal["volume", "head"] = "head"
+    crop_to_head: bool = True
+    mask_slice: Literal["middle", "largest"] = "largest"
 
 
 @dataclass(frozen=True)
@@ -72,15 +86,15 @@ class GeneratorSettings:
         real_fraction: share of the slices that come from the labelled scans.
     """
 
-    kind: Literal["adult", "newborn"]
-    maps: tuple[str, ...]
-    held_out: tuple[str, ...]
-    heads_root: str
-    shape: tuple[int, int, int]
-    volumes_in_pool: int
-    slices_per_volume: int
-    brain_fraction: float
-    real_fraction: float
+    kind: Literal["adult", "newborn"] = "adult"
+    maps: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    heads_root: str = ""
+    shape: tuple[Pixels, Pixels, Pixels] = (160, 176, 224)
+    volumes_in_pool: Images = 12
+    slices_per_volume: Positive = 64
+    brain_fraction: Fraction = 0.75
+    real_fraction: FractionBelow1 = 0.0
 
 
 @dataclass(frozen=True)
@@ -97,12 +111,12 @@ class NetworkSettings:
         model_path: "model" only: weight file of the trained model, whose channel means are kept.
     """
 
-    stages: Literal[4, 5]
-    maps: int
-    precision: Literal["float32", "bfloat16"]
-    start: Literal["imagenet", "model", "random"]
-    vgg16_path: str
-    model_path: str
+    stages: Literal[4, 5] = 4
+    maps: Maps = 16
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    start: Literal["imagenet", "model", "random"] = "imagenet"
+    vgg16_path: str = ""
+    model_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,12 +132,12 @@ class OptimizerSettings:
         weight_decay: added to the gradient of kernels, never of biases.
     """
 
-    name: Literal["sgd", "adam"]
-    learning_rate: float
-    schedule: Literal["constant", "linear_to_zero", "cosine"]
-    warmup_steps: int
-    momentum: float
-    weight_decay: float
+    name: Literal["sgd", "adam"] = "adam"
+    learning_rate: Rate = 1e-4
+    schedule: Literal["constant", "linear_to_zero", "cosine"] = "linear_to_zero"
+    warmup_steps: NotNegative = 100
+    momentum: FractionBelow1 = 0.9
+    weight_decay: Decay = 0.0
 
 
 @dataclass(frozen=True)
@@ -136,9 +150,9 @@ class AugmentationSettings:
         mirror: whether half of the images are mirrored left to right; not for sagittal slices.
     """
 
-    rotation_degrees: float
-    scale_range: tuple[float, float]
-    mirror: bool
+    rotation_degrees: Degrees = 10.0
+    scale_range: tuple[Scale, Scale] = (0.9, 1.1)
+    mirror: bool = True
 
 
 @dataclass(frozen=True)
@@ -156,14 +170,14 @@ class TrainingSettings:
         launcher: "jit" on one device, "pmap" over all devices of all processes.
     """
 
-    steps: int
-    images_per_step: int
-    images_per_microbatch: int
-    loss: Literal["sum", "mean"]
-    validate_every: int
-    checkpoint_every: int
-    log_every: int
-    launcher: Literal["jit", "pmap"]
+    steps: Positive = 3000
+    images_per_step: Images = 4
+    images_per_microbatch: Images = 4
+    loss: Literal["sum", "mean"] = "mean"
+    validate_every: Positive = 500
+    checkpoint_every: Positive = 250
+    log_every: Positive = 10
+    launcher: Literal["jit", "pmap"] = "jit"
 
 
 @dataclass(frozen=True)
@@ -181,69 +195,70 @@ class Settings:
         licence: terms under which weights trained on these scans may be used.
     """
 
-    seed: int
-    data: DataSettings
-    generator: GeneratorSettings | None
-    network: NetworkSettings
-    optimizer: OptimizerSettings
-    augmentation: AugmentationSettings
-    training: TrainingSettings
-    licence: str
+    seed: NotNegative = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    generator: GeneratorSettings | None = None
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    licence: str = ""
+
+
+def experiment(**changes: Any) -> ConfigDict:
+    """A config with every key: the defaults of `Settings`, but for `changes`.
+
+    Args:
+        changes: a value for a key of `Settings`, or a dictionary for keys of one of its sections:
+            `experiment(seed=1, data={"modality": "T2w"})`.
+    """
+    values = dataclasses.asdict(Settings())
+    for key, change in changes.items():
+        if isinstance(change, dict):
+            section = values.get(key) or dataclasses.asdict(GeneratorSettings())
+            change = {**section, **change}
+        values[key] = change
+    return ConfigDict(values)
 
 
 def settings_from_config(config: ConfigDict) -> Settings:
     """The settings that `config` holds, every key read and checked.
 
     Raises:
-        UsageError: keys are unknown or missing, values have the wrong type or make no sense;
-            all that is wrong is named at once.
+        UsageError: keys are unknown, values have the wrong type or make no sense; all that is
+            wrong is named at once.
     """
     problems: list[str] = []
     settings = read_section(Settings, config.to_dict(), "", problems)
     if settings is not None:
-        problems += [*_out_of_range(settings), *_data_contradictions(settings.data)]
+        problems += [*_contradictions(settings), *_data_contradictions(settings.data)]
         problems += _generator_contradictions(settings.generator, settings.data)
     if settings is None or problems:
         raise UsageError("the config cannot be used: " + "; ".join(problems))
     return settings
 
 
-def _out_of_range(settings: Settings) -> list[str]:
-    """Rules about numbers that are broken."""
-    optimizer, training = settings.optimizer, settings.training
-    low, high = settings.augmentation.scale_range
+def _contradictions(settings: Settings) -> list[str]:
+    """Rules about several keys that are broken."""
+    network, training = settings.network, settings.training
+    smallest, largest = settings.augmentation.scale_range
+    warmup_steps = settings.optimizer.warmup_steps
     trained_axes = {settings.data.slice_axis, *settings.data.train_slice_axes}
     rules = {
-        "seed must be 0 or more": settings.seed >= 0,
-        f"network.maps must lie in 1..{MOST_MAPS}": 1 <= settings.network.maps <= MOST_MAPS,
         "network.start is 'model' and network.model_path names none, or the other way round": (
-            (settings.network.start == "model") == (settings.network.model_path != "")
+            (network.start == "model") == (network.model_path != "")
         ),
-        "optimizer.learning_rate must be above 0": optimizer.learning_rate > 0,
-        "optimizer.warmup_steps must lie in 0..training.steps": (
-            0 <= optimizer.warmup_steps <= training.steps
+        f"training.steps is {training.steps}, less than the {warmup_steps} steps of the warm-up; "
+        f"give more, or --config.optimizer.warmup_steps={training.steps // 10} too": (
+            warmup_steps <= training.steps
         ),
-        "optimizer.momentum must be at least 0 and below 1": 0 <= optimizer.momentum < 1,
-        "optimizer.weight_decay must be 0 or more": optimizer.weight_decay >= 0,
-        "augmentation.rotation_degrees must lie in 0..180": (
-            0 <= settings.augmentation.rotation_degrees <= 180
-        ),
-        "augmentation.scale_range must be two numbers in 0.1..10, smallest first": (
-            0.1 <= low <= high <= 10
-        ),
+        "augmentation.scale_range must be two numbers, smallest first": smallest <= largest,
         "augmentation.mirror would turn sagittal slices front to back; set it to False": (
             not (settings.augmentation.mirror and "sagittal" in trained_axes)
         ),
-        "training.steps must be 1 or more": training.steps >= 1,
-        f"training.images_per_step must lie in 1..{MOST_IMAGES}": (
-            1 <= training.images_per_step <= MOST_IMAGES
-        ),
         "training.images_per_microbatch must lie in 1..training.images_per_step": (
-            1 <= training.images_per_microbatch <= training.images_per_step
+            training.images_per_microbatch <= training.images_per_step
         ),
-        "training.validate_every must be 1 or more": training.validate_every >= 1,
-        "training.checkpoint_every must be 1 or more": training.checkpoint_every >= 1,
-        "training.log_every must be 1 or more": training.log_every >= 1,
     }
     return [rule for rule, kept in rules.items() if not kept]
 
@@ -253,13 +268,7 @@ def _data_contradictions(data: DataSettings) -> list[str]:
     both = sorted(set(data.train) & set(data.validation))
     rules = {
         "data.root is empty; name the folder with --config.data.root=FOLDER": data.root != "",
-        "data.scan_pattern must hold '{subject}'": "{subject}" in data.scan_pattern,
-        "data.labels_pattern must hold '{subject}'": "{subject}" in data.labels_pattern,
-        f"data.scheme must be one of {', '.join(SCHEMES)}, found {data.scheme[:40]!r}": (
-            data.scheme in SCHEMES
-        ),
         f"data.train and data.validation share {first_few(both)}": not both,
-        "data.train_subjects must be 0 (all) or more": data.train_subjects >= 0,
         f"data.train_subjects is {data.train_subjects}, but data.train names {len(data.train)}": (
             not data.train or data.train_subjects <= len(data.train)
         ),
@@ -281,15 +290,6 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
         "generator.heads_root is for generator.kind 'newborn'": (
             generator.kind == "newborn" or not generator.heads_root
         ),
-        f"generator.shape must be multiples of 16 in 16..{LONGEST_SIDE}": all(
-            16 <= size <= LONGEST_SIDE and size % 16 == 0 for size in generator.shape
-        ),
-        f"generator.volumes_in_pool must lie in 1..{MOST_IMAGES}": (
-            1 <= generator.volumes_in_pool <= MOST_IMAGES
-        ),
-        "generator.slices_per_volume must be 1 or more": generator.slices_per_volume >= 1,
-        "generator.brain_fraction must lie in 0..1": 0 <= generator.brain_fraction <= 1,
-        "generator.real_fraction must be 0 or more and below 1": 0 <= generator.real_fraction < 1,
         "data.train and data.train_subjects choose scans, but generator.real_fraction is 0": (
             generator.real_fraction > 0 or not (data.train or data.train_subjects)
         ),

@@ -1,9 +1,10 @@
 """Dataclasses read from nested dictionaries, every key checked (plain Python)."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 LARGEST_WHOLE_NUMBER = 2**31 - 1
 LARGEST_NUMBER = 1e30
@@ -14,13 +15,27 @@ _LONGEST_SHOWN = 100
 Section = TypeVar("Section")
 
 
+@dataclass(frozen=True)
+class Rule:
+    """What more than its type is asked of a value: `Annotated[int, Rule("of 1 or more", ...)]`.
+
+    Attributes:
+        words: go behind those of the type in a message.
+        holds: whether a value keeps it.
+    """
+
+    words: str
+    holds: Callable[[Any], bool]
+
+
 def read_section(
     kind: type[Section], values: dict[str, Any], prefix: str, problems: list[str]
 ) -> Section | None:
     """An instance of the dataclass `kind`; None, and lines in `problems`, if a key is amiss.
 
-    Every field must be there and nothing else. A field is text, a number, True or False, one of
-    several words, a tuple, a section of its own, or a section that may be None.
+    A field is text, a number, True or False, one of several words, a tuple, a section of its own,
+    or a section that may be None; each may be annotated with a `Rule`. A key that is not there
+    has the field's default.
 
     Args:
         kind: a dataclass, whose type hints say what is read.
@@ -29,14 +44,12 @@ def read_section(
         problems: gets a line for everything that is wrong.
     """
     before = len(problems)
-    hints = get_type_hints(kind)
-    known = ", ".join(hints)
+    hints = get_type_hints(kind, include_extras=True)
     problems += [
-        f"unknown key '{prefix}{_shown(key)[1:-1]}' (known here: {known})"
+        f"unknown key '{prefix}{_shown(key)[1:-1]}' (known here: {', '.join(hints)})"
         for key in values
         if key not in hints
     ]
-    problems += [f"missing key '{prefix}{key}'" for key in hints if key not in values]
     arguments = {
         key: _read_value(hint, values[key], prefix + key, problems)
         for key, hint in hints.items()
@@ -60,6 +73,9 @@ def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
 
 def _fits(hint: Any, found: Any) -> bool:
     """Whether `found` may stand where `hint` is asked for: int for float and list for tuple do."""
+    if get_origin(hint) is Annotated:
+        plain, rule = get_args(hint)
+        return _fits(plain, found) and rule.holds(found)
     if get_origin(hint) is Literal:
         return any(type(found) is type(choice) and found == choice for choice in get_args(hint))
     if get_origin(hint) is tuple:
@@ -80,6 +96,8 @@ def _item_hints(hint: Any, found: Sequence[Any]) -> tuple[Any, ...] | None:
 
 def _converted(hint: Any, found: Any) -> Any:
     """A value that fits, with ints made floats and lists made tuples."""
+    if get_origin(hint) is Annotated:
+        return _converted(get_args(hint)[0], found)
     if get_origin(hint) is tuple:
         items = get_args(hint)
         return tuple(_converted(items[0], item) for item in found)
@@ -88,6 +106,9 @@ def _converted(hint: Any, found: Any) -> Any:
 
 def _words(hint: Any) -> str:
     """A type in the words of a message."""
+    if get_origin(hint) is Annotated:
+        plain, rule = get_args(hint)
+        return f"{_words(plain)} {rule.words}"
     if get_origin(hint) is Literal:
         return " or ".join(map(repr, get_args(hint)))
     if get_origin(hint) is tuple:
@@ -112,8 +133,10 @@ def _shown(found: Any) -> str:
 
 def _limit(hint: Any, found: Any) -> str:
     """What to say beside a number that is of the right type and too large."""
-    if hint is int and type(found) is int:
+    plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
+    number = type(found) in (int, float)
+    if plain is int and type(found) is int and abs(found) > LARGEST_WHOLE_NUMBER:
         return f" (at most {LARGEST_WHOLE_NUMBER})"
-    if hint is float and type(found) in (int, float):
+    if plain is float and number and not abs(found) <= LARGEST_NUMBER:
         return f" (at most {LARGEST_NUMBER:g})"
     return ""

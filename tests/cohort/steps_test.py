@@ -23,11 +23,11 @@ def small_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     narrow_the_network(monkeypatch)
     asked_for: list[int] = []
 
-    def label(loaded: Any, opened: Any, settings: Any, batch_slices: int) -> Any:
+    def label(loaded: Any, opened: Any, settings: Any, batch_slices: int, *others: Any) -> Any:
         asked_for.append(batch_slices)
         if batch_slices > ROOM:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
-        return label_case(loaded, opened, settings, batch_slices)
+        return label_case(loaded, opened, settings, batch_slices, *others)
 
     monkeypatch.setattr("brainfcn_jax.cohort.steps.label_case", label)
     return asked_for
@@ -66,7 +66,7 @@ def test_a_device_too_small_for_one_slice_fails_the_scan(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("labelling_test.ROOM", 0)
+    monkeypatch.setitem(globals(), "ROOM", 0)
     assert run(*arguments) == 1
     assert small_device == [8, 4, 2, 1, 1]
     said = capsys.readouterr().err

@@ -108,7 +108,10 @@ def test_overrides_reach_the_settings(asked: list[tuple[Settings, Path]]) -> Non
         ([TESTING, "--config.data.rot=scans"], "no key 'rot'"),
         ([TESTING, "--config.training.steps=many"], "training.steps=many"),
         ([TESTING], "data.root is empty"),
-        ([TESTING, "--config.data.root=a", "--config.seed=-1"], "seed must be 0 or more"),
+        (
+            [TESTING, "--config.data.root=a", "--config.seed=-1"],
+            "'seed' must be a whole number",
+        ),
         ([TESTING, SCANS, "--distributed"], "--distributed needs --config.training.launcher=pmap"),
         (
             [TESTING, SCANS, "--process_id=1"],
@@ -248,7 +251,7 @@ def test_an_unknown_key_in_a_config_file_is_one_line_and_2(
 ) -> None:
     monkeypatch.delitem(sys.modules, "config_config", raising=False)  # the config read before
     text = (CONFIGS / "testing.py").read_text()
-    with_more = text.replace("config.seed = 0", "config.seed = 0\n    config.colour = 1")
+    with_more = text.replace("experiment(", "experiment(colour=1, ")
     (tmp_path / "more.py").write_text(with_more)
     assert run(f"--config={tmp_path / 'more.py'}", "--config.data.root=scans") == 2
     complaint = capsys.readouterr().err

@@ -3,12 +3,14 @@
 import ast
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 import pytest
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from brainfcn_jax.synthesis.label_maps import HELD_OUT
+from brainfcn_jax.training.run_folder import flat_settings
 from brainfcn_jax.training.settings import Settings, settings_from_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -29,6 +31,15 @@ def config_of(name: str) -> ConfigDict:
     return config
 
 
+def dotted(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """A config's values by their dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        section = isinstance(value, ConfigDict)
+        flat |= dotted(value, f"{prefix}{key}.") if section else {f"{prefix}{key}": value}
+    return flat
+
+
 def settings_of(name: str) -> Settings:
     """The settings of `configs/NAME.py`."""
     return settings_from_config(config_of(name))
@@ -46,6 +57,12 @@ def test_a_config_becomes_settings_and_records_its_experiment(name: str) -> None
     assert command in docstring
     assert "\nTime: " in docstring
     assert "\nResult: " in docstring
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_has_every_key_for_the_command_line_and_the_record(name: str) -> None:
+    config = config_of(name)
+    assert dotted(config).keys() == flat_settings(settings_from_config(config)).keys()
 
 
 @pytest.mark.parametrize(
