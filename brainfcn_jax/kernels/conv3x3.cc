@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "parallel.h"
+#include "scratch.h"
 #include "tiles.h"
 #include "xla/ffi/api/ffi.h"
 
@@ -263,7 +264,7 @@ void Convolve(ffi::ThreadPool& pool, ffi::AnyBuffer images, ffi::AnyBuffer gate,
                 transposed ? nullptr : bias.typed_data(), result.channels};
   int64_t row_bytes = sizeof(bf16) * (in.width + 2) * packed.depth_blocks * parts * kDepth;
   int64_t rows = std::clamp(kStripBytes / row_bytes, std::min<int64_t>(4, in.height), in.height);
-  rows = std::min(rows, std::max<int64_t>(1, in.images * in.height / (4 * Threads(pool))));
+  rows = std::min(rows, std::max<int64_t>(1, in.images * in.height / (4 * ThreadCount(pool))));
   rows = CeilDiv(in.height, CeilDiv(in.height, rows));
   int64_t strips = CeilDiv(in.height, rows);
   ParallelFor(pool, in.images * strips, [&](int64_t task) {

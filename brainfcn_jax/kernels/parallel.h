@@ -1,22 +1,20 @@
-// Splits work over XLA's own thread pool, and keeps scratch memory from call to call.
+// Splits work over XLA's own thread pool.
 #pragma once
 
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
-#include <vector>
 
 #include "xla/ffi/api/ffi.h"
 
 namespace brainfcn {
 
-inline int64_t Threads(const xla::ffi::ThreadPool& pool) {
+inline int64_t ThreadCount(const xla::ffi::ThreadPool& pool) {
   return std::max<int64_t>(1, pool.num_threads());
 }
 
@@ -47,70 +45,12 @@ inline void ParallelFor(xla::ffi::ThreadPool& pool, int64_t tasks,
       }
     }
   };
-  int64_t helpers = std::min(Threads(pool), tasks) - 1;
+  int64_t helpers = std::min(ThreadCount(pool), tasks) - 1;
   for (int64_t i = 0; i < helpers; ++i) pool.Schedule(decltype(work)(work));
   work();
   std::unique_lock<std::mutex> lock(state->mutex);
   state->finished.wait(lock, [&] { return state->done.load() == tasks; });
   if (state->out_of_memory) throw std::bad_alloc();
 }
-
-// 64-byte aligned memory, taken from a free list and given back to it. The list is never destroyed:
-// threads may still run when the program ends.
-class Scratch {
- public:
-  explicit Scratch(size_t bytes) {
-    {
-      std::lock_guard<std::mutex> lock(Mutex());
-      auto& free = Free();
-      for (size_t i = 0; i < free.size(); ++i) {
-        if (free[i].bytes >= bytes && free[i].bytes <= 4 * bytes) {
-          block_ = free[i];
-          free.erase(free.begin() + static_cast<std::ptrdiff_t>(i));
-          return;
-        }
-      }
-    }
-    size_t rounded = (bytes + 4095) / 4096 * 4096;
-    block_ = {std::aligned_alloc(4096, rounded), rounded};
-    if (block_.data == nullptr) throw std::bad_alloc();
-  }
-  ~Scratch() {
-    std::lock_guard<std::mutex> lock(Mutex());
-    auto& free = Free();
-    if (free.size() == kKept) {
-      std::free(free.front().data);
-      free.erase(free.begin());
-    }
-    free.push_back(block_);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-
-  template <typename T>
-  T* as() const {
-    return static_cast<T*>(block_.data);
-  }
-
- private:
-  struct Block {
-    void* data = nullptr;
-    size_t bytes = 0;
-  };
-  static constexpr size_t kKept = 16;
-  static std::mutex& Mutex() {
-    static auto& mutex = *new std::mutex;
-    return mutex;
-  }
-  static std::vector<Block>& Free() {
-    static auto& free = *[] {
-      auto* blocks = new std::vector<Block>;
-      blocks->reserve(kKept);  // so that giving a block back cannot fail
-      return blocks;
-    }();
-    return free;
-  }
-  Block block_;
-};
 
 }  // namespace brainfcn

@@ -1,6 +1,6 @@
 // Vectors of float32 as wide as one instruction set has them, by GCC's and Clang's extensions.
 //
-// A variant's source (avx512.cc, avx2.cc, baseline.cc) sets BRAINFCN_LANES, and BRAINFCN_VARIANT: a
+// A variant's source (avx512.cc, avx2.cc, neon.cc) sets BRAINFCN_LANES, and BRAINFCN_VARIANT: a
 // namespace of its own, so that the linker never takes one variant's function for another's. For
 // the same reason nothing that a variant includes instantiates templates of the standard library.
 #pragma once

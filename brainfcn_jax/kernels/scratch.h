@@ -1,0 +1,78 @@
+// Memory for intermediate results, kept from call to call.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace brainfcn {
+
+// Aligned memory, taken from a free list and given back to it. Blocks that are not small lie in huge
+// pages where the system has them. The list is never destroyed: threads may still run when the
+// program ends.
+class Scratch {
+ public:
+  explicit Scratch(size_t bytes) {
+    {
+      std::lock_guard<std::mutex> lock(Mutex());
+      auto& free = Free();
+      for (size_t i = 0; i < free.size(); ++i) {
+        if (free[i].bytes >= bytes && free[i].bytes <= 4 * bytes) {
+          block_ = free[i];
+          free.erase(free.begin() + static_cast<std::ptrdiff_t>(i));
+          return;
+        }
+      }
+    }
+    const size_t page = bytes < kHugePage / 8 ? kPage : kHugePage;
+    const size_t rounded = (bytes + page - 1) / page * page;
+    block_ = {std::aligned_alloc(page, rounded), rounded};
+    if (block_.data == nullptr) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+    if (page == kHugePage) madvise(block_.data, rounded, MADV_HUGEPAGE);
+#endif
+  }
+  ~Scratch() {
+    std::lock_guard<std::mutex> lock(Mutex());
+    auto& free = Free();
+    if (free.size() == kKept) {
+      std::free(free.front().data);
+      free.erase(free.begin());
+    }
+    free.push_back(block_);
+  }
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+  template <typename T>
+  T* as() const {
+    return static_cast<T*>(block_.data);
+  }
+
+ private:
+  struct Block {
+    void* data = nullptr;
+    size_t bytes = 0;
+  };
+  static constexpr size_t kPage = 4096, kHugePage = 2 << 20;
+  static constexpr size_t kKept = 16;
+  static std::mutex& Mutex() {
+    static auto& mutex = *new std::mutex;
+    return mutex;
+  }
+  static std::vector<Block>& Free() {
+    static auto& free = *[] {
+      auto* blocks = new std::vector<Block>;
+      blocks->reserve(kKept);  // so that giving a block back cannot fail
+      return blocks;
+    }();
+    return free;
+  }
+  Block block_;
+};
+
+}  // namespace brainfcn
