@@ -9,19 +9,33 @@ from setuptools import Extension, setup
 FOLDER = "brainfcn_jax/kernels/"
 TILE_FLAGS = "-mamx-tile -mamx-bf16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma"
 TILE_HEADERS = ["parallel.h", "scratch.h", "tiles.h"]
-VECTOR_SOURCES = ["avx2.cc", "avx512.cc", "convolve.cc", "neon.cc", "variants.cc", "vector_calls.cc"]
+VECTOR_SOURCES = [
+    "avx2.cc",
+    "avx512.cc",
+    "convolve.cc",
+    "kernel_gradient.cc",
+    "neon.cc",
+    "variants.cc",
+    "vector_calls.cc",
+]
 VECTOR_HEADERS = [
     "convolve.h",
     "direct.h",
+    "gradient_work.h",
+    "kernel_gradient.h",
     "layer.h",
+    "outer_products.h",
     "packing.h",
     "parallel.h",
+    "pixels.h",
     "product.h",
     "scratch.h",
+    "thin_gradient.h",
     "tile_transforms.h",
     "variant.h",
     "vectors.h",
     "winograd.h",
+    "winograd_gradient.h",
 ]
 
 

@@ -1,34 +1,29 @@
-// Reads vectors of channels of a channels-last image.
+// Reads a vector of channels of an image.
 #pragma once
 
+#include "layer.h"
 #include "vectors.h"
 
 namespace brainfcn {
 namespace BRAINFCN_VARIANT {
 
-// One image; what its gate (null for none) does not hold above 0 counts as 0, and so does what lies
-// outside.
-struct Pixels {
-  const float *values, *gate;
-  int64_t height, width, channels;
+// Whether a square of `side` pixels lies in the image.
+inline bool Contains(const Images& image, int64_t y, int64_t x, int64_t side) {
+  return y >= 0 && x >= 0 && y + side <= image.height && x + side <= image.width;
+}
 
-  bool Contains(int64_t y, int64_t x, int64_t side) const {
-    return y >= 0 && x >= 0 && y + side <= height && x + side <= width;
-  }
-
-  // The channels from `channel` on. `kInside` says that the pixel lies in the image and has as many
-  // channels as a vector lanes.
-  template <bool kInside>
-  BRAINFCN_INLINE Vector Read(int64_t y, int64_t x, int64_t channel) const {
-    if (!kInside && !Contains(y, x, 1)) return Vector{};
-    int64_t offset = (y * width + x) * channels + channel;
-    int64_t lanes = kInside ? kLanes : channels - channel;
-    Vector value = LoadFirst(values + offset, lanes);
-    if (gate == nullptr) return value;
-    Vector zero{};
-    return LoadFirst(gate + offset, lanes) > zero ? value : zero;
-  }
-};
+// The channels from `channel` on, gated; 0 outside the image. `kInside` says that the pixel lies in
+// it and has as many more channels as a vector has lanes.
+template <bool kInside>
+BRAINFCN_INLINE Vector ReadPixel(const Images& image, int64_t y, int64_t x, int64_t channel) {
+  if (!kInside && !Contains(image, y, x, 1)) return Vector{};
+  const int64_t offset = (y * image.width + x) * image.channels + channel;
+  const int64_t lanes = kInside ? kLanes : image.channels - channel;
+  const Vector value = LoadFirst(image.pixels + offset, lanes);
+  if (image.gate == nullptr) return value;
+  const Vector zero{};
+  return LoadFirst(image.gate + offset, lanes) > zero ? value : zero;
+}
 
 }  // namespace BRAINFCN_VARIANT
 }  // namespace brainfcn

@@ -8,29 +8,28 @@
 // that G^T along the column leaves 3 of its 8 matrices to be kept.
 #pragma once
 
-#include "gradient_work.h"
 #include "outer_products.h"
 #include "pixels.h"
+#include "tile_transforms.h"
 #include "winograd.h"
 
 namespace brainfcn {
 namespace BRAINFCN_VARIANT {
 
-constexpr int64_t kTilesATask = 8;
-constexpr int64_t kBlockVectors = 64 / kLanes;  // of rows, and of columns, of one task's product
+constexpr int64_t kBlockVectors = kBlockChannels / kLanes;
 
-// Transforms a kSide x kSide patch of one vector of channels and writes its points
+// Transforms kSide x kSide pixels of one vector of channels, and writes their points
 // `point_stride` floats apart.
 template <int kSide, bool kInside, typename Transform>
-inline void PackPatch(const Pixels& pixels, int64_t y, int64_t x, int64_t channel,
-                           const Transform& transform, float* out, int64_t point_stride) {
+inline void PackPatch(const Images& image, int64_t y, int64_t x, int64_t channel,
+                      const Transform& transform, float* out, int64_t point_stride) {
   Vector half[kPatch][kSide];
   for (int column = 0; column < kSide; ++column) {
-    Vector in[kSide], transformed[kPatch];
+    Vector pixels[kSide], transformed[kPatch];
 #pragma GCC unroll 8
     for (int row = 0; row < kSide; ++row)
-      in[row] = pixels.Read<kInside>(y + row, x + column, channel);
-    transform(in, transformed);
+      pixels[row] = ReadPixel<kInside>(image, y + row, x + column, channel);
+    transform(pixels, transformed);
 #pragma GCC unroll 8
     for (int row = 0; row < kPatch; ++row) half[row][column] = transformed[row];
   }
@@ -43,118 +42,126 @@ inline void PackPatch(const Pixels& pixels, int64_t y, int64_t x, int64_t channe
   }
 }
 
-// Patches of kSide pixels, from `margin` above and left of each tile on, of all channels.
+// Transforms the pixels from `margin` above and left of each tile on. Tiles of one vector of
+// channels follow each other, so that whole lines of memory are written.
 template <int kSide, typename Transform>
-inline void PackTilesOf(const GradientWork& work, int64_t begin, int64_t end, const float* values,
-                      const float* gate, int64_t channels, int64_t margin, float* panels,
-                      const Transform& transform) {
-  int64_t vectors = CeilDivide(channels, kLanes), size = work.height * work.width * channels;
+inline void PackTiles(const GradientWork& work, int64_t task, const Images& images, int64_t margin,
+                      float* packed, const Transform& transform) {
+  const int64_t begin = task * kTilesATask, end = Smaller(begin + kTilesATask, work.depth);
+  const int64_t vectors = (images.channels + kLanes - 1) / kLanes;
   for (int64_t vector = 0; vector < vectors; ++vector) {
     for (int64_t tile = begin; tile < end; ++tile) {
-      TilePlace place(work.first + tile, work.height, work.width);
-      int64_t start = place.image * size, channel = vector * kLanes;
-      Pixels pixels{values + start, gate ? gate + start : nullptr, work.height, work.width,
-                    channels};
-      int64_t y = place.y - margin, x = place.x - margin;
-      float* out = panels + vector * work.stride + tile * kLanes;
-      bool inside = pixels.Contains(y, x, kSide) && channel + kLanes <= channels;
-      auto patch = inside ? PackPatch<kSide, true, Transform>
-                          : PackPatch<kSide, false, Transform>;
-      patch(pixels, y, x, channel, transform, out, vectors * work.stride);
+      const TilePlace place(work.first + tile, images.height, images.width);
+      const Images image = images.At(place.image);
+      const int64_t y = place.y - margin, x = place.x - margin, channel = vector * kLanes;
+      const bool inside = Contains(image, y, x, kSide) && channel + kLanes <= image.channels;
+      const auto pack =
+          inside ? PackPatch<kSide, true, Transform> : PackPatch<kSide, false, Transform>;
+      pack(image, y, x, channel, transform, packed + vector * work.stride + tile * kLanes,
+           vectors * work.stride);
     }
   }
 }
 
 inline void PackGradientTiles(const GradientWork& work, int64_t task) {
-  int64_t begin = task * kTilesATask, end = Smaller(begin + kTilesATask, work.depth);
-  PackTilesOf<kPatch>(work, begin, end, work.images, nullptr, work.channels_in, 1, work.rows,
+  PackTiles<kPatch>(work, task, work.images, 1, work.rows,
                     [](const Vector* d, Vector* v) { TransformPixels(d, v); });
-  PackTilesOf<kResults>(work, begin, end, work.gradient, work.gate, work.channels_out, 0,
-                      work.columns, [](const Vector* y, Vector* m) { TransformGradient(y, m); });
+  PackTiles<kResults>(work, task, work.gradient, 0, work.columns,
+                      [](const Vector* y, Vector* m) { TransformGradient(y, m); });
+}
+
+// Which channels and points one task multiplies.
+struct TileProduct {
+  int64_t first_row, rows;       // vectors of channels of the images
+  int64_t first_column, column;  // ... and of the gradient: the first, and the one past the last
+  int64_t point_column;
+
+  TileProduct(const GradientWork& work, int64_t task) {
+    first_column = task % work.ColumnBlocks() * kBlockVectors;
+    column = Smaller(first_column + kBlockVectors, work.VectorsOut());
+    task /= work.ColumnBlocks();
+    first_row = task % work.RowBlocks() * kBlockVectors;
+    rows = Smaller(kBlockVectors, work.VectorsIn() - first_row);
+    point_column = task / work.RowBlocks();
+  }
+};
+
+// Adds a vector to the sum over blocks, of which the first one begins it.
+BRAINFCN_INLINE void AddToSum(const GradientWork& work, float* sum, Vector value) {
+  Store(sum, work.first == 0 ? value : Load(sum) + value);
 }
 
 // Products of one column of points, [point][row][vector of columns], to the sums of its 3 taps.
-inline void AddTaps(const float* products, const GradientWork& work, int64_t point_column,
-                    int64_t first_row, int64_t rows, int64_t first_vector, int64_t vectors) {
-  int64_t rows_in_all = work.vectors_in * kLanes, width = work.vectors_out * kLanes;
+inline void AddTaps(const GradientWork& work, const TileProduct& product, const float* products,
+                    int64_t first_vector, int64_t vectors) {
+  const int64_t rows = product.rows * kLanes, point_stride = rows * vectors * kLanes;
   for (int64_t row = 0; row < rows; ++row) {
+    const int64_t sum_row = (product.point_column * kFilter * work.VectorsIn() +
+                             product.first_row) * kLanes + row;
     for (int64_t vector = 0; vector < vectors; ++vector) {
+      const float* from = products + (row * vectors + vector) * kLanes;
       Vector points[kPatch], taps[kFilter];
 #pragma GCC unroll 8
-      for (int point = 0; point < kPatch; ++point)
-        points[point] = Load(products + ((point * rows + row) * vectors + vector) * kLanes);
+      for (int point = 0; point < kPatch; ++point) points[point] = Load(from + point * point_stride);
       TransformSums(points, taps);
       for (int tap = 0; tap < kFilter; ++tap) {
-        int64_t at = (point_column * kFilter + tap) * rows_in_all + first_row + row;
-        float* sum = work.sums + at * width + (first_vector + vector) * kLanes;
-        Store(sum, work.first == 0 ? taps[tap] : Load(sum) + taps[tap]);
+        const int64_t tap_row = sum_row + tap * work.VectorsIn() * kLanes;
+        AddToSum(work, work.sums + tap_row * work.Width() + (first_vector + vector) * kLanes,
+                 taps[tap]);
       }
     }
   }
 }
 
-// At point (1, 1) a tile's transformed gradient is the sum over its pixels.
-inline void AddBias(const GradientWork& work, const Panel& columns, int64_t vectors, float* sum) {
-  for (int64_t vector = 0; vector < vectors; ++vector, sum += kLanes) {
-    Vector block = SumSteps(columns, vector, work.depth);
-    Store(sum, work.first == 0 ? block : Load(sum) + block);
-  }
-}
-
-inline int64_t TileProductTasks(const GradientWork& work) {
-  return kPatch * CeilDivide(work.vectors_in, kBlockVectors) *
-         CeilDivide(work.vectors_out, kBlockVectors);
-}
-
-inline void MultiplyTiles(const GradientWork& work, int64_t task) {
-  int64_t column_blocks = CeilDivide(work.vectors_out, kBlockVectors);
-  int64_t row_blocks = CeilDivide(work.vectors_in, kBlockVectors);
-  int64_t vector = task % column_blocks * kBlockVectors;
-  int64_t last = Smaller(vector + kBlockVectors, work.vectors_out);
-  int64_t first_row = task / column_blocks % row_blocks * kBlockVectors;
-  int64_t rows = Smaller(kBlockVectors, work.vectors_in - first_row);
-  int64_t point_column = task / column_blocks / row_blocks;
-  alignas(64) float products[kPatch * kBlockVectors * kLanes * kMostVectors * kLanes];
-  for (int64_t taken; vector < last; vector += taken) {
-    taken = NextVectors(last - vector);
-    for (int64_t point = 0; point < kPatch; ++point) {
-      int64_t index = point_column * kPatch + point;
-      Panel left{work.rows + (index * work.vectors_in + first_row) * work.stride, kLanes,
-                 work.stride};
-      Panel right{work.columns + (index * work.vectors_out + vector) * work.stride, kLanes,
-                  work.stride};
-      SumProducts(left, rows, right, taken, work.depth,
-               products + point * rows * kLanes * taken * kLanes);
-      if (index == kPatch + 1 && first_row == 0)
-        AddBias(work, right, taken, work.bias_sums + vector * kLanes);
+inline void MultiplyGradientTiles(const GradientWork& work, int64_t task) {
+  const TileProduct product(work, task);
+  alignas(64) float products[kPatch * kBlockChannels * kMostVectors * kLanes];
+  int64_t taken;
+  for (int64_t vector = product.first_column; vector < product.column; vector += taken) {
+    taken = NextVectors(product.column - vector);
+    for (int64_t row = 0; row < kPatch; ++row) {
+      const int64_t point = product.point_column * kPatch + row;
+      const int64_t first_row = point * work.VectorsIn() + product.first_row;
+      const Panel rows{work.rows + first_row * work.stride, kLanes, work.stride};
+      const Panel columns{work.columns + (point * work.VectorsOut() + vector) * work.stride, kLanes,
+                          work.stride};
+      SumProducts(rows, product.rows, columns, taken, work.depth,
+                  products + row * product.rows * kLanes * taken * kLanes);
+      // At point (1, 1) a tile's transformed gradient is the sum of its pixels.
+      if (point != kPatch + 1 || product.first_row != 0) continue;
+      float* bias = work.sums + work.TileRows() * work.Width() + vector * kLanes;
+      for (int64_t i = 0; i < taken; ++i)
+        AddToSum(work, bias + i * kLanes, SumSteps(columns, i, work.depth));
     }
-    AddTaps(products, work, point_column, first_row * kLanes, rows * kLanes, vector, taken);
+    AddTaps(work, product, products, vector, taken);
   }
 }
 
-// The taps of a row of the kernel for one vector of input channels.
-inline void FinishTileGradient(const GradientWork& work, int64_t task) {
-  int64_t rows_in_all = work.vectors_in * kLanes, width = work.vectors_out * kLanes;
-  int64_t end = Smaller((task + 1) * kLanes, work.channels_in);
-  for (int64_t row = task * kLanes; row < end; ++row) {
-    for (int64_t channel = 0; channel < work.channels_out; channel += kLanes) {
-      for (int tap_row = 0; tap_row < kFilter; ++tap_row) {
-        Vector points[kPatch], taps[kFilter];
-        for (int point = 0; point < kPatch; ++point) {
-          int64_t at = (point * kFilter + tap_row) * rows_in_all + row;
-          points[point] = Load(work.sums + at * width + channel);
-        }
-        TransformSums(points, taps);
-        for (int tap = 0; tap < kFilter; ++tap) {
-          int64_t at = (tap_row * kFilter + tap) * work.channels_in + row;
-          StoreFirst(work.by_kernel + at * work.channels_out + channel, taps[tap],
-                     work.channels_out - channel);
-        }
-      }
-    }
+// The three taps of one row of the kernel, of one vector of columns.
+inline void FinishTaps(const GradientWork& work, int64_t row, int64_t tap_row, int64_t channel) {
+  const int64_t channels_in = work.images.channels, channels_out = work.gradient.channels;
+  Vector points[kPatch], taps[kFilter];
+  for (int64_t point = 0; point < kPatch; ++point) {
+    const int64_t sum_row = (point * kFilter + tap_row) * work.VectorsIn() * kLanes + row;
+    points[point] = Load(work.sums + sum_row * work.Width() + channel);
   }
+  TransformSums(points, taps);
+  for (int64_t tap = 0; tap < kFilter; ++tap) {
+    const int64_t to = ((tap_row * kFilter + tap) * channels_in + row) * channels_out + channel;
+    StoreFirst(work.by_kernel + to, taps[tap], channels_out - channel);
+  }
+}
+
+// One vector of input channels.
+inline void FinishGradientTiles(const GradientWork& work, int64_t task) {
+  const int64_t end = Smaller((task + 1) * kLanes, work.images.channels);
+  for (int64_t row = task * kLanes; row < end; ++row)
+    for (int64_t tap_row = 0; tap_row < kFilter; ++tap_row)
+      for (int64_t channel = 0; channel < work.gradient.channels; channel += kLanes)
+        FinishTaps(work, row, tap_row, channel);
   if (task == 0)
-    std::memcpy(work.by_bias, work.bias_sums, sizeof(float) * work.channels_out);
+    std::memcpy(work.by_bias, work.sums + work.TileRows() * work.Width(),
+                sizeof(float) * work.gradient.channels);
 }
 
 }  // namespace BRAINFCN_VARIANT
