@@ -7,8 +7,7 @@
 namespace brainfcn {
 namespace {
 
-constexpr int64_t kBlockBytes = 8 << 20;  // transformed tiles of a block, at least kFewestTiles
-constexpr int64_t kFewestTiles = 64, kMostTiles = 256;
+constexpr int64_t kMostTiles = 256;  // of a block: with fewer, adding up blocks takes longer
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -26,10 +25,7 @@ void MultiplyTiles(const Threads& threads, const GradientFunctions& functions, G
   const int64_t tiles = work.count * CeilDiv(work.images.height, kTile) *
                         CeilDiv(work.images.width, kTile);
   const int64_t vectors = work.VectorsIn() + work.VectorsOut();
-  const int64_t tile_bytes = sizeof(float) * kTilePoints * vectors * work.lanes;
-  const int64_t blocks =
-      CeilDiv(tiles, std::clamp<int64_t>(kBlockBytes / tile_bytes, kFewestTiles, kMostTiles));
-  const int64_t size = CeilDiv(tiles, blocks);
+  const int64_t size = CeilDiv(tiles, CeilDiv(tiles, kMostTiles));
   work.stride = (size | 1) * work.lanes;  // points must not fall into one set of the cache
   const Scratch packed(sizeof(float) * kTilePoints * vectors * work.stride);
   const Scratch sums(sizeof(float) * (work.TileRows() + 1) * work.Width());
