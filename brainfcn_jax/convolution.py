@@ -8,7 +8,8 @@ from jax import lax
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
-from brainfcn_jax import kernels, products
+from brainfcn_jax import tile_kernels, vector_kernels
+from brainfcn_jax.products import kernel_gradient
 
 Images = Float[Array, "slice height width cin"]
 Results = Float[Array, "slice height width cout"]
@@ -18,8 +19,10 @@ Blocks = Float[Array, "slice rows columns channel"]
 Pooled = Float[Array, "slice half_rows half_columns channel"]
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
-def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike) -> Results:
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4, 5))
+def convolve(
+    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike, kernels: str = "xla"
+) -> Results:
     """Zero-padded 3x3 cross-correlation plus bias, then the larger of it and 0 if `relu`.
 
     Args:
@@ -28,37 +31,42 @@ def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTyp
         bias: (cout,), float32.
         relu: whether negative results become 0.
         dtype: of the result. Products are summed in float32.
+        kernels: "xla"; or "vector" (float32 only) or "tiles", on processors that have them
+            (`kernels.usable`).
     """
-    on_cpu = _convolve_on_tiles if kernels.available() else _convolve_by_products
-    return lax.platform_dependent(
-        images,
-        kernel,
-        bias,
-        cpu=functools.partial(on_cpu, relu=relu, dtype=dtype),
-        default=functools.partial(_convolve_by_library, relu=relu, dtype=dtype),
-    )
+    if kernels == "vector":
+        assert images.dtype == dtype == jnp.float32, (images.dtype, dtype)
+        return vector_kernels.convolve(images, vector_kernels.pack(kernel), bias, relu)
+    if kernels == "tiles":
+        return tile_kernels.convolve(images, kernel, bias, relu, dtype)
+    assert kernels == "xla", kernels
+    sums = _correlate(images, kernel, dtype) + bias.astype(dtype).reshape(1, 1, 1, -1)
+    return jnp.maximum(sums, 0) if relu else sums
 
 
 def _forward(
-    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
+    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike, kernels: str
 ) -> tuple[Results, tuple[Images, Kernel, Results | None]]:
-    result = convolve(images, kernel, bias, relu, dtype)
+    result = convolve(images, kernel, bias, relu, dtype, kernels)
     return result, (images, kernel, result if relu else None)
 
 
 def _backward(
     relu: bool,
     dtype: DTypeLike,
+    kernels: str,
     residuals: tuple[Images, Kernel, Results | None],
     gradient: Results,
 ) -> tuple[Images, Kernel, Bias]:
     images, kernel, result = residuals
     gate = jnp.ones((0,), images.dtype) if result is None else result.astype(images.dtype)
     gradient = gradient.astype(images.dtype)
-    on_cpu = _gradients_on_tiles if kernels.available() else _gradients_by_products
-    return lax.platform_dependent(
-        images, kernel, gate, gradient, cpu=on_cpu, default=_gradients_by_library
-    )
+    gradients = {
+        "xla": _gradients_by_xla,
+        "vector": _gradients_by_vectors,
+        "tiles": tile_kernels.gradients,
+    }
+    return gradients[kernels](images, kernel, gate, gradient)
 
 
 convolve.defvjp(_forward, _backward)
@@ -75,34 +83,11 @@ def _correlate(images: Images, kernel: Kernel, dtype: DTypeLike) -> Results:
     )
 
 
-def _convolve_by_library(
-    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
-) -> Results:
-    return _activated(_correlate(images, kernel, dtype), bias, relu)
-
-
-def _convolve_by_products(
-    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
-) -> Results:
-    return _activated(_fastest_correlate(images, kernel, dtype), bias, relu)
-
-
-def _fastest_correlate(images: Images, kernel: Kernel, dtype: DTypeLike) -> Results:
-    if images.dtype == jnp.float32 and products.correlation_pays(*kernel.shape[2:]):
-        return products.correlate(images, kernel).astype(dtype)
-    return _correlate(images, kernel, dtype)
-
-
-def _activated(sums: Results, bias: Bias, relu: bool) -> Results:
-    sums = sums + bias.astype(sums.dtype).reshape(1, 1, 1, -1)
-    return jnp.maximum(sums, 0) if relu else sums
-
-
 def _gated(gradient: Results, gate: Array) -> Results:
     return jnp.where(gate > 0, gradient, 0) if gate.size else gradient
 
 
-def _gradients_by_library(
+def _gradients_by_xla(
     images: Images, kernel: Kernel, gate: Array, gradient: Results
 ) -> tuple[Images, Kernel, Bias]:
     gradient = _gated(gradient, gate)
@@ -112,63 +97,47 @@ def _gradients_by_library(
     return by_images, by_kernel, jnp.sum(gradient, (0, 1, 2), dtype=jnp.float32)
 
 
-def _gradients_by_products(
+def _gradients_by_vectors(
     images: Images, kernel: Kernel, gate: Array, gradient: Results
 ) -> tuple[Images, Kernel, Bias]:
-    if images.dtype != jnp.float32 or not products.kernel_gradient_pays(kernel.shape[3]):
-        return _gradients_by_library(images, kernel, gate, gradient)
+    by_images = vector_kernels.image_gradient(gradient, gate, kernel)
     gradient = _gated(gradient, gate)
-    turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
-    by_images = _fastest_correlate(gradient, turned, images.dtype)
-    return by_images, products.kernel_gradient(images, gradient), jnp.sum(gradient, (0, 1, 2))
+    return by_images, kernel_gradient(images, gradient), jnp.sum(gradient, (0, 1, 2))
 
 
-def _convolve_on_tiles(
-    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
-) -> Results:
-    result = jax.ShapeDtypeStruct((*images.shape[:3], kernel.shape[3]), dtype)
-    no_gate = jnp.zeros((0,), jnp.bfloat16)
-    call = jax.ffi.ffi_call("brainfcn_convolve", result)
-    return call(images, no_gate, kernel, bias, relu=relu, transposed=False)
+def convolve_and_pool(
+    images: Images, kernel: Kernel, bias: Bias, dtype: DTypeLike, kernels: str = "xla"
+) -> tuple[Results, Pooled]:
+    """`convolve` with ReLU, and `max_pool` of its result."""
+    if kernels == "vector":
+        return _convolve_and_pool_by_vectors(images, kernel, bias)
+    result = convolve(images, kernel, bias, True, dtype, kernels)
+    return result, max_pool(result)
 
 
-def _gradients_on_tiles(
-    images: Images, kernel: Kernel, gate: Array, gradient: Results
+@jax.custom_vjp
+def _convolve_and_pool_by_vectors(
+    images: Images, kernel: Kernel, bias: Bias
+) -> tuple[Results, Pooled]:
+    return vector_kernels.convolve_and_pool(images, vector_kernels.pack(kernel), bias)
+
+
+def _convolve_and_pool_forward(
+    images: Images, kernel: Kernel, bias: Bias
+) -> tuple[tuple[Results, Pooled], tuple[Images, Kernel, Results, Pooled]]:
+    result, pooled = _convolve_and_pool_by_vectors(images, kernel, bias)
+    return (result, pooled), (images, kernel, result, pooled)
+
+
+def _convolve_and_pool_backward(
+    residuals: tuple[Images, Kernel, Results, Pooled], gradients: tuple[Results, Pooled]
 ) -> tuple[Images, Kernel, Bias]:
-    no_gate = jnp.zeros((0,), jnp.bfloat16)
-    if images.dtype == jnp.float32:
-        gradient = _gated(gradient, gate)
-        gate = no_gate
-    by_images = jax.ffi.ffi_call(
-        "brainfcn_convolve", jax.ShapeDtypeStruct(images.shape, images.dtype)
-    )(gradient, gate, kernel, jnp.zeros((0,), jnp.float32), relu=False, transposed=True)
-    if images.dtype == jnp.bfloat16:
-        return (by_images, *_kernel_gradient_on_tiles(images, gate, gradient))
-    high, low = _split(images)
-    gradient_high, gradient_low = _split(gradient)
-    products = ((high, gradient_high), (high, gradient_low), (low, gradient_high))
-    shares = [_kernel_gradient_on_tiles(x, no_gate, y)[0] for x, y in products]
-    return by_images, shares[0] + shares[1] + shares[2], jnp.sum(gradient, (0, 1, 2))
+    images, kernel, result, pooled = residuals
+    (by_pooling,) = _pool_backward((result, pooled), gradients[1])
+    return _gradients_by_vectors(images, kernel, result, gradients[0] + by_pooling)
 
 
-def _kernel_gradient_on_tiles(
-    images: Images, gate: Array, gradient: Results
-) -> tuple[Kernel, Bias]:
-    channels_in, channels_out = images.shape[3], gradient.shape[3]
-    results = (
-        jax.ShapeDtypeStruct((3, 3, channels_in, channels_out), jnp.float32),
-        jax.ShapeDtypeStruct((channels_out,), jnp.float32),
-    )
-    by_kernel, by_bias = jax.ffi.ffi_call("brainfcn_kernel_gradient", results)(
-        images, gradient, gate
-    )
-    return by_kernel, by_bias
-
-
-def _split(x: Array) -> tuple[Array, Array]:
-    """Two bfloat16 parts whose sum is x to about 16 bits of mantissa."""
-    high = lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)
-    return high.astype(jnp.bfloat16), (x - high).astype(jnp.bfloat16)
+_convolve_and_pool_by_vectors.defvjp(_convolve_and_pool_forward, _convolve_and_pool_backward)
 
 
 @jax.custom_vjp

@@ -4,11 +4,15 @@ Xu, Géraud and Bloch, "From neonatal to adult brain MR image segmentation in a 
 3D-like fully convolutional network and transfer learning", ICIP 2017, section 2.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from brainfcn_jax.convolution import convolve, max_pool
+from brainfcn_jax import vector_kernels
+from brainfcn_jax.convolution import convolve, convolve_and_pool
 
 STAGES: tuple[tuple[int, ...], ...] = (
     (64, 64),
@@ -25,6 +29,10 @@ DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
 Shapes = dict[str, dict[str, tuple[int, ...]]]
 Taps = dict[str, Array]
+Packed = Mapping[str, Array]
+"""Kernels of layers as the compiled convolutions read them."""
+
+NOTHING_PACKED: Packed = MappingProxyType({})
 
 
 def backbone_layers(stages: int) -> list[tuple[str, int, int]]:
@@ -84,21 +92,24 @@ class SegmentationNetwork(nn.Module):
         maps: channels of each specialised layer, 16 in the paper.
         classes: tissues and background.
         precision: "float32", or "bfloat16" with float32 accumulation and float32 logits.
+        kernels: whose convolutions: "xla", or "vector" or "tiles" where `kernels.usable` has them.
     """
 
     stages: int = 4
     maps: int = 16
     classes: int = 8
     precision: str = "float32"
+    kernels: str = "xla"
 
     @nn.compact
     def __call__(
-        self, images: Float[Array, "slice height width 3"]
+        self, images: Float[Array, "slice height width 3"], packed: Packed = NOTHING_PACKED
     ) -> tuple[Float[Array, "slice height width classes"], Taps]:
         """Class scores of mean-subtracted RGB slices, and every layer's output by name.
 
         The specialised layers' own outputs take no part in the scores: who compiles this without
-        asking for them does not pay for them.
+        asking for them does not pay for them. Layers in `packed` (`packed_kernels`) take their
+        kernels from there; they have no gradients.
 
         Height and width must be multiples of `pooling_factor(stages)`; anything else is a bug of
         the caller's.
@@ -116,20 +127,46 @@ class SegmentationNetwork(nn.Module):
         features = images.astype(DTYPES[self.precision])
         logits = fusion_bias.reshape(1, 1, 1, -1)
         for stage, widths in enumerate(STAGES[: self.stages], start=1):
-            features = features if stage == 1 else max_pool(features)
             for index in range(1, len(widths) + 1):
                 name = f"conv{stage}_{index}"
-                kernel, bias = _Layer(shapes[name], None, name=name)()
-                features = convolve(features, kernel, bias, True, features.dtype)
-                taps[name] = features
+                layer = _Layer(shapes[name], None, name=name)()
+                pool = index == len(widths) and stage < self.stages
+                taps[name], features = self._convolve(features, layer, packed.get(name), pool)
             name = f"specialised{stage}"
             kernel, bias = _Layer(shapes[name], SPECIALISED_STDDEV, name=name)()
-            taps[name] = convolve(features, kernel, bias, False, jnp.float32)
-            share = shares[stage - 1]
-            scores = convolve(features, kernel @ share, bias @ share, False, jnp.float32)
+            last, share = taps[f"conv{stage}_{len(widths)}"], shares[stage - 1]
+            taps[name] = convolve(last, kernel, bias, False, jnp.float32, self.kernels)
+            kernel, bias = kernel @ share, bias @ share
+            scores = convolve(last, kernel, bias, False, jnp.float32, self.kernels)
             logits = logits + resize_bilinear(scores, (height, width))
         taps["fusion"] = logits
         return logits, taps
+
+    def _convolve(
+        self, features: Array, layer: tuple[Array, Array], packed: Array | None, pool: bool
+    ) -> tuple[Array, Array]:
+        """A layer's output, and what the next layer reads of it."""
+        kernel, bias = layer
+        if packed is not None:
+            if pool:
+                return vector_kernels.convolve_and_pool(features, packed, bias)
+            result = vector_kernels.convolve(features, packed, bias, True)
+        elif pool:
+            return convolve_and_pool(features, kernel, bias, features.dtype, self.kernels)
+        else:
+            result = convolve(features, kernel, bias, True, features.dtype, self.kernels)
+        return result, result
+
+
+def packed_kernels(network: SegmentationNetwork, params: Mapping[str, Mapping[str, Array]]) -> Packed:
+    """The VGG16 layers' kernels as `network` reads them fastest, made once for all its batches.
+
+    Empty unless its kernels are "vector".
+    """
+    if network.kernels != "vector":
+        return {}
+    names = [name for name, _, _ in backbone_layers(network.stages)]
+    return {name: vector_kernels.pack(params[name]["kernel"]) for name in names}
 
 
 def resize_bilinear(

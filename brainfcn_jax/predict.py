@@ -1,5 +1,6 @@
 """Tissue labels of an equalised volume, in batches of one fixed size (JAX)."""
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
 
-from brainfcn_jax.network import SegmentationNetwork
+from brainfcn_jax import kernels
+from brainfcn_jax.network import Packed, SegmentationNetwork, packed_kernels
 from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
 from brainfcn_jax.weights import Model
 
@@ -18,6 +20,7 @@ IN_PLANE_STEP = 32
 """Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
 
 
+Params = dict[str, dict[str, Array]]
 VoxelWeights = tuple[
     Float32[np.ndarray, " slice"], Float32[np.ndarray, " height"], Float32[np.ndarray, " width"]
 ]
@@ -58,14 +61,13 @@ def predict(
     unless `voxel_weights` says otherwise.
     """
     slices, height, width = equalised.shape
-    network = network_of(model)
-    params = jax.device_put(model.params)
+    network, params, packed = _prepared(model)
     channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
     outputs = [
         _compiled_classify(
-            network, with_probabilities, params, channel_means, rows, columns, window
+            network, with_probabilities, params, packed, channel_means, rows, columns, window
         )
         for window in padded_windows(equalised, batch_slices)
     ]
@@ -80,11 +82,22 @@ def predict(
 
 
 def network_of(model: Model) -> SegmentationNetwork:
-    """The network whose parameters `model` holds."""
+    """The network whose parameters `model` holds, in float32 with this machine's fastest kernels."""
     description = model.description
     return SegmentationNetwork(
-        stages=description.stages, maps=description.maps, classes=len(description.tissues) + 1
+        stages=description.stages,
+        maps=description.maps,
+        classes=len(description.tissues) + 1,
+        kernels=kernels.fastest("float32"),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _prepared(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
+    """A model's network, its parameters and packed kernels (217 MB), kept for the next scan."""
+    network = network_of(model)
+    params = jax.device_put(model.params)
+    return network, params, jax.jit(functools.partial(packed_kernels, network))(params)
 
 
 def padded_windows(
@@ -108,7 +121,8 @@ def padded_windows(
 def classify(
     network: SegmentationNetwork,
     with_probabilities: bool,
-    params: dict[str, dict[str, Array]],
+    params: Params,
+    packed: Packed,
     channel_means: Float[Array, " 3"],
     row_weights: Float[Array, " height"],
     column_weights: Float[Array, " width"],
@@ -124,7 +138,7 @@ def classify(
     The sums are those of single slices, since float32 would lose count of a volume's voxels.
     """
     stacks = volume_to_stacks(window)[1:-1]
-    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means))
+    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means), packed)
     labels = jnp.argmax(logits, axis=-1).astype(jnp.uint8)
     logarithms = jax.nn.log_softmax(logits)
     probabilities = jnp.exp(logarithms)

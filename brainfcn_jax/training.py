@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 from absl import logging
 
+from brainfcn_jax import kernels
 from brainfcn_jax.checkpoint import Checkpoints
 from brainfcn_jax.devices import CompiledStep, abstract, device_count, launch
 from brainfcn_jax.errors import TrainingError, first_line
@@ -223,7 +224,11 @@ def make_recipe(settings: Settings, channel_means: tuple[float, float, float]) -
     network = settings.network
     return Recipe(
         network=SegmentationNetwork(
-            stages=network.stages, maps=network.maps, classes=CLASSES, precision=network.precision
+            stages=network.stages,
+            maps=network.maps,
+            classes=CLASSES,
+            precision=network.precision,
+            kernels=kernels.fastest(network.precision),
         ),
         optimizer=make_optimizer(settings.optimizer, settings.training.steps),
         augmentation=settings.augmentation,

@@ -96,9 +96,9 @@ class ModelDescription:
         return _flat(parameter_shapes(self.stages, self.maps, len(self.tissues) + 1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
-    """A trained network: its parameters and what they belong to."""
+    """A trained network: its parameters and what they belong to; equal to itself alone."""
 
     params: Parameters
     description: ModelDescription

@@ -1,13 +1,14 @@
 """The convolution, its gradients and the pooling against float64 numpy, on every path there is."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainfcn_jax import convolution, kernels, products
+from brainfcn_jax import convolution, kernels
 
 Case = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -47,22 +48,32 @@ def make_case(shape: tuple[int, int, int, int, int]) -> Case:
     return images, kernel, bias, gradient
 
 
-@pytest.fixture(params=["tiles", "products", "library"])
-def path(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The compiled kernels where they can run, products, and XLA's convolutions as on a GPU."""
-    if request.param != "tiles":
-        monkeypatch.setattr(kernels, "available", lambda: False)
-        if request.param == "library":
-            monkeypatch.setattr(products, "correlation_pays", lambda *channels: False)
-            monkeypatch.setattr(products, "kernel_gradient_pays", lambda channels: False)
-    elif not kernels.available():
-        pytest.skip("this processor has no AMX tiles, or the kernels are not built")
-    return str(request.param)
+class Way(NamedTuple):
+    """Whose convolutions, in which precision."""
+
+    kernels: str
+    dtype: str
+
+    def compiled(self, relu: bool) -> Callable[..., jax.Array]:
+        dtype = jnp.dtype(self.dtype)
+        return jax.jit(lambda x, w, b: convolution.convolve(x, w, b, relu, dtype, self.kernels))
 
 
-def compiled(relu: bool, dtype: str) -> Callable[..., jax.Array]:
-    """A fresh function, so that nothing compiled on another path is used again."""
-    return jax.jit(lambda x, w, b: convolution.convolve(x, w, b, relu, jnp.dtype(dtype)))
+WAYS = [
+    Way(of, dtype)
+    for of in ("xla", "vector", "tiles")
+    for dtype in ("float32", "bfloat16")
+    if (of, dtype) != ("vector", "bfloat16")
+]
+
+
+@pytest.fixture(params=WAYS, ids=" ".join)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Every way that this machine has."""
+    way: Way = request.param
+    if way.kernels not in kernels.usable(way.dtype):
+        pytest.skip("this processor has no such kernels, or they are not built")
+    return way
 
 
 def assert_close(found: jax.Array, expected: np.ndarray, tolerance: float) -> None:
@@ -72,58 +83,56 @@ def assert_close(found: jax.Array, expected: np.ndarray, tolerance: float) -> No
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_convolution_equals_nine_shifted_products(
-    path: str, shape: tuple[int, int, int, int, int], relu: bool, dtype: str
+    way: Way, shape: tuple[int, int, int, int, int], relu: bool
 ) -> None:
     images, kernel, bias, _ = make_case(shape)
     expected = correlate(images, kernel) + bias
     expected = np.maximum(expected, 0) if relu else expected
-    found = compiled(relu, dtype)(
-        jnp.asarray(images, dtype), jnp.float32(kernel), jnp.float32(bias)
+    found = way.compiled(relu)(
+        jnp.asarray(images, way.dtype), jnp.float32(kernel), jnp.float32(bias)
     )
-    assert found.dtype == jnp.dtype(dtype)
-    assert_close(found, expected, TOLERANCE[dtype])
+    assert found.dtype == jnp.dtype(way.dtype)
+    assert_close(found, expected, TOLERANCE[way.dtype])
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("relu", [False, True])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_gradients_equal_the_adjoint_products(
-    path: str, shape: tuple[int, int, int, int, int], relu: bool, dtype: str
+    way: Way, shape: tuple[int, int, int, int, int], relu: bool
 ) -> None:
     images, kernel, bias, gradient = make_case(shape)
-    inputs = jnp.asarray(images, dtype), jnp.float32(kernel), jnp.float32(bias)
-    result, pull_back = jax.vjp(compiled(relu, dtype), *inputs)
-    by_images, by_kernel, by_bias = pull_back(jnp.asarray(gradient, dtype))
+    inputs = jnp.asarray(images, way.dtype), jnp.float32(kernel), jnp.float32(bias)
+    result, pull_back = jax.vjp(way.compiled(relu), *inputs)
+    by_images, by_kernel, by_bias = pull_back(jnp.asarray(gradient, way.dtype))
 
     gated = np.where(np.asarray(result, np.float32) > 0, gradient, 0) if relu else gradient
     flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     expected = [np.einsum("nhwc,nhwd->cd", view, gated) for view in shifted(images)]
-    assert_close(by_images, correlate(gated, flipped), TOLERANCE[dtype])
-    assert_close(by_kernel, np.stack(expected).reshape(kernel.shape), TOLERANCE[dtype])
-    assert_close(by_bias, gated.sum((0, 1, 2)), TOLERANCE[dtype])
-    assert by_images.dtype == jnp.dtype(dtype)
+    assert_close(by_images, correlate(gated, flipped), TOLERANCE[way.dtype])
+    assert_close(by_kernel, np.stack(expected).reshape(kernel.shape), TOLERANCE[way.dtype])
+    assert_close(by_bias, gated.sum((0, 1, 2)), TOLERANCE[way.dtype])
+    assert by_images.dtype == jnp.dtype(way.dtype)
     assert by_kernel.dtype == by_bias.dtype == jnp.float32
 
 
-def test_no_pixel_sees_across_images(path: str) -> None:
+def test_no_pixel_sees_across_images(way: Way) -> None:
     images, kernel, bias, _ = (jnp.float32(x) for x in make_case((3, 20, 24, 64, 96)))
+    images = images.astype(way.dtype)
     changed = images.at[1].add(1)
-    run = compiled(True, "float32")
+    run = way.compiled(True)
     before, after = run(images, kernel, bias), run(changed, kernel, bias)
     np.testing.assert_array_equal(before[0], after[0])
     np.testing.assert_array_equal(before[2], after[2])
     assert not np.array_equal(before[1], after[1])
 
 
-def test_eight_devices_at_once_give_what_one_gives(path: str, devices: list[jax.Device]) -> None:
+def test_eight_devices_at_once_give_what_one_gives(way: Way, devices: list[jax.Device]) -> None:
     images, kernel, bias, gradient = (jnp.float32(x) for x in make_case((16, 20, 24, 64, 96)))
 
     def both(x: jax.Array, g: jax.Array) -> tuple[jax.Array, ...]:
-        run = compiled(True, "bfloat16")
-        result, pull_back = jax.vjp(run, x.astype(jnp.bfloat16), kernel, bias)
-        return (result, *pull_back(g.astype(jnp.bfloat16)))
+        result, pull_back = jax.vjp(way.compiled(True), x.astype(way.dtype), kernel, bias)
+        return (result, *pull_back(g.astype(way.dtype)))
 
     shares = [x.reshape(len(devices), -1, *x.shape[1:]) for x in (images, gradient)]
     found = jax.pmap(both)(*shares)
@@ -133,10 +142,10 @@ def test_eight_devices_at_once_give_what_one_gives(path: str, devices: list[jax.
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_numbers_that_are_not_finite_are_never_hidden(path: str, bad: float, dtype: str) -> None:
+def test_numbers_that_are_not_finite_are_never_hidden(way: Way, bad: float) -> None:
     images, kernel, bias, _ = (jnp.float32(x) for x in make_case((1, 5, 7, 16, 16)))
-    spoilt = compiled(True, dtype)(images.at[0, 2, 3, 4].set(bad).astype(dtype), kernel, bias)
+    images = images.at[0, 2, 3, 4].set(bad).astype(way.dtype)
+    spoilt = way.compiled(True)(images, kernel, bias)
     assert not jnp.all(jnp.isfinite(spoilt))
 
 
@@ -152,7 +161,7 @@ def test_pooling_takes_the_largest_and_sends_the_gradient_to_the_first_of_equals
 
 
 def test_kernels_ask_for_every_instruction_set_they_use() -> None:
-    text = "processor : 0\nflags\t\t: fpu " + " ".join(kernels.REQUIRED_CPU_FLAGS) + "\n"
-    assert kernels.REQUIRED_CPU_FLAGS <= kernels.cpu_flags(text)
-    assert not kernels.REQUIRED_CPU_FLAGS <= kernels.cpu_flags("flags : fpu avx2\n")
+    text = "processor : 0\nflags\t\t: fpu " + " ".join(kernels.TILE_CPU_FLAGS) + "\n"
+    assert kernels.TILE_CPU_FLAGS <= kernels.cpu_flags(text)
+    assert not kernels.TILE_CPU_FLAGS <= kernels.cpu_flags("flags : fpu avx2\n")
     assert kernels.cpu_flags("") == frozenset()

@@ -63,9 +63,12 @@ def numpy_network(images: np.ndarray, params: dict, stages: int) -> dict[str, np
     return taps
 
 
-def assert_taps_agree(images: np.ndarray, params: dict, stages: int, maps: int) -> None:
-    model = network.SegmentationNetwork(stages=stages, maps=maps)
-    logits, taps = jax.jit(model.apply)({"params": params}, jnp.asarray(images))
+def assert_taps_agree(
+    images: np.ndarray, params: dict, stages: int, maps: int, whose: str, packed: bool = False
+) -> None:
+    model = network.SegmentationNetwork(stages=stages, maps=maps, kernels=whose)
+    ready = network.packed_kernels(model, params) if packed else {}
+    logits, taps = jax.jit(model.apply)({"params": params}, jnp.asarray(images), ready)
     expected = numpy_network(images, params, stages)
     assert taps.keys() == expected.keys()
     np.testing.assert_array_equal(logits, taps["fusion"])
@@ -74,15 +77,14 @@ def assert_taps_agree(images: np.ndarray, params: dict, stages: int, maps: int) 
         assert error <= 1e-4 * np.abs(tap).max(), (name, error, np.abs(tap).max())
 
 
-@pytest.mark.parametrize("compiled_kernels", [True, False])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("whose", ["xla", "vector", "tiles"])
 @pytest.mark.parametrize("stages", [4, 5])
-def test_every_tap_equals_the_numpy_network(
-    stages: int, compiled_kernels: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not compiled_kernels:
-        monkeypatch.setattr(kernels, "available", lambda: False)
+def test_every_tap_equals_the_numpy_network(stages: int, whose: str, packed: bool) -> None:
+    if whose not in kernels.usable("float32"):
+        pytest.skip("this processor has no such kernels, or they are not built")
     images = np.random.default_rng(0).normal(0, 50, (2, 32, 48, 3)).astype(np.float32)
-    assert_taps_agree(images, random_parameters(stages), stages, maps=4)
+    assert_taps_agree(images, random_parameters(stages), stages, 4, whose, packed)
 
 
 PUBLISHED = pytest.param(
@@ -100,7 +102,7 @@ def test_a_real_slice_gives_the_numpy_networks_taps(published: bool) -> None:
     params = random_parameters(5)
     if published:
         params |= jax.tree.map(jnp.asarray, weights.read_vgg16(VGG16 or "", 5))
-    assert_taps_agree(np.asarray(images), params, stages=5, maps=4)
+    assert_taps_agree(np.asarray(images), params, 5, 4, kernels.fastest("float32"))
 
 
 @pytest.mark.parametrize("stages", [4, 5])
