@@ -7,19 +7,20 @@ Needs `.[benchmarks]`. All get the same parameters and slices and are told to co
 `--threads` threads; the others get the network both as published and with its linear layers folded,
 channels last where they can choose. Runs take turns; medians. Beside the time stand the largest
 difference of a class score from PyTorch's in float64, and the share of voxels labelled as float32
-direct convolutions (PyTorch's, the published form) label them. Ours is also timed without the
-compiled kernels, as on processors without AMX tiles, and in bfloat16. On a GPU, PyTorch alone is
+direct convolutions (PyTorch's, the published form) label them. Ours takes the convolutions of
+`--kernels`, the fastest here unless given, and is also timed with XLA's, and in bfloat16 where
+that is not emulated; `--max_isa` holds all but ONNX Runtime to AVX2 or AVX-512. On a GPU, PyTorch alone is
 beside ours, in both precisions (float32 as each library has it by default). On a CPU it ends
 with 1 when a class score of ours in float32 is 1e-3 or more away from the direct convolutions, or
 fewer than 99.99% of voxels are labelled alike.
 """
 
+import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import mock
 
 import jax
 import measuring
@@ -27,10 +28,11 @@ import numpy as np
 import torch
 from absl import app, flags
 from jaxtyping import Float32
+from our_kernels import MAX_ISA, bfloat16_is_fast, chosen_kernels, described
 from slice_batch import chosen_model, middle_slices
 from torch_network import FORMS, TorchNetwork, torch_images
 
-from brainfcn_jax import kernels
+from brainfcn_jax.network import packed_kernels
 from brainfcn_jax.predict import network_of
 from brainfcn_jax.resources import take_what_is_allotted
 from brainfcn_jax.weights import Model
@@ -48,24 +50,26 @@ Scores = Float32[np.ndarray, "slice height width classes"]
 Run = Callable[[], Any]
 """Computes the class scores and waits for them; they may be anywhere, in any order of axes."""
 
-OURS, REFERENCE = "ours float32", "PyTorch eager float32, published"
+REFERENCE = "PyTorch eager float32, published"
 ALLOWED_DIFFERENCE, ASKED_IDENTICAL = 1e-3, 0.9999
-KERNEL = "brainfcn_convolve"
+CALLS = {"vector": "brainfcn_convolve_vector", "tiles": "brainfcn_convolve"}
 
 
-def our_run(model: Model, stacks: Scores, precision: str, compiled_kernels: bool) -> Run:
-    """The network as inference uses it, compiled; without the kernels if so asked."""
-    network = network_of(model).clone(precision=precision)
+def our_name(precision: str, kernels: str) -> str:
+    """What a table calls our run."""
+    return f"ours {precision}, {described(kernels)}"
+
+
+def our_run(model: Model, stacks: Scores, precision: str, kernels: str) -> Run:
+    """The network as inference uses it, compiled."""
+    network = network_of(model).clone(precision=precision, kernels=kernels)
     params, images = jax.device_put((model.params, stacks))
-    jax.clear_caches()  # what was traced with kernels must not serve without them
-    offered = kernels.available() and compiled_kernels
-    with mock.patch.object(kernels, "available", return_value=offered):
-        traced = jax.jit(lambda params, x: network.apply({"params": params}, x)[0])
-        compiled = traced.lower(params, images).compile()
-    jax.clear_caches()
-    uses = KERNEL in compiled.as_text()
-    assert uses == (offered and jax.default_backend() == "cpu"), (uses, offered)
-    return lambda: jax.block_until_ready(compiled(params, images))
+    packed = jax.jit(functools.partial(packed_kernels, network))(params)
+    traced = jax.jit(lambda params, packed, x: network.apply({"params": params}, x, packed)[0])
+    compiled = traced.lower(params, packed, images).compile()
+    calls = {name for name, call in CALLS.items() if f'"{call}"' in compiled.as_text()}
+    assert calls == {kernels} - {"xla"}, (calls, kernels)
+    return lambda: jax.block_until_ready(compiled(params, packed, images))
 
 
 def torch_run(network: torch.nn.Module, images: torch.Tensor) -> Run:
@@ -144,14 +148,15 @@ def openvino_run(path: Path, images: np.ndarray) -> Run:
 
 
 def all_runs(model: Model, stacks: Scores, folder: Path) -> dict[str, Run]:
-    """Every run by its name; ours first."""
-    runs = {OURS: our_run(model, stacks, "float32", True)}
-    on_gpu = jax.default_backend() == "gpu"
-    if not on_gpu and kernels.available():
-        runs["ours float32 without kernels"] = our_run(model, stacks, "float32", False)
-    runs["ours bfloat16"] = our_run(model, stacks, "bfloat16", True)
+    """Every run by its name; ours in float32 with the chosen kernels first."""
+    ours = [("float32", chosen_kernels("float32"))]
+    if ours[0][1] != "xla":
+        ours.append(("float32", "xla"))
+    if bfloat16_is_fast():
+        ours.append(("bfloat16", chosen_kernels("bfloat16")))
+    runs = {our_name(*way): our_run(model, stacks, *way) for way in ours}
     runs |= torch_runs(model, stacks, "float32")
-    if on_gpu:
+    if jax.default_backend() == "gpu":
         print("on a GPU: ONNX Runtime and OpenVINO, which run on the CPU here, are left out")
         return runs | torch_runs(model, stacks, "bfloat16")
     for form in FORMS:
@@ -176,7 +181,7 @@ def exact_scores(model: Model, stacks: Scores) -> Float32[np.ndarray, "slice hei
 
 
 def rows_of(
-    found: dict[str, Scores], medians: dict[str, float], exact: np.ndarray
+    found: dict[str, Scores], medians: dict[str, float], exact: np.ndarray, ours: str
 ) -> list[dict[str, Any]]:
     """A row for each run."""
     labels = found[REFERENCE].argmax(-1)
@@ -184,7 +189,7 @@ def rows_of(
         {
             "forward pass": name,
             "ms a slice": 1000 * seconds / _SLICES.value,
-            "times as long as ours": seconds / medians[OURS],
+            "times as long as ours": seconds / medians[ours],
             "largest difference from float64": float(np.abs(found[name] - exact).max()),
             "same labels, %": 100 * float(np.mean(found[name].argmax(-1) == labels)),
         }
@@ -196,6 +201,7 @@ def main(argv: list[str]) -> int:
     """Compares, times, prints and writes."""
     del argv
     measuring.use_threads(_THREADS.value)
+    measuring.limit_instruction_sets(MAX_ISA.value)
     take_what_is_allotted()
     torch.set_num_threads(_THREADS.value)
     model = chosen_model(_STAGES.value, _WEIGHTS.value)
@@ -204,18 +210,20 @@ def main(argv: list[str]) -> int:
         runs = all_runs(model, stacks, Path(folder))
         found = {name: scores_of(name, run) for name, run in runs.items()}
         medians = measuring.interleaved_medians(runs, _REPEATS.value)
-    rows = rows_of(found, medians, exact_scores(model, stacks))
-    difference = float(np.abs(found[OURS] - found[REFERENCE]).max())
-    identical = float(np.mean(found[OURS].argmax(-1) == found[REFERENCE].argmax(-1)))
+    ours = our_name("float32", chosen_kernels("float32"))
+    rows = rows_of(found, medians, exact_scores(model, stacks), ours)
+    difference = float(np.abs(found[ours] - found[REFERENCE]).max())
+    identical = float(np.mean(found[ours].argmax(-1) == found[REFERENCE].argmax(-1)))
     rivals = {n: s for n, s in medians.items() if not n.startswith("ours") and "float32" in n}
     fastest = min(rivals, key=lambda name: rivals[name])
     verdict = {
         "fastest other in float32": fastest,
-        "ours is faster by": rivals[fastest] / medians[OURS],
+        "ours is faster by": rivals[fastest] / medians[ours],
         "largest difference from direct float32": difference,
         "same labels, %": 100 * identical,
     }
     title = f"{_STAGES.value} stages, {_SLICES.value} slices of {_SIZE.value}x{_SIZE.value}"
+    title += f", at most {MAX_ISA.value}" if MAX_ISA.value else ""
     measuring.write_results(
         _OUT.value, {f"{title}, {_THREADS.value} threads": rows, "Verdict": [verdict]}
     )

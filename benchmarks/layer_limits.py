@@ -12,8 +12,15 @@ import jax
 import jax.numpy as jnp
 import measuring
 
+from brainfcn_jax import vector_kernels
 from brainfcn_jax.convolution import convolve, max_pool
-from brainfcn_jax.network import DTYPES, STAGES, backbone_layers, resize_bilinear
+from brainfcn_jax.network import (
+    DTYPES,
+    STAGES,
+    SegmentationNetwork,
+    backbone_layers,
+    resize_bilinear,
+)
 from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
 
 PRODUCT_SIZE = 4096
@@ -33,38 +40,32 @@ def products(size: int = PRODUCT_SIZE) -> dict[str, Timed]:
     return found
 
 
-def layers(
-    stages: int, classes: int, precision: str, shape: tuple[int, int, int]
-) -> dict[str, Timed]:
+def layers(network: SegmentationNetwork, shape: tuple[int, int, int]) -> dict[str, Timed]:
     """Every step of the network on a batch (slice, height, width), random numbers in."""
     slices, height, width = shape
     volume = jnp.ones((slices + 2, height, width), jnp.uint8)
     stack = jax.jit(lambda v: subtract_mean(volume_to_stacks(v)[1:-1], jnp.zeros(3)))
     found: dict[str, Timed] = {"stacking": (_waiting(stack, volume), 0.0)}
-    dtype = DTYPES[precision]
+    dtype, convolution = DTYPES[network.precision], functools.partial(_convolution, network)
     ends = {f"conv{stage}_{len(widths)}" for stage, widths in enumerate(STAGES, start=1)}
-    for name, channels_in, channels_out in backbone_layers(stages):
+    for name, channels_in, channels_out in backbone_layers(network.stages):
         stage = int(name[4])
         size = (slices, height >> (stage - 1), width >> (stage - 1))
         if stage > 1 and name.endswith("_1"):
             before = _random((slices, *(2 * n for n in size[1:]), channels_in), dtype)
             found[f"pooling to stage {stage}"] = (_waiting(jax.jit(max_pool), before), 0.0)
-        found[name] = _convolution(size, channels_in, channels_out, True, dtype)
+        found[name] = convolution(size, channels_in, channels_out, True)
         if name in ends:
-            found[f"specialised{stage}"] = _convolution(size, channels_out, classes, False, dtype)
-            found[f"resize {stage}"] = _resize((*size, classes), (height, width))
+            found[f"specialised{stage}"] = convolution(size, channels_out, network.classes, False)
+            found[f"resize {stage}"] = _resize((*size, network.classes), (height, width))
     return found
 
 
 def rows(
-    stages: int,
-    classes: int,
-    precision: str,
-    shape: tuple[int, int, int],
-    repeats: int,
+    network: SegmentationNetwork, shape: tuple[int, int, int], repeats: int
 ) -> list[dict[str, Any]]:
     """A row for each layer: time a slice, rate, share of each limit; the limits come first."""
-    runs = products() | layers(stages, classes, precision, shape)
+    runs = products() | layers(network, shape)
     medians = measuring.interleaved_medians({n: run for n, (run, _) in runs.items()}, repeats)
     rate = {name: runs[name][1] / took / GIGA for name, took in medians.items()}
     limits = {name: rate[f"matrix product {name}"] for name in DTYPES}
@@ -80,14 +81,23 @@ def rows(
 
 
 def _convolution(
-    size: tuple[int, int, int], channels_in: int, channels_out: int, relu: bool, dtype: Any
+    network: SegmentationNetwork,
+    size: tuple[int, int, int],
+    channels_in: int,
+    channels_out: int,
+    relu: bool,
 ) -> Timed:
-    images = _random((*size, channels_in), dtype)
+    """As inference has it: the kernels of VGG16's layers packed before, if they are at all."""
+    dtype = DTYPES[network.precision]
+    images, bias = _random((*size, channels_in), dtype), jnp.zeros(channels_out)
     kernel = _random((3, 3, channels_in, channels_out), jnp.float32)
-    out = dtype if relu else jnp.float32
-    run = jax.jit(functools.partial(convolve, relu=relu, dtype=out))
     operations = 2.0 * 9 * channels_in * channels_out * size[0] * size[1] * size[2]
-    return _waiting(run, images, kernel, jnp.zeros(channels_out)), operations
+    if relu and network.kernels == "vector":
+        run = jax.jit(functools.partial(vector_kernels.convolve, relu=True))
+        return _waiting(run, images, jax.jit(vector_kernels.pack)(kernel), bias), operations
+    out = dtype if relu else jnp.float32
+    run = jax.jit(functools.partial(convolve, relu=relu, dtype=out, kernels=network.kernels))
+    return _waiting(run, images, kernel, bias), operations
 
 
 def _resize(shape: tuple[int, ...], full: tuple[int, int]) -> Timed:

@@ -89,6 +89,21 @@ def use_threads(count: int) -> None:
     os.sched_setaffinity(0, processors[:count])
 
 
+def limit_instruction_sets(widest: str | None) -> None:
+    """Holds this process, and those it starts, to "avx2" or "avx512"; None: to nothing.
+
+    In time before any library has computed anything. ONNX Runtime cannot be held to one.
+    """
+    if widest is None:
+        return
+    xla = {"avx2": "AVX2", "avx512": "AVX512"}[widest]
+    onednn = {"avx2": "AVX2", "avx512": "AVX512_CORE"}[widest]
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_max_isa={xla}"
+    os.environ["BRAINFCN_MAX_ISA"] = widest
+    os.environ["DNNL_MAX_CPU_ISA"] = os.environ["ONEDNN_MAX_CPU_ISA"] = onednn
+    os.environ["ATEN_CPU_CAPABILITY"] = widest
+
+
 def seconds(run: Callable[[], object]) -> float:
     """Time of one run."""
     start = time.perf_counter()

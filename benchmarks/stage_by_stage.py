@@ -6,7 +6,8 @@ Reads, labels, scores and writes the scan with the tool's own functions, one ste
 in this process, everything compiled before (an unmeasured first run, whose labels then serve as
 the reference of the measures). Each function in `STEPS` is timed without those it calls that are
 in `STEPS` too. Beside each step stands its share of the network's time. Then every layer is timed
-alone on the scan's own size and compared with a large matrix product of the same run. Scans are
+alone on the scan's own size, with the convolutions of `--kernels`, and compared with a large matrix
+product of the same run. Scans are
 made by `benchmark_scans.py`.
 """
 
@@ -26,10 +27,12 @@ import jax
 import layer_limits
 import measuring
 from absl import app, flags
+from our_kernels import MAX_ISA, chosen_kernels, described
 
 from brainfcn_jax.cases import OpenModel
 from brainfcn_jax.evaluation import open_model
 from brainfcn_jax.evaluation_settings import EvaluationSettings
+from brainfcn_jax.kernels import fastest
 from brainfcn_jax.models import DEFAULT_MODEL, SHIPPED_MODELS
 from brainfcn_jax.network_input import prepare
 from brainfcn_jax.nifti import load_scan
@@ -144,6 +147,7 @@ def main(argv: list[str]) -> None:
     """Times, prints and writes."""
     del argv
     measuring.use_threads(_THREADS.value)
+    measuring.limit_instruction_sets(MAX_ISA.value)
     take_what_is_allotted()
     settings = EvaluationSettings(_MODEL.value, None, None, "tissues", overwrite=True)
     opened = open_model(settings)
@@ -151,14 +155,8 @@ def main(argv: list[str]) -> None:
     window = next(padded_windows(prepared.inside, BATCH_SLICES))
     shape = (len(window) - 2, *window.shape[1:])
     steps = step_rows(opened, settings)
-    network = network_of(opened.model)
-    layers = layer_limits.rows(
-        network.stages,
-        network.classes,
-        network.precision,
-        shape,
-        _REPEATS.value,
-    )
+    network = network_of(opened.model).clone(kernels=chosen_kernels("float32"))
+    layers = layer_limits.rows(network, shape, _REPEATS.value)
     apart = [
         {
             "slices through the network": len(prepared.inside),
@@ -171,8 +169,8 @@ def main(argv: list[str]) -> None:
     measuring.write_results(
         _OUT.value,
         {
-            f"Steps of {name}, {_THREADS.value} cores": steps,
-            f"Layers on {size}, {network.precision}": layers,
+            f"Steps of {name}, {_THREADS.value} cores, {described(fastest('float32'))}": steps,
+            f"Layers on {size}, {network.precision}, {described(network.kernels)}": layers,
             "Together": apart,
         },
     )

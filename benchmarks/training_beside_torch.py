@@ -6,6 +6,7 @@
 Needs `.[benchmarks]`. A step is forward, backward and the update of SGD with momentum, on the same
 parameters, slices and random labels; runs take turns; medians. "as in training" is the tool's whole
 step, with augmentation of the images, which PyTorch's does not have. Nothing is rematerialised.
+Ours takes the convolutions of `--kernels`, the fastest here unless given.
 
 Gradients are compared array by array, relative to the array's largest value: ours with PyTorch's at
 the full size, and both with PyTorch's in float64 on a crop of `--crop` pixels. Where an activation
@@ -25,6 +26,7 @@ import numpy as np
 import optax
 import torch
 from absl import app, flags
+from our_kernels import MAX_ISA, bfloat16_is_fast, chosen_kernels, described
 from slice_batch import chosen_model, middle_slices
 from torch.nn import functional
 from torch_network import TorchNetwork, gradients, torch_images
@@ -136,13 +138,19 @@ def compared_gradients(
     ]
 
 
+def network_in(precision: str, model: Model) -> SegmentationNetwork:
+    """The model's network with the convolutions of `--kernels`."""
+    return network_of(model).clone(precision=precision, kernels=chosen_kernels(precision))
+
+
 def our_runs(model: Model, stacks: np.ndarray, labels: np.ndarray) -> dict[str, Run]:
-    """Ours in both precisions, bare and as in training."""
+    """Ours, in bfloat16 too where it is not emulated, bare and as in training."""
     runs: dict[str, Run] = {}
-    for precision in ("float32", "bfloat16"):
-        recipe = recipe_of(network_of(model).clone(precision=precision), model)
-        runs[f"ours {precision}"] = our_bare_run(recipe, model, stacks, labels)
-        runs[f"ours {precision}, as in training"] = our_whole_run(recipe, model, stacks, labels)
+    for precision in ("float32", "bfloat16") if bfloat16_is_fast() else ("float32",):
+        recipe = recipe_of(network_in(precision, model), model)
+        name = f"ours {precision}, {described(recipe.network.kernels)}"
+        runs[name] = our_bare_run(recipe, model, stacks, labels)
+        runs[f"{name}, as in training"] = our_whole_run(recipe, model, stacks, labels)
     return runs
 
 
@@ -227,13 +235,16 @@ def main(argv: list[str]) -> None:
     """Compares, times, prints and writes."""
     del argv
     measuring.use_threads(_THREADS.value)
+    measuring.limit_instruction_sets(MAX_ISA.value)
     take_what_is_allotted()
     torch.set_num_threads(_THREADS.value)
     model = chosen_model(_STAGES.value, _WEIGHTS.value)
     height, width = _HEIGHT.value, _WIDTH.value
     stacks = middle_slices(model, _SCAN.value, _SLICES.value, height, width)
     labels = np.random.default_rng(0).integers(0, 8, stacks.shape[:3])
-    compared = compared_gradients(recipe_of(network_of(model), model), model, stacks, labels)
+    compared = compared_gradients(
+        recipe_of(network_in("float32", model), model), model, stacks, labels
+    )
     runs = our_runs(model, stacks, labels) | torch_runs(model, stacks, labels)
     medians = measuring.interleaved_medians(runs, _REPEATS.value)
     peer = min(took for name, took in medians.items() if "ours" not in name and "32" in name)
@@ -247,6 +258,7 @@ def main(argv: list[str]) -> None:
         for name, took in medians.items()
     ]
     title = f"{_STAGES.value} stages, {_SLICES.value} slices of {height}x{width}"
+    title += f", at most {MAX_ISA.value}" if MAX_ISA.value else ""
     measuring.write_results(
         _OUT.value,
         {f"{title}, {_THREADS.value} threads": rows, "Relative differences": compared},

@@ -158,7 +158,9 @@ class SegmentationNetwork(nn.Module):
         return result, result
 
 
-def packed_kernels(network: SegmentationNetwork, params: Mapping[str, Mapping[str, Array]]) -> Packed:
+def packed_kernels(
+    network: SegmentationNetwork, params: Mapping[str, Mapping[str, Array]]
+) -> Packed:
     """The VGG16 layers' kernels as `network` reads them fastest, made once for all its batches.
 
     Empty unless its kernels are "vector".

@@ -61,7 +61,7 @@ def predict(
     unless `voxel_weights` says otherwise.
     """
     slices, height, width = equalised.shape
-    network, params, packed = _prepared(model)
+    network, params, packed = ready_network(model)
     channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
@@ -82,7 +82,7 @@ def predict(
 
 
 def network_of(model: Model) -> SegmentationNetwork:
-    """The network whose parameters `model` holds, in float32 with this machine's fastest kernels."""
+    """The network whose parameters `model` holds, for float32 on this machine."""
     description = model.description
     return SegmentationNetwork(
         stages=description.stages,
@@ -93,11 +93,14 @@ def network_of(model: Model) -> SegmentationNetwork:
 
 
 @functools.lru_cache(maxsize=1)
-def _prepared(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
-    """A model's network, its parameters and packed kernels (217 MB), kept for the next scan."""
+def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
+    """The model's network, its parameters, and its packed kernels; kept for the next scan.
+
+    Packed, the kernels take seven times the memory of the parameters.
+    """
     network = network_of(model)
     params = jax.device_put(model.params)
-    return network, params, jax.jit(functools.partial(packed_kernels, network))(params)
+    return network, params, _compiled_packing(network, params)
 
 
 def padded_windows(
@@ -155,4 +158,5 @@ def _joined(parts: Sequence[Array], axis: int = 0) -> Shaped[np.ndarray, "..."]:
     return np.concatenate([np.asarray(part) for part in parts], axis=axis)
 
 
+_compiled_packing = jax.jit(packed_kernels, static_argnums=0)
 _compiled_classify = jax.jit(classify, static_argnums=(0, 1))

@@ -15,9 +15,7 @@ Kernel = Float[Array, "3 3 cin cout"]
 Bias = Float[Array, " cout"]
 
 
-def convolve(
-    images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike
-) -> Results:
+def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike) -> Results:
     """As `convolution.convolve`."""
     result = jax.ShapeDtypeStruct((*images.shape[:3], kernel.shape[3]), dtype)
     no_gate = jnp.zeros((0,), jnp.bfloat16)
@@ -45,9 +43,7 @@ def gradients(
     return by_images, shares[0] + shares[1] + shares[2], jnp.sum(gradient, (0, 1, 2))
 
 
-def _kernel_gradient(
-    images: Images, gate: Array, gradient: Results
-) -> tuple[Kernel, Bias]:
+def _kernel_gradient(images: Images, gate: Array, gradient: Results) -> tuple[Kernel, Bias]:
     channels_in, channels_out = images.shape[3], gradient.shape[3]
     results = (
         jax.ShapeDtypeStruct((3, 3, channels_in, channels_out), jnp.float32),

@@ -20,6 +20,8 @@ SHAPES = [
     (2, 7, 10, 256, 272),
 ]
 TOLERANCE = {"float32": 2e-5, "bfloat16": 2e-2}
+WINOGRAD_TOLERANCE = 4e-5
+"""Of tiles of 8x8 pixels in float32, whose transforms add numbers up to 30 times as large."""
 
 
 def shifted(images: np.ndarray) -> list[np.ndarray]:
@@ -54,7 +56,13 @@ class Way(NamedTuple):
     kernels: str
     dtype: str
 
+    @property
+    def tolerance(self) -> float:
+        """Allowed error as a share of the largest result."""
+        return WINOGRAD_TOLERANCE if self.kernels == "vector" else TOLERANCE[self.dtype]
+
     def compiled(self, relu: bool) -> Callable[..., jax.Array]:
+        """`convolve` of an image, a kernel and a bias."""
         dtype = jnp.dtype(self.dtype)
         return jax.jit(lambda x, w, b: convolution.convolve(x, w, b, relu, dtype, self.kernels))
 
@@ -93,7 +101,7 @@ def test_convolution_equals_nine_shifted_products(
         jnp.asarray(images, way.dtype), jnp.float32(kernel), jnp.float32(bias)
     )
     assert found.dtype == jnp.dtype(way.dtype)
-    assert_close(found, expected, TOLERANCE[way.dtype])
+    assert_close(found, expected, way.tolerance)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -109,9 +117,9 @@ def test_gradients_equal_the_adjoint_products(
     gated = np.where(np.asarray(result, np.float32) > 0, gradient, 0) if relu else gradient
     flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
     expected = [np.einsum("nhwc,nhwd->cd", view, gated) for view in shifted(images)]
-    assert_close(by_images, correlate(gated, flipped), TOLERANCE[way.dtype])
-    assert_close(by_kernel, np.stack(expected).reshape(kernel.shape), TOLERANCE[way.dtype])
-    assert_close(by_bias, gated.sum((0, 1, 2)), TOLERANCE[way.dtype])
+    assert_close(by_images, correlate(gated, flipped), way.tolerance)
+    assert_close(by_kernel, np.stack(expected).reshape(kernel.shape), way.tolerance)
+    assert_close(by_bias, gated.sum((0, 1, 2)), way.tolerance)
     assert by_images.dtype == jnp.dtype(way.dtype)
     assert by_kernel.dtype == by_bias.dtype == jnp.float32
 

@@ -1,7 +1,7 @@
 """The same input gives the same bytes, run after run and with any threads; batches only round.
 
 In the network of full width, with the shipped model and whatever convolutions this machine takes,
-and with products. Orders and numbers of scans are tried in eval_many_test.py, workers in
+and with XLA's. Orders and numbers of scans are tried in eval_many_test.py, workers in
 cluster_test.py, the same seed of a training in training_test.py.
 """
 
@@ -12,13 +12,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import jax
 import nibabel
 import numpy as np
 import pytest
 
 from brainfcn_jax import kernels, segment
 from brainfcn_jax.api import SegmentedScan, load_model
+from brainfcn_jax.predict import ready_network
 from brainfcn_jax.weights import Model
 
 SHAPE = (34, 38, 11)
@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[1]
 ONE_PROCESS = """
 import hashlib, sys
 from brainfcn_jax import kernels
-if sys.argv[1] == "products":
-    kernels.available = lambda: False
+if sys.argv[1] == "xla":
+    kernels.fastest = lambda precision: "xla"
 sys.path.insert(0, "tests")
 from determinism_test import head, result_bytes
 from brainfcn_jax import segment
@@ -65,16 +65,16 @@ def model() -> Model:
     return load_model()
 
 
-@pytest.fixture(params=["here", "products"])
+@pytest.fixture(params=["here", "xla"])
 def convolutions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """This machine's convolutions, and those of processors without AMX tiles."""
-    if request.param == "products":
-        if not kernels.available():
+    """This machine's fastest convolutions, and XLA's."""
+    if request.param == "xla":
+        if kernels.fastest("float32") == "xla":
             pytest.skip("this machine has no others")
-        monkeypatch.setattr(kernels, "available", lambda: False)
-    jax.clear_caches()
+        monkeypatch.setattr(kernels, "fastest", lambda precision: "xla")
+    ready_network.cache_clear()
     yield
-    jax.clear_caches()
+    ready_network.cache_clear()
 
 
 @pytest.mark.parametrize("spacing_mm", [(1, 1, 1), (0.8, 0.8, 1.6)], ids=["plain", "resampled"])
@@ -103,7 +103,7 @@ def test_batches_of_any_size_agree_but_for_rounding(
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen")
-@pytest.mark.parametrize("whose", ["here", "products"])
+@pytest.mark.parametrize("whose", ["here", "xla"])
 def test_one_thread_gives_the_bytes_of_several(whose: str) -> None:
     """Of a resampled scan the labels: numpy's products, by which it is, may round otherwise."""
     processors = sorted(os.sched_getaffinity(0))

@@ -15,6 +15,7 @@ namespace {
 constexpr int64_t kSmallKernelBytes = 5 << 20;
 constexpr int64_t kSharedBlockBytes = 48 << 20;  // transformed pixels and products of shared tiles
 constexpr int64_t kUsualCacheBytes = 512 << 10;
+constexpr int64_t kRun = 6;  // tiles of one product in registers, for most panels
 constexpr int64_t kDirectRows = 8;
 constexpr int64_t kPadding = 16;  // floats that keep points from falling into one set of the cache
 
@@ -85,8 +86,8 @@ struct BlockMemory {
 
 // Every task takes a few tiles, which stay in the cache, through all steps.
 void ConvolveAlone(const Threads& threads, const Tiled& tiled) {
-  const int64_t fitting = SecondLevelCacheBytes() / tiled.TileBytes();
-  const int64_t most = std::min(std::clamp<int64_t>(fitting, 12, 48), tiled.tiles);
+  const int64_t fitting = SecondLevelCacheBytes() / tiled.TileBytes() / kRun * kRun;
+  const int64_t most = std::min(std::clamp(fitting, 3 * kRun, 4 * kRun), tiled.tiles);
   const int64_t blocks = CeilDiv(tiled.tiles, most);
   threads.run(blocks, [&](int64_t block) {
     const int64_t first = tiled.tiles * block / blocks, last = tiled.tiles * (block + 1) / blocks;

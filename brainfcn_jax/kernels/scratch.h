@@ -17,19 +17,19 @@ namespace brainfcn {
 class Scratch {
  public:
   explicit Scratch(size_t bytes) {
+    const size_t page = bytes < kHugePage / 8 ? kPage : kHugePage;
+    const size_t rounded = (bytes + page - 1) / page * page;
     {
       std::lock_guard<std::mutex> lock(Mutex());
       auto& free = Free();
       for (size_t i = 0; i < free.size(); ++i) {
-        if (free[i].bytes >= bytes && free[i].bytes <= 4 * bytes) {
+        if (free[i].bytes >= rounded && free[i].bytes <= 4 * rounded) {
           block_ = free[i];
           free.erase(free.begin() + static_cast<std::ptrdiff_t>(i));
           return;
         }
       }
     }
-    const size_t page = bytes < kHugePage / 8 ? kPage : kHugePage;
-    const size_t rounded = (bytes + page - 1) / page * page;
     block_ = {std::aligned_alloc(page, rounded), rounded};
     if (block_.data == nullptr) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
