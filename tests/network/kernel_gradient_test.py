@@ -11,10 +11,9 @@ import jax
 import numpy as np
 import pytest
 
-from brainfcn_jax.network import kernels
-from brainfcn_jax.network import vector_kernels
+from brainfcn_jax.network import kernels, vector_kernels
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NO_GATE = np.zeros((0,), np.float32)
 
 pytestmark = pytest.mark.skipif(
