@@ -114,7 +114,7 @@ def digest() -> str:
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen")
 def test_one_thread_gives_the_bytes_of_several() -> None:
-    program = "import sys; sys.path.insert(0, 'tests'); import kernel_gradient_test as t"
+    program = "import sys; sys.path.insert(0, 'tests/network'); import kernel_gradient_test as t"
     one = subprocess.run(
         [sys.executable, "-c", program + "; print(t.digest())"],
         cwd=ROOT,
