@@ -19,7 +19,7 @@ from eval_example import AFFINE, intensities
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 
-from brainfcn_jax.commands import segment_flags, train
+from brainfcn_jax.commands import runner, segment_flags, train
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.label_tables import bids_table
 from brainfcn_jax.results.sidecars import VOLUME_COLUMNS
@@ -157,6 +157,7 @@ def flag_names() -> dict[str, set[str]]:
     for word, define in (("eval", segment_flags.define_flags), ("train", train.define_flags)):
         values = flags.FlagValues()
         define(values, *([["run_train.py"]] if word == "train" else []))
+        runner.define_common_flags(values)
         names[word] = set(values) | {"help"}
     return names
 

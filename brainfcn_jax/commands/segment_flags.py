@@ -107,7 +107,16 @@ def _define_outputs(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool("overwrite", False, "replace results that exist", flag_values=values)
-    flags.DEFINE_bool("version", False, "show the version and end", flag_values=values)
+    flags.DEFINE_bool(
+        "quiet", False, "say only what fails, and warnings; show no bar", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "verbose",
+        False,
+        "also say what computes, with which model, and the seconds of each step",
+        flag_values=values,
+    )
+    flags.DEFINE_bool("list_models", False, "show the models and end", flag_values=values)
 
 
 def _define_cluster(values: flags.FlagValues) -> None:

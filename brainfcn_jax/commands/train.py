@@ -11,6 +11,7 @@ On several machines the same command is started once on each, or once for each d
 --distributed --config.training.launcher=pmap; docs/training_on_many_machines.md tells how.
 """
 
+import ast
 import contextlib
 import functools
 import re
@@ -46,6 +47,9 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
         "workdir", None, "folder of the run; runs/NAME when it is not given", flag_values=values
     )
     flags.DEFINE_bool(
+        "list_configs", False, "show the configs that ship and end", flag_values=values
+    )
+    flags.DEFINE_bool(
         "distributed",
         False,
         "train together with other processes, on this or other machines; under Slurm, Open MPI, "
@@ -66,15 +70,12 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
         "what the others are found with, when several would do",
         flag_values=values,
     )
-    flags.DEFINE_bool("version", False, "show the version and end", flag_values=values)
 
 
 def train_command(values: flags.FlagValues) -> None:
     """Trains with the config and in the folder that the flags name."""
-    if values.version:
-        from brainfcn_jax.results.sidecars import software_version
-
-        print(f"brainfcn_jax {software_version()}")
+    if values.list_configs:
+        print("\n".join(config_lines()))
         return
     runner.require(values, ["config"])
     config_file = Path(config_flags.get_config_filename(values["config"]))
@@ -86,6 +87,7 @@ def train_command(values: flags.FlagValues) -> None:
     from brainfcn_jax.training.loop import train
     from brainfcn_jax.training.processes import ProcessGroup, is_first, joined
 
+    runner.require_device(values)
     with _terminated_as_interrupted(), joined(None if group is None else ProcessGroup(**group)):
         workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
         if is_first():
@@ -121,6 +123,17 @@ def _what_came_of_it(workdir: "Workdir") -> str:
         f"segment a scan: {program} --volume=SCAN.nii.gz --weights={shlex.quote(str(weights))}",
     ]
     return "\n".join(said)
+
+
+def config_lines() -> Iterator[str]:
+    """Gives where the configs that ship are, then the name and the purpose of each."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    folder = installed if installed.is_dir() else package.parent / "configs"
+    yield f"in '{folder}':"
+    for path in sorted(folder.glob("[!_]*.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        yield f"{path.name}: {docstring.partition(chr(10))[0]}"
 
 
 def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, Any] | None:
