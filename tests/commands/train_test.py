@@ -1,10 +1,7 @@
 """run_train.py: flags in, one clear line and the right exit code out."""
 
 import contextlib
-import json
-import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -89,60 +86,6 @@ def test_the_page_on_many_machines_gives_flags_that_there_are(
         train.define_flags(values, argv)
         assert values(argv) == ["run_train.py"]
         assert values.config.data.root in ("$SCANS", "/scans")
-
-
-def write_metrics(folder: Path, *records: dict) -> None:
-    """Writes what a run measured."""
-    folder.mkdir()
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-
-
-def validated(step: int, dice: float) -> dict:
-    """What a run records of a validation."""
-    return {"step": step, "dice": {"WM": dice}, "mean_dice": dice}
-
-
-def test_the_end_says_the_best_step_and_how_to_use_its_weights(
-    asked: list[tuple[Settings, Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "my run"
-    write_metrics(folder, validated(2, 0.5), validated(4, 0.7123), validated(6, 0.6))
-    assert run(TESTING, SCANS, f"--workdir={folder}") == 0
-    said = capsys.readouterr().out
-    assert "best mean Dice on the subjects held out: 0.712, after step 4" in said
-    assert f"its weights in '{folder / 'best.h5'}'" in said
-    assert f"weights of the last step in '{folder / 'last.h5'}'" in said
-    assert f"--volume=SCAN.nii.gz --weights='{folder / 'best.h5'}'" in said
-
-
-def test_without_anything_held_out_the_last_weights_are_the_ones_to_use(
-    asked: list[tuple[Settings, Path]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_metrics(tmp_path / "run", {"step": 4, "loss": 1.0})
-    assert run(TESTING, SCANS, f"--workdir={tmp_path / 'run'}") == 0
-    said = capsys.readouterr().out
-    assert "best" not in said
-    assert f"--weights={tmp_path / 'run' / 'last.h5'}" in said
-
-
-def test_a_run_that_is_terminated_ends_as_one_that_is_interrupted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def wait_for_the_end(settings: Settings, folder: Path) -> Workdir:
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(60)
-        return Workdir(folder)
-
-    monkeypatch.setattr(loop, "train", wait_for_the_end)
-    before = signal.getsignal(signal.SIGTERM)
-    assert run(TESTING, SCANS) == 130
-    assert capsys.readouterr().err == "run_train.py: interrupted\n"
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("--version") == 0
-    assert re.fullmatch(r"brainfcn_jax \d+\.\d+\S*\n", capsys.readouterr().out)
 
 
 def test_overrides_reach_the_settings(asked: list[tuple[Settings, Path]]) -> None:
