@@ -6,7 +6,7 @@ from absl import flags
 from tqdm import tqdm
 
 from brainfcn_jax.commands import runner
-from brainfcn_jax.commands.runner import log
+from brainfcn_jax.commands.runner import inform, log
 from brainfcn_jax.errors import BrainfcnError, UsageError
 from brainfcn_jax.labels import find_scheme
 
@@ -34,7 +34,7 @@ def compare_command(values: flags.FlagValues) -> int:
     prediction_scheme = find_scheme(values.prediction_scheme or values.scheme)
     pairs, missing = find_pairs(Path(values.prediction), Path(values.reference[0]))
     scores = {}
-    for pair in tqdm(pairs, unit="pair", disable=None, dynamic_ncols=True):
+    for pair in tqdm(pairs, unit="pair", disable=values.quiet or None, dynamic_ncols=True):
         try:
             scores[pair.name] = compare(pair, scheme, prediction_scheme, values.slice_axis)
         except BrainfcnError as error:
@@ -46,5 +46,5 @@ def compare_command(values: flags.FlagValues) -> int:
         write_comparison(table, scores, values.overwrite)
         mean = {MEAN: mean_scores(scores)} if len(scores) > 1 else {}
         print(screen_table({**scores, **mean}))
-        log(f"{len(scores)} pairs -> '{table}'")
+        inform(values, f"{len(scores)} pairs -> '{table}'")
     return runner.SOME_FAILED if missing else runner.ALL_DONE

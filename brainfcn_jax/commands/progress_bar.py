@@ -24,17 +24,21 @@ _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}, {remaining} left"
 
 
 class ScanBar:
-    """A bar on stderr for all scans of a run; nothing is shown where stderr is no terminal."""
+    """A bar on stderr for all scans of a run, unless `hidden` or stderr is no terminal."""
 
-    def __init__(self, scans: int) -> None:
+    def __init__(self, scans: int, hidden: bool = False) -> None:
         self._scans = scans
         self._finished = 0
         self._fractions: dict[str, float] = {}
         self._lock = threading.Lock()
         self._bar = tqdm(
-            total=scans, desc="0 scans done", disable=None, dynamic_ncols=True, leave=False,
+            total=scans,
+            desc="loading",
+            disable=hidden or None,
+            dynamic_ncols=True,
+            leave=False,
             bar_format=_FORMAT,
-        )  # fmt: skip
+        )
 
     def __enter__(self) -> "ScanBar":
         return self

@@ -4,6 +4,7 @@
 or damaged; 130 interrupted.
 """
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -13,13 +14,19 @@ from typing import NoReturn
 from absl import flags
 from tqdm import tqdm
 
+import brainfcn_jax
 from brainfcn_jax.errors import BrainfcnError, UsageError
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import (
+    choose_device,
+    choose_threads,
+    take_what_is_allotted,
+)
 from brainfcn_jax.text import first_line, printable
 
 ALL_DONE = 0
 SOME_FAILED = 1
 INTERRUPTED = 130
+DEVICES = ("cpu", "gpu")
 _LONGEST_SAID = 600
 HELP_FLAGS = frozenset({"--help", "-help", "-h", "--helpfull", "--helpshort"})
 
@@ -33,6 +40,39 @@ def run(define_flags: Definition, command: Command, description: str) -> NoRetur
     """Runs a command with the program's own arguments and ends the program."""
     take_what_is_allotted()
     sys.exit(exit_code(define_flags, command, description, sys.argv))
+
+
+def define_common_flags(values: flags.FlagValues) -> None:
+    """Defines the flags that all commands have."""
+    flags.DEFINE_integer(
+        "threads",
+        None,
+        "threads that compute at once; as many as processors unless given",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "device",
+        None,
+        DEVICES,
+        "what computes; a GPU where JAX finds one, unless given",
+        flag_values=values,
+    )
+    flags.DEFINE_bool("version", False, "show the version and end", flag_values=values)
+
+
+def require_device(values: flags.FlagValues) -> None:
+    """Raises UsageError when --device asks for what JAX does not find; imports JAX."""
+    if values.device != "gpu":
+        return
+    import jax
+
+    found = jax.default_backend()
+    if found != "gpu":
+        raise UsageError(
+            f"--device=gpu is given, and JAX finds no GPU, only {found}; install JAX for yours "
+            "(docs/where_it_runs.md), or leave --device out"
+        )
 
 
 def refuse_positional(values: flags.FlagValues, words: list[str]) -> None:
@@ -62,11 +102,16 @@ def exit_code(
     try:
         values = flags.FlagValues()
         define_flags(values)
+        define_common_flags(values)
         if HELP_FLAGS.intersection(argv[1:]):
             print(f"{description.strip()}\n\nFlags:\n{values.get_help()}")
             return ALL_DONE
-        if others := _read_flags(values, argv):
+        if others := _read_flags(values, [_home_expanded(word) for word in argv]):
             positional(values, others)
+        if values.version:
+            print(f"brainfcn_jax {brainfcn_jax.__version__}")
+            return ALL_DONE
+        _choose_hardware(values)
         return command(values) or ALL_DONE
     except BrainfcnError as error:
         print(f"{Path(argv[0]).name}: {printable(str(error))}", file=sys.stderr)
@@ -83,6 +128,13 @@ def exit_code(
         return INTERRUPTED
 
 
+def _choose_hardware(values: flags.FlagValues) -> None:
+    if values.threads is not None:
+        choose_threads(values.threads)
+    if values.device is not None:
+        choose_device(values.device)
+
+
 def require(values: flags.FlagValues, names: Sequence[str]) -> None:
     """Raises UsageError naming the flags among `names` that were not given."""
     missing = [f"--{name}" for name in names if values[name].value in (None, "", [])]
@@ -93,6 +145,19 @@ def require(values: flags.FlagValues, names: Sequence[str]) -> None:
 def log(line: str) -> None:
     """Says something on stderr, above a progress bar if there is one."""
     tqdm.write(f"{Path(sys.argv[0]).name}: {printable(line)}", file=sys.stderr)
+
+
+def inform(values: flags.FlagValues, line: str) -> None:
+    """Says something as `log` does, unless --quiet is given."""
+    if not values.quiet:
+        log(line)
+
+
+def _home_expanded(word: str) -> str:
+    """Puts the home folder for "~" in a flag's value, as shells do for words without "="."""
+    name, equals, value = word.partition("=")
+    expanded = os.path.expanduser(value) if name.startswith("-") else value
+    return f"{name}{equals}{expanded}"
 
 
 def _read_flags(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:

@@ -4,26 +4,53 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import brainfcn_jax
+
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.run import Result
+    from brainfcn_jax.cohort.steps import OpenModel
     from brainfcn_jax.results.case import Outcome
 
 _ML_PER_MM3 = 1e-3
 
 
-def scan_lines(result: "Result") -> Iterator[str]:
-    """Gives what became of a scan, in lines: its failure, or warnings, files and verdict."""
+def equipment_line(opened: "OpenModel") -> str:
+    """Returns what computes, and with which model; imports JAX."""
+    import jax
+
+    device = jax.devices()[0]
+    weights = opened.provenance["Weights"]
+    return (
+        f"brainfcn_jax {brainfcn_jax.__version__}, JAX {jax.__version__} on {device.device_kind}, "
+        f"model '{weights['File']}' (SHA-256 {weights['SHA256'][:12]}...)"
+    )
+
+
+def alarming_lines(result: "Result") -> Iterator[str]:
+    """Gives why a scan failed, or why its labels may be wrong."""
     outcome = result.outcome
-    name = f"'{outcome.case.volume}'"
     yield from result.trace
     if outcome.failure is not None:
         yield outcome.failure
+    yield from (f"warning: '{outcome.case.volume}': {warning}" for warning in outcome.warnings)
+
+
+def result_lines(result: "Result") -> Iterator[str]:
+    """Gives what is worth knowing of a scan that did not fail: notes, files, verdict, volumes."""
+    outcome = result.outcome
+    if outcome.failure is not None:
         return
-    yield from (f"warning: {name}: {warning}" for warning in outcome.warnings)
+    name = f"'{outcome.case.volume}'"
     yield from (f"{name}: {note}" for note in outcome.notes)
     if not result.skipped:
         yield f"{name} -> '{outcome.case.outputs.label_map}'"
         yield from _verdict_lines(outcome)
+
+
+def timing_line(outcome: "Outcome") -> str:
+    """Returns the seconds that each step of a scan took."""
+    steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in outcome.seconds.items())
+    return f"'{outcome.case.volume}': seconds: {steps}"
 
 
 def closing_line(results: Sequence["Result"]) -> str:

@@ -31,11 +31,17 @@ from absl import flags
 from brainfcn_jax.commands import runner, segment_flags
 from brainfcn_jax.commands.compare import compare_command
 from brainfcn_jax.commands.progress_bar import ScanBar
-from brainfcn_jax.commands.runner import log
-from brainfcn_jax.commands.scan_messages import closing_line, scan_lines
+from brainfcn_jax.commands.runner import inform, log
+from brainfcn_jax.commands.scan_messages import (
+    alarming_lines,
+    closing_line,
+    equipment_line,
+    result_lines,
+    timing_line,
+)
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.network.shipped_models import DEFAULT_MODEL
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
 from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 if TYPE_CHECKING:
@@ -47,10 +53,8 @@ if TYPE_CHECKING:
 
 def evaluate_command(values: flags.FlagValues) -> int:
     """Does what the flags ask for; gives the exit code."""
-    if values.version:
-        from brainfcn_jax.results.sidecars import software_version
-
-        print(f"brainfcn_jax {software_version()}")
+    if values.list_models:
+        print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
         return runner.ALL_DONE
     runner.require(values, ["out_dir"])
     if values.prediction is not None:
@@ -69,6 +73,7 @@ def label_command(values: flags.FlagValues) -> int:
     from brainfcn_jax.results.options import EvaluationSettings
     from brainfcn_jax.results.tables import screen_table
 
+    runner.require_device(values)
     settings = EvaluationSettings(
         model,
         values.weights,
@@ -80,6 +85,8 @@ def label_command(values: flags.FlagValues) -> int:
         source_dataset=values.bids_dir,
     )
     opened = open_model(settings)
+    if values.verbose:
+        log(equipment_line(opened))
     cases = find_cases(values, opened.model.description.modality)
     results = label_cases(values, cases, settings, opened)
     outcomes = [result.outcome for result in results]
@@ -87,12 +94,12 @@ def label_command(values: flags.FlagValues) -> int:
     if scores:
         print(screen_table(scores))
     if skipped := sum(result.skipped for result in results):
-        log(f"{skipped} of {len(cases)} scans were finished already")
+        inform(values, f"{skipped} of {len(cases)} scans were finished already")
     failed = [f"'{outcome.case.volume}'" for outcome in outcomes if outcome.failure is not None]
     if failed and len(cases) > 1:
         log(f"{len(failed)} of {len(cases)} scans failed: {', '.join(failed)}")
     if len(cases) > 1:
-        log(closing_line(results))
+        inform(values, closing_line(results))
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
     return code if values.participant_label else _write_group(values, code)
 
@@ -107,14 +114,15 @@ def find_cases(values: flags.FlagValues, modality: str) -> list["Case"]:
         found, notes = find_bids_scans(
             values.bids_dir, modality, values.participant_label, values.session_label
         )
-        references = expand_references(values.reference, [str(scan.path) for scan in found])
-        cases = plan_bids(found, references, values.out_dir)
+        scans = [str(scan.path) for scan in found]
     else:
         scans, notes = expand_volumes(values.volume, modality)
-        cases = plan_files(scans, expand_references(values.reference, scans), values.out_dir)
     for note in notes:
-        log(f"note: {note}")
-    return cases
+        inform(values, f"note: {note}")
+    references = expand_references(values.reference, scans)
+    if values.bids_dir is not None:
+        return plan_bids(found, references, values.out_dir)
+    return plan_files(scans, references, values.out_dir)
 
 
 def label_cases(
@@ -127,7 +135,7 @@ def label_cases(
     from brainfcn_jax.cohort.run import run_cases
 
     results = []
-    bar = ScanBar(len(cases))
+    bar = ScanBar(len(cases), hidden=values.quiet)
     try:
         with bar, choose_executor(values, settings, opened, bar) as executor:
             run = run_cases(
@@ -136,8 +144,7 @@ def label_cases(
             with contextlib.closing(run):
                 for result in run:
                     bar.scan_done(result.outcome.case)
-                    for line in scan_lines(result):
-                        log(line)
+                    tell(values, result)
                     results.append(result)
     except KeyboardInterrupt:
         log(
@@ -194,6 +201,16 @@ def chosen_model(values: flags.FlagValues) -> str | None:
     return None
 
 
+def tell(values: flags.FlagValues, result: "Result") -> None:
+    """Says on stderr what became of a scan."""
+    for line in alarming_lines(result):
+        log(line)
+    for line in result_lines(result):
+        inform(values, line)
+    if values.verbose and result.outcome.seconds:
+        log(timing_line(result.outcome))
+
+
 def exit_code(argv: Sequence[str]) -> int:
     """Runs the command with the program's name and arguments; gives its exit code."""
     return runner.exit_code(
@@ -230,6 +247,8 @@ def _check_inputs(values: flags.FlagValues) -> None:
             raise UsageError("--participant_label and --session_label go with --bids_dir")
     elif values.volume:
         raise UsageError("--volume and --bids_dir are both given; give one of them")
+    if values.quiet and values.verbose:
+        raise UsageError("--quiet and --verbose are both given; give one of them")
     _check_cluster(values)
 
 
@@ -257,5 +276,5 @@ def _write_group(values: flags.FlagValues, code: int) -> int:
     folder = Path(values.out_dir)
     with claimed(folder, []) as claims:
         for path in write_group(Manifest(folder, claims), values.overwrite):
-            log(f"all scans -> '{path}'")
+            inform(values, f"all scans -> '{path}'")
     return code

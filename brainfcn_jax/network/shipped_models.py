@@ -5,7 +5,12 @@ from pathlib import Path
 
 from brainfcn_jax.errors import UsageError, WeightsError
 
-SHIPPED_MODELS = ("adult_t1w", "neonate_t2w")
+SHIPPED_MODELS = {
+    "adult_t1w": "adults, T1w, whole head or skull-stripped",
+    "neonate_t2w": "newborns, T2w, whole head or skull-stripped",
+}
+"""What each model is for, by its name."""
+
 DEFAULT_MODEL = "adult_t1w"
 DIGESTS = "SHA256SUMS"
 """The SHA-256 of every shipped weight file, in the form of `sha256sum *.h5 > SHA256SUMS`."""

@@ -5,10 +5,10 @@ Source: the Brain Imaging Data Structure 1.10, derivatives, bids-specification.r
 
 import dataclasses
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import brainfcn_jax
 from brainfcn_jax.imaging.nifti import voxel_mm3
 from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
 from brainfcn_jax.network.model_file import Model
@@ -127,8 +127,5 @@ def model_provenance(model: Model, weights: str, settings: EvaluationSettings) -
 
 
 def software_version() -> str:
-    """The version of this package, or "not installed" when it runs from its source folder."""
-    try:
-        return metadata.version(SOFTWARE)
-    except metadata.PackageNotFoundError:
-        return "not installed"
+    """Returns the version of this package, or "not installed" when it runs from its source."""
+    return brainfcn_jax.__version__

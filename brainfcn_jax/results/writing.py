@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brainfcn_jax.imaging.nifti import image_grid
 from brainfcn_jax.imaging.nifti_writing import save_label_map, save_map
 from brainfcn_jax.labels import BACKGROUND
 from brainfcn_jax.results.case import LabelledCase, Outcome, case_name, source_name
@@ -21,9 +22,7 @@ from brainfcn_jax.runtime.atomic_files import new_file
 def write_pages(labelled: LabelledCase, overwrite: bool) -> None:
     """Write the picture and the page of a case.
 
-    Raises:
-        InputError: the viewer's script, which nilearn ships, is not installed.
-        OutputError: one of them exists already or cannot be written.
+    Raises OutputError when one of them exists already or cannot be written.
     """
     outputs, scan = labelled.case.outputs, labelled.scan
     picture = scan_picture(scan.data, labelled.segmentation.labels, scan.spacing_mm, outputs.name)
@@ -36,17 +35,20 @@ def scan_report(labelled: LabelledCase, picture: bytes) -> ScanReport:
     """All that the page of a case shows."""
     segmentation, scan = labelled.segmentation, labelled.scan
     outputs = labelled.case.outputs
+    group_page = Path(os.path.relpath(outputs.root / PAGE, outputs.folder)).as_posix()
     return ScanReport(
         name=outputs.name,
         image=scan.data,
         labels=segmentation.labels,
         entropy=segmentation.entropy,
-        spacing_mm=scan.spacing_mm,
+        grid=image_grid(scan.image),
         volumes=labelled.volumes,
         quality=labelled.quality,
         picture=picture,
-        group_page=Path(os.path.relpath(outputs.root / PAGE, outputs.folder)).as_posix(),
+        group_page=group_page if (outputs.folder / group_page).is_file() else None,
         name_in_group=case_name(labelled.case),
+        model=Path(labelled.provenance["Weights"]["File"]).stem,
+        training=labelled.provenance["Model"]["training"],
         scan_histogram=segmentation.head_histogram,
         equalised_histogram=segmentation.equalised_histogram,
         provenance=provenance_rows(labelled),
@@ -66,7 +68,6 @@ def provenance_rows(labelled: LabelledCase) -> list[tuple[str, str]]:
         ("software", f"{software['Name']} {software['Version']}"),
         ("weights", weights["File"]),
         ("SHA-256 of the weights", weights["SHA256"]),
-        ("training", model["training"]),
         ("modality", model["modality"]),
         ("slices", model["slice_axis"]),
         ("voxels that the network saw", " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"),

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from platformdirs import user_cache_path
 
@@ -23,6 +24,7 @@ THREADS = "PJRT_NPROC"
 THREADS_TOO = "NPROC"
 """What XLA reads when `THREADS` is not set."""
 
+PLATFORMS = "JAX_PLATFORMS"
 ALLOTTED = "SLURM_CPUS_PER_TASK"
 PROGRAM_FOLDER = "JAX_COMPILATION_CACHE_DIR"
 SHORTEST_COMPILATION = "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"
@@ -84,6 +86,19 @@ def jax_variables(
     if SHORTEST_COMPILATION not in environment:
         variables[SHORTEST_COMPILATION] = "0.1"
     return variables
+
+
+def choose_threads(threads: int) -> None:
+    """Has this process compute with so many threads; in time before JAX meets its devices."""
+    os.environ[THREADS] = str(threads)
+
+
+def choose_device(device: Literal["cpu", "gpu"]) -> None:
+    """Has JAX take the CPU, or whatever it finds, GPUs first; in time before JAX is imported."""
+    if device == "cpu":
+        os.environ[PLATFORMS] = "cpu"
+    else:
+        os.environ.pop(PLATFORMS, None)
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -61,3 +61,23 @@ def test_on_a_terminal_a_bar_shows_the_step_and_the_time_left(
     assert any(line.startswith("s1: reading:") for line in shown)
     assert any(re.match(r"s1: network, slice 0 of \d+: +\d+%\|.*left$", line) for line in shown)
     assert any(line.startswith("s1: writing:") for line in shown)
+
+
+def test_quiet_says_only_what_fails(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments, "--quiet") == 1
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "s2_T1w.nii.gz' " in said[0]
+    assert "1 of 2 scans failed" in said[1]
+
+
+def test_verbose_says_what_computes_and_how_long_steps_take(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments[0], *arguments[2:], "--verbose") == 0
+    said = capsys.readouterr().err
+    assert re.search(r"JAX \S+ on cpu, model 'threshold.h5' \(SHA-256 [0-9a-f]{12}", said)
+    assert re.search(r"s1_T1w.nii.gz': seconds: preprocessing \d+\.\d, network ", said)
+    assert run(*arguments, "--verbose", "--quiet") == 2

@@ -46,6 +46,14 @@ def fastest(precision: str) -> str:
     return "vector" if precision == "float32" and vector_instruction_set() else "xla"
 
 
+def bfloat16_is_fast() -> bool:
+    """Whether products in bfloat16 are fast where JAX computes by default; else they are emulated.
+
+    They are on GPUs, TPUs and processors with AMX tiles.
+    """
+    return jax.default_backend() != "cpu" or tiles_usable()
+
+
 def usable(precision: str) -> tuple[str, ...]:
     """All kernels that this process's CPU can run in a precision."""
     found = ["xla"]
