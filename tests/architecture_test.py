@@ -82,7 +82,6 @@ PURE_JAX = {
     "network.fcn",
     "network.tile_kernels",
     "network.vector_kernels",
-    "network.winograd",
     "synthesis.acquisition",
     "synthesis.anatomy",
     "synthesis.deformation",
