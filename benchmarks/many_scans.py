@@ -39,8 +39,9 @@ from brainfcn_jax.cohort.steps import (
     read_planned,
     segment_read,
 )
+from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.histograms import intensity_histogram
-from brainfcn_jax.imaging.nifti import EXTENSIONS, load_scan
+from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nifti_writing import save_label_map
 from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.inference.segmentation import Segmentation
@@ -147,9 +148,12 @@ def keep_books(count: int) -> None:
         for number in range(1, count):
             (scans / f"{number}.nii").write_bytes((scans / "0.nii").read_bytes())
         found = copied_result(scans / "0.nii")
+        image, labels = found.scan.data, found.segmentation.labels
+        picture = Path(folder) / "picture.png"
+        picture.write_bytes(scan_picture(image, labels, found.scan.spacing_mm, "copy"))
         for run in ("first", "resumed"):
             planned: list[PlannedScan] = measured(count, f"{run}: find", plan, scans, out)
-            measured(count, f"{run}: segment", segment_copies, planned, found, run == "resumed")
+            measured(count, f"{run}: segment", copy, planned, found, picture, run == "resumed")
             measured(count, f"{run}: group", group, out)
 
 
@@ -187,15 +191,13 @@ def copied_result(path: Path) -> SegmentedScan:
     return SegmentedScan(scan, segmentation, volumes, quality, False, (), ())
 
 
-def segment_copies(planned: list[PlannedScan], found: SegmentedScan, resume: bool) -> None:
+def copy(planned: list[PlannedScan], found: SegmentedScan, picture: Path, resume: bool) -> None:
     """Runs on the planned scans, each of which gets the same labels."""
     settings = SegmentationSettings(None, None, None, "tissues", overwrite=False)
     provenance = {
         "GeneratedBy": [{"Name": "copy", "Version": "0"}],
         "Weights": {"File": "copy.h5", "SHA256": "0" * 64},
     }
-    labels = found.segmentation.labels
-    picture = scan_picture(found.scan.data, labels, found.scan.spacing_mm, "copy")
 
     def segment(read: ReadScan, *_: Any) -> ScanResults:
         return ScanResults(read.planned, dataclasses.replace(found, scan=read.scan), provenance)
@@ -206,12 +208,12 @@ def segment_copies(planned: list[PlannedScan], found: SegmentedScan, resume: boo
         assert outcome.failure is None and outcome.skipped == resume, outcome
 
 
-def write_copy(picture: bytes, results: ScanResults, settings: SegmentationSettings) -> Outcome:
+def write_copy(picture: Path, results: ScanResults, settings: SegmentationSettings) -> Outcome:
     """Writes label map, volumes and picture of a scan."""
     outputs, segmented = results.planned.outputs, results.segmented
     save_label_map(outputs.label_map, segmented.segmentation.labels, segmented.scan)
     write_volumes(outputs.volumes, segmented.volumes, settings.overwrite)
-    outputs.picture.write_bytes(picture)
+    os.link(picture, outputs.picture)
     files = (outputs.label_map, outputs.volumes, outputs.picture)
     return Outcome(results.planned, summary(results), files=files)
 

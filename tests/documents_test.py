@@ -4,6 +4,7 @@ The blocks of a page are run in their order, but for those under `<!-- not run: 
 """
 
 import ast
+import dataclasses
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import nibabel
 import pytest
@@ -23,6 +25,7 @@ from brainfcn_jax.commands import runner, segment_flags, train
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.label_tables import bids_table
 from brainfcn_jax.results.sidecars import VOLUME_COLUMNS
+from brainfcn_jax.training.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -163,10 +166,11 @@ def flag_names() -> dict[str, set[str]]:
 
 
 def config_keys() -> set[str]:
-    """The keys that configs have, by their dotted names."""
-    keys = set()
-    for path in (ROOT / "configs").glob("*.py"):
-        keys |= set(re.findall(r"^ +config\.([\w.]+) =", path.read_text("utf-8"), re.MULTILINE))
+    """The keys that configs may have, by their dotted names."""
+    keys = {field.name for field in dataclasses.fields(Settings)}
+    for section, kind in get_type_hints(Settings).items():
+        parts = [part for part in (kind, *get_args(kind)) if dataclasses.is_dataclass(part)]
+        keys |= {f"{section}.{field.name}" for part in parts for field in dataclasses.fields(part)}
     return keys
 
 

@@ -2,19 +2,22 @@
 
 --volume=sub-01_T1w.nii.gz      this scan
 --volume=scans                  every scan in the folder, in natural order
+--volume='scans/*/*_T1w.nii.gz' every scan that the pattern fits, in natural order
 --volume=scans.txt              every scan that the list names, one a line
 """
 
+import glob
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError, UsageError
-from brainfcn_jax.imaging.nifti import EXTENSIONS
+from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
 from brainfcn_jax.text import first_few, natural_order
 
 LIST_EXTENSION = ".txt"
+PATTERN_SIGNS = frozenset("*?[")
 
 CONTRASTS = frozenset(
     {"T1w", "T2w", "PDw", "FLAIR", "T2starw", "T2star", "PDT2", "inplaneT1", "inplaneT2"}
@@ -34,11 +37,12 @@ def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tu
 
     Args:
         volumes: each an image file, the demo's name, a folder (all its scans, see
-            `scans_in_folder`) or a .txt list of files.
+            `scans_in_folder`), a pattern (all scans among the files that it fits; ** is any
+            number of folders) or a .txt list of files. A scan given twice is taken once.
         modality: the model's, "T1w" for instance.
 
     Raises:
-        InputError: a folder or list cannot be read, or holds no scan.
+        InputError: a folder or list cannot be read, or it or a pattern gives no scan.
     """
     scans: list[str] = []
     notes: list[str] = []
@@ -48,11 +52,20 @@ def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tu
             found, left_out = scans_in_folder(path, modality)
             scans.extend(map(str, found))
             notes.extend(_left_out_note(path, left_out, modality))
+        elif _is_pattern(volume):
+            found, left_out = scans_of_pattern(volume, modality)
+            scans.extend(map(str, found))
+            notes.extend(_left_out_note(path, left_out, modality))
         elif path.suffix.lower() == LIST_EXTENSION:
             scans.extend(read_list(path))
         else:
             scans.append(volume)
-    return scans, tuple(notes)
+    once: dict[str, str] = {}
+    for scan in scans:
+        if os.path.abspath(scan) in once:
+            notes.append(f"'{scan}' is given more than once; it is segmented once")
+        once.setdefault(os.path.abspath(scan), scan)
+    return list(once.values()), tuple(notes)
 
 
 def scans_in_folder(folder: Path, modality: str) -> tuple[list[Path], list[Path]]:
@@ -69,15 +82,42 @@ def scans_in_folder(folder: Path, modality: str) -> tuple[list[Path], list[Path]
     scans = [image for image in images if _may_be_scan(image, modality)]
     if not scans:
         raise InputError(f"'{folder}' holds no {modality} scan; {_what_it_holds(folder, images)}")
-    return scans, [image for image in images if image not in scans]
+    return scans, [image for image in images if not _may_be_scan(image, modality)]
+
+
+def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path]]:
+    """Returns the scans among the files that a pattern fits, and the images left out.
+
+    They are chosen and sorted as `scans_in_folder` does it.
+
+    Raises:
+        InputError: the pattern fits no scan.
+    """
+    images = _images(Path(found) for found in glob.iglob(pattern, recursive=True))
+    scans = [image for image in images if _may_be_scan(image, modality)]
+    if not scans:
+        found = f"only {first_few(images)}" if images else "no image"
+        raise InputError(
+            f"'{pattern}' fits no {modality} scan, {found}; give files by name, or a folder"
+        )
+    return scans, [image for image in images if not _may_be_scan(image, modality)]
+
+
+def _is_pattern(given: str) -> bool:
+    return not PATTERN_SIGNS.isdisjoint(given) and not os.path.exists(given)
 
 
 def images_in_folder(folder: Path) -> list[Path]:
     """The image files directly in a folder, in natural order; InputError if it cannot be read."""
     try:
-        files = [path for path in folder.iterdir() if path.name[0] != "." and path.is_file()]
+        return _images(folder.iterdir())
     except OSError as error:
         raise InputError(f"'{folder}' cannot be read: {error.strerror or error}") from error
+
+
+def _images(paths: Iterable[Path]) -> list[Path]:
+    """The image files among paths, in natural order, without hidden ones; .img as `.hdr`."""
+    files = [path for path in paths if path.name[0] != "." and path.is_file()]
     headers = {path.with_suffix("") for path in files if path.suffix.lower() == ".hdr"}
     return sorted(
         (
@@ -86,7 +126,7 @@ def images_in_folder(folder: Path) -> list[Path]:
             if path.name.lower().endswith(EXTENSIONS)
             and not (path.suffix.lower() == ".img" and path.with_suffix("") in headers)
         ),
-        key=lambda path: natural_order(path.name),
+        key=lambda path: natural_order(str(path)),
     )
 
 
@@ -110,7 +150,8 @@ def read_list(path: Path) -> list[str]:
 def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[str]:
     """The label map of each scan, in the scans' order; none when no reference is given.
 
-    A single folder is searched for each scan's labels by name (see `matching_name`); otherwise
+    A single folder, or what fits a single pattern, is searched for each scan's labels by name (see
+    `matching_name`); otherwise
     there must be as many references, text lists taken apart, as scans.
 
     Raises:
@@ -118,7 +159,10 @@ def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[s
         UsageError: other than one reference for each scan.
     """
     if len(references) == 1 and os.path.isdir(references[0]):
-        return _references_in_folder(Path(references[0]), scans)
+        return _references_by_name(references[0], images_in_folder(Path(references[0])), scans)
+    if len(references) == 1 and _is_pattern(references[0]):
+        fitting = map(Path, glob.iglob(references[0], recursive=True))
+        return _references_by_name(references[0], _images(fitting), scans)
     found: list[str] = []
     for reference in references:
         path = Path(reference)
@@ -144,14 +188,6 @@ def matching_name(path: str | Path) -> str:
     return "_".join(words)
 
 
-def without_extension(name: str) -> str:
-    """A file's name without the ending of an image format."""
-    for extension in sorted(EXTENSIONS, key=len, reverse=True):
-        if name.lower().endswith(extension):
-            return name[: -len(extension)]
-    return name
-
-
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:
     """Files by `matching_name`; InputError when two have the same."""
     found: dict[str, Path] = {}
@@ -165,12 +201,12 @@ def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def _references_in_folder(folder: Path, scans: Sequence[str]) -> list[str]:
+def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]) -> list[str]:
     wanted = {matching_name(scan) for scan in scans}
     read = {os.path.realpath(scan) for scan in scans}
     candidates = [
         image
-        for image in images_in_folder(folder)
+        for image in images
         if matching_name(image) in wanted
         and _last_word(image) not in CONTRASTS
         and os.path.realpath(image) not in read
@@ -179,7 +215,7 @@ def _references_in_folder(folder: Path, scans: Sequence[str]) -> list[str]:
     missing = [scan for scan in scans if matching_name(scan) not in found]
     if missing:
         raise InputError(
-            f"'{folder}' has no labels of {first_few(missing)}; labels are called like their scan, "
+            f"'{given}' has no labels of {first_few(missing)}; labels are called like their scan, "
             "sub-01_dseg.nii.gz for sub-01_T1w.nii.gz"
         )
     return [str(found[matching_name(scan)]) for scan in scans]
@@ -199,6 +235,12 @@ def _what_it_holds(folder: Path, images: Sequence[Path]) -> str:
         return f"it is a BIDS data set, so give it as --bids_dir={folder}"
     if images:
         return f"it holds {first_few([image.name for image in images])}; give files by name"
+    below = [path for path in folder.glob("*/**/*") if path.name.lower().endswith(EXTENSIONS)]
+    if below:
+        return (
+            f"images lie in its folders ('{below[0].relative_to(folder)}'); give those that you "
+            f"mean as a pattern, in quotes: --volume='{folder}/**/*.nii.gz'"
+        )
     return (
         f"read are files ending in {', '.join(EXTENSIONS)} (turn DICOM files into these with "
         "dcm2niix)"

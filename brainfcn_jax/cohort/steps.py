@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from brainfcn_jax.errors import BrainfcnError, InputError
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan

@@ -114,14 +114,15 @@ def plan_scans(values: flags.FlagValues, modality: str) -> list["PlannedScan"]:
         found, notes = find_bids_scans(
             values.bids_dir, modality, values.participant_label, values.session_label
         )
-        references = expand_references(values.reference, [str(scan.path) for scan in found])
-        planned = plan_bids(found, references, values.out_dir)
+        scans = [str(scan.path) for scan in found]
     else:
         scans, notes = expand_volumes(values.volume, modality)
-        planned = plan_files(scans, expand_references(values.reference, scans), values.out_dir)
     for note in notes:
         inform(values, f"note: {note}")
-    return planned
+    references = expand_references(values.reference, scans)
+    if values.bids_dir is not None:
+        return plan_bids(found, references, values.out_dir)
+    return plan_files(scans, references, values.out_dir)
 
 
 def segment_planned(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
 
@@ -28,8 +28,9 @@ def _define_inputs(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "volume",
         [],
-        "scan to label: an image file, a folder of scans, a .txt list with one file a line, or "
-        "'demo', a template brain that comes along; may be given several times",
+        "scan to label: an image file, a folder of scans, a pattern ('scans/*/*_T1w.nii.gz'), a "
+        ".txt list with one file a line, or 'demo', a template brain that comes along; may be "
+        "given several times, or with several files behind it",
         flag_values=values,
     )
     flags.DEFINE_string(
@@ -187,11 +188,21 @@ def rewritten(argv: Sequence[str]) -> list[str]:
 
 
 def take_positional(values: flags.FlagValues, words: list[str]) -> None:
-    """Puts BIDS_DIR, OUT_DIR and the level of analysis into the flags of these meanings.
+    """Puts BIDS_DIR, OUT_DIR and the level of analysis, or further scans, into their flags.
+
+    Behind --volume a shell puts all files that an unquoted pattern fits.
 
     Raises:
-        UsageError: other words than these three, or one of them given as a flag as well.
+        UsageError: other words than these, or one of the three given as a flag as well.
     """
+    if values.volume and words[-1] not in LEVELS:
+        if values.reference:
+            raise UsageError(
+                f"it is not clear whether {words[0]} is a scan or a reference; write --volume= or "
+                "--reference= before each file, or quote patterns"
+            )
+        values.volume = [*values.volume, *words]
+        return
     if len(words) != 3 or words[2] not in LEVELS:
         raise UsageError(
             f"unexpected arguments: {' '.join(words)}; scans are given with --volume, and a BIDS "

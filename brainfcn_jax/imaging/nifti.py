@@ -23,10 +23,9 @@ from nibabel.spm2analyze import Spm2AnalyzeHeader
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging import file_checks, voxel_checks
+from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.grid import ANALYZE_NOTE, Grid, check_affine, placing_form, same_voxels
 from brainfcn_jax.labels import find_scheme, to_tissues
-
-EXTENSIONS = (".nii", ".nii.gz", ".mgh", ".mgz", ".hdr", ".img")
 
 Image = SpatialImage
 """An image of nibabel's."""
@@ -108,7 +107,7 @@ def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Sc
         shape = _shape(image)
         chosen = voxel_checks.chosen_frame(shape, frame)
         data, value_notes = voxel_checks.finite_scan(_voxels(image, chosen))
-        grid = _grid(image)
+        grid = image_grid(image)
     return Scan(
         data=grid.to_canonical(data),
         spacing_mm=grid.canonical.spacing_mm,
@@ -131,9 +130,9 @@ def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, 
         image, _ = _open(path)
         frame = voxel_checks.only_frame(_shape(image))
         codes = voxel_checks.whole_codes(_voxels(image, frame))
-        grid = _grid(image)
+        grid = image_grid(image)
         if like is not None:
-            grid = same_voxels(grid, _grid(like.image), like.path)
+            grid = same_voxels(grid, image_grid(like.image), like.path)
     return grid.to_canonical(codes)
 
 
@@ -157,12 +156,12 @@ def to_input_grid(
 ) -> Shaped[np.ndarray, "i j k *channels"]:
     """A canonical array on the voxels of the scan's file: the exact inverse of loading it."""
     assert canonical.shape[:3] == scan.data.shape, (canonical.shape, scan.data.shape)
-    return _grid(scan.image).from_canonical(canonical)
+    return image_grid(scan.image).from_canonical(canonical)
 
 
 def voxel_mm3(scan: Scan) -> float:
     """The volume of one voxel."""
-    return _grid(scan.image).voxel_mm3
+    return image_grid(scan.image).voxel_mm3
 
 
 def image_of(
@@ -245,7 +244,7 @@ def _with_usable_affine(image: SpatialImage) -> tuple[SpatialImage, tuple[str, .
         check_affine(image.affine, "its affine")
         return image, () if isinstance(image, MGHImage) else (ANALYZE_NOTE,)
     sform, qform = _form(image.header.get_sform), _form(image.header.get_qform)
-    used, notes = placing_form(_grid(image).shape, sform * unit_mm, qform * unit_mm)
+    used, notes = placing_form(image_grid(image).shape, sform * unit_mm, qform * unit_mm)
     if used != "sform":
         _check_stored_sizes(image)
     if used is None:
@@ -294,7 +293,7 @@ def _shape(image: SpatialImage) -> tuple[int, ...]:
     return tuple(map(int, image.shape))
 
 
-def _grid(image: SpatialImage) -> Grid:
-    """Where the voxels of one volume of the file lie, in its own axis order."""
+def image_grid(image: SpatialImage) -> Grid:
+    """Returns where the voxels of one volume of the file lie, in its own axis order, in mm."""
     first, second, third = _shape(image)[:3]
     return Grid((first, second, third), image.affine * _unit_mm(image))

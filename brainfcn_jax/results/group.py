@@ -3,12 +3,16 @@
 import csv
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
+from brainfcn_jax.results.pages.group_page import (
+    THUMBNAIL_BYTES,
+    GroupRow,
+    write_group_page,
+)
 from brainfcn_jax.results.pages.picture import thumbnail
 from brainfcn_jax.results.paths import (
     GROUP_RECORD,
@@ -46,7 +50,8 @@ def write_group(root: Path, claims: Claims, overwrite: bool = False) -> tuple[Pa
             write_json(root / GROUP_RECORD, {"files": sorted(known | new)}, overwrite=True)
         for path in files:
             if path.name == PAGE:
-                write_group_page(path, group_rows(root, records), overwrite=True)
+                rows, omitted = with_thumbnails(root, group_rows(root, records))
+                write_group_page(path, rows, overwrite=True, omitted=omitted)
             else:
                 table = volumes_table if path.name == VOLUMES else scores_table
                 write_text(path, table(root, records), overwrite=True)
@@ -82,6 +87,23 @@ def group_files(records: Mapping[str, Record]) -> list[str]:
 def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
     """What the page of all scans shows of each."""
     return [_row(root, name, record) for name, record in records.items()]
+
+
+def with_thumbnails(root: Path, rows: Sequence[GroupRow]) -> tuple[list[GroupRow], int]:
+    """Gives rows small pictures while the page has room, of scans that did not pass first.
+
+    Gives the number of rows with labels that get none as well.
+    """
+    shown, room = list(rows), THUMBNAIL_BYTES
+    labelled = [index for index, row in enumerate(rows) if row.verdict != FAILED]
+    waiting = sorted(labelled, key=lambda index: rows[index].verdict == "PASS")
+    for done, index in enumerate(waiting):
+        content = _thumbnail(paths_of(root, rows[index].name).picture)
+        if content is not None and len(content) > room:
+            return shown, len(waiting) - done
+        shown[index] = dataclasses.replace(rows[index], thumbnail=content)
+        room -= len(content or b"")
+    return shown, 0
 
 
 def volumes_table(_: Path, records: Mapping[str, Record]) -> str:
@@ -130,8 +152,8 @@ def _row(root: Path, name: str, record: Record) -> GroupRow:
         flags=told.flags,
         volumes_mm3=told.volumes_mm3,
         mean_entropy=told.mean_entropy,
-        thumbnail=_thumbnail(paths.picture),
         page=below(root, paths.report) if paths.report.is_file() else None,
+        model=told.model,
     )
 
 

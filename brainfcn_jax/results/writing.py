@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from brainfcn_jax.imaging.nifti import image_grid
 from brainfcn_jax.imaging.nifti_writing import save_label_map, save_map
 from brainfcn_jax.labels import BACKGROUND
 from brainfcn_jax.results.pages.picture import scan_picture
@@ -22,9 +23,7 @@ from brainfcn_jax.runtime.atomic_files import new_file
 def write_pages(results: ScanResults, overwrite: bool) -> None:
     """Write the picture and the page of a scan.
 
-    Raises:
-        InputError: the viewer's script, which nilearn ships, is not installed.
-        OutputError: one of them exists already or cannot be written.
+    Raises OutputError when one of them exists already or cannot be written.
     """
     outputs, scan = results.planned.outputs, results.segmented.scan
     picture = scan_picture(
@@ -39,17 +38,20 @@ def scan_report(results: ScanResults, picture: bytes) -> ScanReport:
     """All that the page of a scan shows."""
     segmentation, scan = results.segmented.segmentation, results.segmented.scan
     outputs = results.planned.outputs
+    group_page = Path(os.path.relpath(outputs.root / PAGE, outputs.folder)).as_posix()
     return ScanReport(
         name=outputs.name,
         image=scan.data,
         labels=segmentation.labels,
         entropy=segmentation.entropy,
-        spacing_mm=scan.spacing_mm,
+        grid=image_grid(scan.image),
         volumes=results.segmented.volumes,
         quality=results.segmented.quality,
         picture=picture,
-        group_page=Path(os.path.relpath(outputs.root / PAGE, outputs.folder)).as_posix(),
+        group_page=group_page if (outputs.folder / group_page).is_file() else None,
         name_in_group=results.planned.name,
+        model=model_name(results.provenance),
+        training=results.provenance["Model"]["training"],
         scan_histogram=segmentation.head_histogram,
         equalised_histogram=segmentation.equalised_histogram,
         provenance=provenance_rows(results),
@@ -67,10 +69,8 @@ def provenance_rows(results: ScanResults) -> list[tuple[str, str]]:
     return [
         ("scan", results.planned.source_name),
         ("software", f"{software['Name']} {software['Version']}"),
-        ("model", model_name(provenance)),
         ("weights", weights["File"]),
         ("SHA-256 of the weights", weights["SHA256"]),
-        ("training", model["training"]),
         ("modality", model["modality"]),
         ("slices", model["slice_axis"]),
         ("voxels that the network saw", " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"),

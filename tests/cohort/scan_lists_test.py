@@ -54,6 +54,42 @@ def test_other_contrasts_and_results_in_a_folder_are_left_out_and_named(
     assert f"not of {modality} scans: sub-1_FLAIR.nii, " in note
 
 
+def test_a_pattern_gives_the_scans_that_it_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("s10", "s2"):
+        make(tmp_path / folder, "a_T1w.nii", "a_dseg.nii", "readme.txt")
+    make(tmp_path, "odd[1].nii")
+    scans, (note,) = expand_volumes(["*/*"], "T1w")
+    assert scans == ["s2/a_T1w.nii", "s10/a_T1w.nii"]
+    assert "left out, since their names are not of T1w scans: a_dseg.nii, a_dseg.nii" in note
+    assert expand_volumes(["**/*T1w.nii"], "T1w") == (scans, ())
+    assert expand_volumes(["odd[1].nii"], "T1w") == (["odd[1].nii"], ())
+    with pytest.raises(InputError, match=r"'\*/\*T2w\*' fits no T1w scan, no image; give files"):
+        expand_volumes(["*/*T2w*"], "T1w")
+
+
+def test_scans_in_subfolders_only_are_asked_for_as_a_pattern(tmp_path: Path) -> None:
+    make(tmp_path / "sub-1" / "anat", "sub-1_T1w.nii.gz")
+    with pytest.raises(InputError) as found:
+        expand_volumes([str(tmp_path)], "T1w")
+    assert "images lie in its folders ('sub-1/anat/sub-1_T1w.nii.gz')" in str(found.value)
+    pattern = str(found.value).split("--volume='")[1].split("'")[0]
+    scans, _ = expand_volumes([pattern], "T1w")
+    assert scans == [str(tmp_path / "sub-1" / "anat" / "sub-1_T1w.nii.gz")]
+
+
+def test_a_scan_given_twice_is_taken_once(tmp_path: Path) -> None:
+    make(tmp_path, "a.nii", "b.nii")
+    scans, notes = expand_volumes([f"{tmp_path}/./b.nii", str(tmp_path), "demo", "demo"], "T1w")
+    assert scans == [f"{tmp_path}/./b.nii", f"{tmp_path}/a.nii", "demo"]
+    assert notes == (
+        f"'{tmp_path}/b.nii' is given more than once; it is segmented once",
+        "'demo' is given more than once; it is segmented once",
+    )
+
+
 def test_a_list_is_read_line_by_line(tmp_path: Path) -> None:
     scans = tmp_path / "scans.txt"
     scans.write_text("\ufeff# two\n/data/ä b.nii.gz\r\n\n  c.mgz  \n", "utf-8")
@@ -100,6 +136,13 @@ def test_references_in_a_folder_are_found_by_name(tmp_path: Path) -> None:
     scans = [str(tmp_path / "b_T1w.nii.gz"), str(tmp_path / "a_T1w.nii.gz")]
     found = expand_references([str(tmp_path)], scans)
     assert names_of(found) == ["b_seg.nii", "a_dseg.nii.gz"]
+
+
+def test_references_may_be_a_pattern(tmp_path: Path) -> None:
+    make(tmp_path / "a", "a_dseg.nii")
+    make(tmp_path / "b", "b_dseg.nii")
+    found = expand_references([f"{tmp_path}/*/*_dseg.nii"], ["b_T1w.nii", "a_T1w.nii"])
+    assert names_of(found) == ["b_dseg.nii", "a_dseg.nii"]
 
 
 def test_a_missing_or_doubtful_reference_is_named(tmp_path: Path) -> None:

@@ -130,6 +130,16 @@ def test_scans_of_one_name_are_told_apart_by_their_folders(
     assert names == ["1_T1_desc-tissue_dseg.nii.gz", "2_T1_desc-tissue_dseg.nii.gz"]
 
 
+def test_files_that_a_shell_puts_behind_the_flag_are_scans(
+    weights: str, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scans = [write_image(tmp_path / f"s{number}.nii", intensities()) for number in range(3)]
+    assert run("--volume", *scans, f"--weights={weights}", f"--out_dir={out}") == 0
+    assert len(list(out.glob("*_dseg.nii.gz"))) == 3
+    assert run("--volume", *scans, "--reference", "a.nii", "b.nii", f"--weights={weights}") == 2
+    assert "is a scan or a reference" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_reference_is_read_once(
     scan: str, weights: str, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,14 +1,13 @@
-"""HTML pages from templates: everything escaped, nothing fetched, only known scripts run (output).
+"""HTML pages from templates: everything escaped, nothing fetched, only one script runs (output).
 
 Names and messages may hold anything. Jinja escapes them in text, attributes and JSON; and each
-page's Content-Security-Policy lets the browser run only the scripts whose SHA-256 it lists, and
+page's Content-Security-Policy lets the browser run only the script whose SHA-256 it names, and
 load nothing from anywhere.
 """
 
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,23 +22,22 @@ from brainfcn_jax.text import printable
 
 _FOLDER = "templates"
 _POLICY = (
-    "default-src 'none'; img-src data: blob:; style-src {style}; script-src {scripts}; "
+    "default-src 'none'; img-src data:; style-src {style}; script-src {script}; "
     "base-uri 'none'; form-action 'none'"
 )
 
 
-def page(template: str, script: str, contents: dict[str, Any], scripts: Sequence[str] = ()) -> str:
-    """A page as text.
+def page(template: str, script: str, contents: dict[str, Any]) -> str:
+    """Returns a page as text.
 
     Args:
         template: file name of the template.
-        script: file name of the page's script.
+        script: file name of the page's script, the only one that the page lets run.
         contents: what the template shows.
-        scripts: texts of other scripts that the page's script may start.
     """
-    style, code = _style(), shipped_text(script)
+    style, code = _style(), _shipped_text(script)
     assert "</" not in style and "</script" not in code
-    policy = _POLICY.format(style=_digest(style), scripts=" ".join(map(_digest, (code, *scripts))))
+    policy = _POLICY.format(style=_digest(style), script=_digest(code))
     return (
         _environment()
         .get_template(template)
@@ -48,15 +46,16 @@ def page(template: str, script: str, contents: dict[str, Any], scripts: Sequence
 
 
 @functools.cache
-def shipped_text(name: str) -> str:
-    """A text file that lies beside the templates."""
+def _shipped_text(name: str) -> str:
+    """Returns a text file that lies beside the templates."""
     return resources.files("brainfcn_jax.results.pages").joinpath(_FOLDER, name).read_text("utf-8")
 
 
 def link(path: str, part: str = "") -> str:
-    """The address of a file, given by its path from the folder of the page ("/" between names).
+    """Returns the address of a file.
 
-    `part` is what the other page finds after "#": a text as `printable` shows it.
+    `path` leads from the folder of the page to the file, with "/" between names; `part` is what
+    the other page finds after "#": a text as `printable` shows it.
     """
     address = quote(f"./{path}", errors="surrogateescape")
     return f"{address}#{quote(printable(part), safe='')}" if part else address
@@ -73,6 +72,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["shown"] = printable
     environment.filters["link"] = link
+    environment.filters["short"] = _short
     return environment
 
 
@@ -82,14 +82,19 @@ def _style() -> str:
         f".t{tissue.index} {{ background: rgb({', '.join(map(str, tissue.colour))}); }}"
         for tissue in TISSUES
     )
-    return shipped_text("page.css") + "\n".join(colours)
+    return _shipped_text("page.css") + "\n".join(colours)
 
 
 @functools.lru_cache(maxsize=8)
 def _digest(text: str) -> str:
-    """What a policy calls an inline text by."""
+    """Returns what a policy calls an inline text by."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _short(value: float) -> str:
+    """Returns a number in three digits, or in all of those before its point if it has more."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _base64(content: bytes) -> str:

@@ -1,79 +1,72 @@
-"""The pages in a real browser, opened from the file system: skipped where there is no Chromium.
-
-It needs the programs `chromium` and `chromedriver` on the PATH (Debian's packages chromium and
-chromium-driver). WebGL runs on the processor, so that no graphics card is needed.
-"""
+"""The page of a scan in a real browser, from a file: skipped where there is no Chromium."""
 
 import io
 import itertools
-import json
-import shutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxtyping import UInt8
+from chromium import HOSTILE, PATIENCE_S, check_quiet, needs_chromium, opened, started, waited
+from jaxtyping import Float32, Float64, UInt8
 from labelled_brain import entropies, intensities, labelled_brain, volumes
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.histograms import Histogram
-from brainfcn_jax.measures.quality import Flag, assess
+from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES, WM
+from brainfcn_jax.measures.quality import assess
 from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
-from brainfcn_jax.results.pages.picture import scan_picture, thumbnail
+from brainfcn_jax.results.pages.picture import scan_picture
 from brainfcn_jax.results.pages.scan_page import ScanReport, write_scan_page
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or DRIVER is None, reason="chromium or chromedriver is not on the PATH"
-)
+pytestmark = needs_chromium
 
-FLAGS = (
-    "--headless=new", "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader",
-    "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--window-size=900,1400",
-)  # fmt: skip
-PATIENCE_S = 300
-SPACING_MM = (6.0, 6.0, 6.0)
-HOSTILE = (
-    "<script>document.title = 'run'</script>\"'><img src=x onerror=\"document.title = 'run'\">"
+READOUT = (
+    r"(?P<tissue>[\w ]+), uncertainty 0\.\d\d, intensity [\d.]+( or less| or more)?; "
+    r"x (?P<mm>-?\d+\.\d, y -?\d+\.\d, z -?\d+\.\d) mm; voxel (?P<voxel>\d+, \d+, \d+)"
 )
+SPACING_MM = (6.0, 6.0, 6.0)
+GRID = Grid(
+    (30, 35, 33), np.array([[-6, 0, 0, 90.0], [0, 6, 0, -100], [0, 0, 6, -90], [0, 0, 0, 1]])
+)
+"""The file's first axis runs to the left."""
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """A headless Chromium that keeps its console and the list of what it asks for."""
-    assert CHROMIUM is not None and DRIVER is not None
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    service = webdriver.ChromeService(executable_path=DRIVER)
-    driver = webdriver.Chrome(options=options, service=service)
-    driver.command_executor.client_config.timeout = PATIENCE_S  # type: ignore[union-attr]
-    driver.set_page_load_timeout(PATIENCE_S)
-    driver.set_script_timeout(PATIENCE_S)
-    yield driver
-    driver.quit()
+    """A headless Chromium."""
+    with started(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
 
 
 @pytest.fixture(scope="module")
 def scan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a brain of ellipsoids, with a hostile name in a folder with an odd one."""
     labels = labelled_brain((30, 35, 33), SPACING_MM)
-    image, entropy, rows = intensities(labels), entropies(labels), volumes(labels, SPACING_MM)
+    path = tmp_path_factory.mktemp("a #folder? 100%") / "scan.html"
+    write_scan_page(path, report_of(labels, intensities(labels)))
+    return path
+
+
+def report_of(
+    labels: UInt8[np.ndarray, "x y z"], image: Float32[np.ndarray, "x y z"]
+) -> ScanReport:
+    """A report with a hostile name."""
+    entropy, rows = entropies(labels), volumes(labels, SPACING_MM)
     histogram = Histogram(np.linspace(0, 1, 33), np.arange(32))
-    report = ScanReport(
+    return ScanReport(
         name=HOSTILE,
         image=image,
         labels=labels,
         entropy=entropy,
-        spacing_mm=SPACING_MM,
+        grid=GRID,
         volumes=rows,
         quality=assess(labels, image, entropy, rows, 0, SPACING_MM, "T1w"),
         picture=scan_picture(image, labels, SPACING_MM, HOSTILE),
@@ -82,42 +75,19 @@ def scan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         warnings=(HOSTILE,),
         group_page="group.html",
         name_in_group=HOSTILE,
+        model=HOSTILE,
+        training=HOSTILE,
     )
-    path = tmp_path_factory.mktemp("a #folder? 100%") / "scan.html"
-    write_scan_page(path, report)
-    return path
 
 
-def opened(browser: webdriver.Chrome, path: Path) -> None:
-    browser.get_log("browser")
-    browser.get_log("performance")
-    browser.get(path.as_uri())
-
-
-def waited(browser: webdriver.Chrome, script: str) -> object:
-    """What a script returns, once that is true."""
-    return WebDriverWait(browser, PATIENCE_S, 0.5).until(
-        lambda driver: driver.execute_script(f"return {script}")
-    )
+def numbers(text: str) -> Float64[np.ndarray, "3"]:
+    """The three numbers of a text like "x 1.0, y 2.0, z 3.0"."""
+    return np.array([float(number) for number in re.findall(r"-?[\d.]+", text)])
 
 
 def canvas_pixels(browser: webdriver.Chrome) -> UInt8[np.ndarray, "height width 3"]:
     png = browser.find_element(By.ID, "viewer").screenshot_as_png
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-
-def check_quiet(browser: webdriver.Chrome) -> None:
-    """Nothing on the console, no injected script has run, nothing came from elsewhere."""
-    assert browser.get_log("browser") == []
-    assert browser.title != "run"
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-        and message["params"]["documentURL"].startswith("file:")  # not the browser's first tab
-    ]
-    assert asked and all(url.startswith(("file:", "data:", "blob:")) for url in asked)
 
 
 def test_the_viewer_draws_and_follows_a_click(browser: webdriver.Chrome, scan_page: Path) -> None:
@@ -133,9 +103,58 @@ def test_the_viewer_draws_and_follows_a_click(browser: webdriver.Chrome, scan_pa
     width = canvas.size["width"]
     ActionChains(browser).move_to_element_with_offset(canvas, -width // 3 + 30, 0).click().perform()
     waited(browser, f"document.getElementById('readout').dataset.place !== {before!r}")
-    assert ", uncertainty 0." in readout.text
+    assert re.fullmatch(READOUT, readout.text), readout.text
     assert (canvas_pixels(browser) != drawn).any(axis=-1).mean() > 0.05
     check_quiet(browser)
+
+
+def test_the_crosshair_is_told_in_the_scans_own_terms(
+    browser: webdriver.Chrome, scan_page: Path
+) -> None:
+    opened(browser, scan_page)
+    assert waited(browser, "document.body.dataset.viewer") == "ready"
+    readout = browser.find_element(By.ID, "readout")
+    told = re.fullmatch(READOUT, readout.text)
+    assert told is not None
+    mm, voxel = numbers(told["mm"]), numbers(told["voxel"])
+    np.testing.assert_allclose(GRID.affine_mm[:3, :3] @ voxel + GRID.affine_mm[:3, 3], mm)
+    label = GRID.from_canonical(labelled_brain((30, 35, 33), SPACING_MM))[tuple(voxel.astype(int))]
+    assert told["tissue"] == [BACKGROUND_TISSUE, *TISSUES][label].name
+
+    axial = browser.find_element(By.CSS_SELECTOR, "#viewer canvas")
+    axial.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.PAGE_DOWN)
+    moved = re.fullmatch(READOUT, readout.text)
+    assert moved is not None
+    steps = numbers(moved["voxel"]) - voxel
+    assert steps.tolist() == [-1, 1, -1]  # to the right, the front and the bottom
+
+
+def test_an_outline_is_a_line_where_a_surface_lies_flat(
+    browser: webdriver.Chrome, tmp_path: Path
+) -> None:
+    labels = np.zeros((30, 35, 33), np.uint8)
+    labels[5:25, 5:30, 16:18] = WM  # the slice at the start shows the face of a slab
+    path = tmp_path / "slab.html"
+    write_scan_page(path, report_of(labels, np.full(labels.shape, 50, np.float32)))
+    opened(browser, path)
+    assert waited(browser, "document.body.dataset.viewer") == "ready"
+    browser.find_element(By.ID, "outline").click()
+    coloured = np.ptp(canvas_pixels(browser).astype(int), axis=-1) > 15
+    assert 0.001 < coloured.mean() < 0.03
+
+
+def test_the_scale_of_the_uncertainty_is_shown_with_it(
+    browser: webdriver.Chrome, scan_page: Path
+) -> None:
+    opened(browser, scan_page)
+    assert waited(browser, "document.body.dataset.viewer") == "ready"
+    tissues, scale = (
+        browser.find_element(By.ID, f"legend-{layer}") for layer in ("tissues", "uncertainty")
+    )
+    assert tissues.is_displayed() and not scale.is_displayed()
+    Select(browser.find_element(By.ID, "layer")).select_by_value("uncertainty")
+    assert scale.is_displayed() and not tissues.is_displayed()
+    assert "0 (certain)" in scale.text and "1 (all labels equally probable)" in scale.text
 
 
 def test_the_layers_of_the_viewer_can_be_chosen(browser: webdriver.Chrome, scan_page: Path) -> None:
@@ -155,40 +174,6 @@ def test_the_layers_of_the_viewer_can_be_chosen(browser: webdriver.Chrome, scan_
     check_quiet(browser)
 
 
-def test_the_group_can_be_sorted_and_filtered(browser: webdriver.Chrome, tmp_path: Path) -> None:
-    labels = labelled_brain((30, 35, 33), SPACING_MM)
-    picture = scan_picture(intensities(labels), labels, SPACING_MM, "x")
-    rows = [
-        GroupRow(name, verdict, flags, {"WM": volume}, 0.2, thumbnail(picture), "sub/x.html")
-        for name, verdict, flags, volume in (
-            ("sub-10", "PASS", (), 5e5),
-            ("sub-9", "CHECK", (Flag("odd", HOSTILE),), 6e5),
-            (HOSTILE, "PASS", (), 4e5),
-        )
-    ]
-    rows.append(GroupRow("sub-1", "FAILED", failure=HOSTILE))
-    write_group_page(tmp_path / "group.html", rows)
-    opened(browser, tmp_path / "group.html")
-
-    def shown() -> list[str]:
-        cells = browser.find_elements(By.CSS_SELECTOR, "#scans tbody td:nth-child(2)")
-        return [cell.text for cell in cells if cell.is_displayed()]
-
-    by_name, _, _, by_volume = browser.find_elements(By.CSS_SELECTOR, "th button")
-    assert shown() == ["sub-10", "sub-9", HOSTILE, "sub-1"]
-    by_name.click()
-    assert shown()[-3:] == ["sub-1", "sub-9", "sub-10"]
-    by_volume.click()
-    assert shown() == [HOSTILE, "sub-10", "sub-9", "sub-1"]
-    by_volume.click()
-    assert shown() == ["sub-9", "sub-10", HOSTILE, "sub-1"]
-    browser.find_element(By.ID, "unclear").click()
-    assert shown() == ["sub-9", "sub-1"]
-    loaded = "return [...document.images].map((image) => image.naturalHeight)"
-    assert browser.execute_script(loaded) == [130] * 3
-    check_quiet(browser)
-
-
 def test_a_scans_page_leads_to_its_marks_in_the_group(
     browser: webdriver.Chrome, scan_page: Path
 ) -> None:
@@ -196,10 +181,10 @@ def test_a_scans_page_leads_to_its_marks_in_the_group(
     rows.append(GroupRow("other", "PASS", (), {"WM": 5e5, "CB": 2e5}))
     write_group_page(scan_page.with_name("group.html"), rows, overwrite=True)
     opened(browser, scan_page)
-    browser.find_element(By.LINK_TEXT, "the page of all scans").click()
+    browser.find_element(By.LINK_TEXT, "The page of all scans").click()
 
     def marked() -> list[str | None]:
-        found = browser.find_elements(By.CSS_SELECTOR, "circle.marked, tr.marked")
+        found = browser.find_elements(By.CSS_SELECTOR, "circle.marked, tbody.marked")
         return [element.get_attribute("data-scan") for element in found]
 
     waited(browser, "document.getElementById('marked')")
