@@ -12,7 +12,6 @@ from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results import writing
 from brainfcn_jax.results.scan_results import ScanResults
 
 SCAN = intensities()
@@ -86,7 +85,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         results.planned.outputs.report.touch()
 
     narrow_the_network(monkeypatch)
-    monkeypatch.setattr(writing, "write_pages", write_pages)
+    monkeypatch.setattr("brainfcn_jax.results.writing.write_pages", write_pages)
 
 
 @pytest.fixture
