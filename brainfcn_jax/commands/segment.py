@@ -191,7 +191,7 @@ def group_command(values: flags.FlagValues) -> int:
     """Makes tables and page of all scans in the folder of results anew; gives the exit code."""
     if not Path(values.out_dir).is_dir():
         raise UsageError(f"'{values.out_dir}' is not a folder; give the results as --out_dir")
-    return _write_group(values, runner.ALL_DONE)
+    return _write_group(values, runner.ALL_DONE, anew=True)
 
 
 def tell(values: flags.FlagValues, outcome: "Outcome") -> None:
@@ -260,13 +260,13 @@ def _check_cluster(values: flags.FlagValues) -> None:
         )
 
 
-def _write_group(values: flags.FlagValues, code: int) -> int:
+def _write_group(values: flags.FlagValues, code: int, anew: bool = False) -> int:
     """Writes tables and page of all scans; gives `code`."""
     from brainfcn_jax.results.group import write_group
     from brainfcn_jax.runtime.locks import claimed
 
     folder = Path(values.out_dir)
     with claimed(folder, []) as claims:
-        for path in write_group(folder, claims, values.overwrite):
+        for path in write_group(folder, claims, values.overwrite, anew):
             inform(values, f"all scans -> '{path}'")
     return code

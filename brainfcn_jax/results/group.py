@@ -2,8 +2,10 @@
 
 import csv
 import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError
@@ -30,10 +32,26 @@ from brainfcn_jax.runtime.locks import Claims
 FAILED = "FAILED"
 
 
-def write_group(root: Path, claims: Claims, overwrite: bool = False) -> tuple[Path, ...]:
-    """Writes tables and page of all scans of a folder, once it has two; gives what it wrote.
+@dataclass(frozen=True)
+class GroupRecord:
+    """What `GROUP_RECORD` tells.
 
-    Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced.
+    Attributes:
+        files: names of the files about all scans that runs wrote, and may replace.
+        made_of: the SHA-256 of the records that they were made from; None: they may be half made.
+    """
+
+    files: tuple[str, ...] = ()
+    made_of: str | None = None
+
+
+def write_group(
+    root: Path, claims: Claims, overwrite: bool = False, anew: bool = False
+) -> tuple[Path, ...]:
+    """Writes tables and page of all scans of a folder, once it has two; gives their paths.
+
+    Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced; unless `anew`, only when
+    a record has changed since.
 
     Raises:
         InputError: a record or a scan's table cannot be read.
@@ -42,12 +60,17 @@ def write_group(root: Path, claims: Claims, overwrite: bool = False) -> tuple[Pa
     refuse_earlier_manifest(root)
     with claims.turn():
         records = finished(find_records(root))
-        files = [root / name for name in group_files(records)]
-        known = read_group_record(root / GROUP_RECORD)
-        refuse_existing([path for path in files if path.name not in known], overwrite)
+        files = tuple(root / name for name in group_files(records))
+        before = read_group_record(root / GROUP_RECORD)
+        refuse_existing([path for path in files if path.name not in before.files], overwrite)
+        names = tuple(sorted({*before.files, *(path.name for path in files)}))
+        made_of = hashlib.sha256(repr(records).encode("utf-8", "surrogateescape")).hexdigest()
+        after = GroupRecord(names, made_of)
+        if after == before and not anew and all(path.is_file() for path in files):
+            return files
         # Told before it is done: a run that is killed leaves no file that nobody may replace.
-        if new := {path.name for path in files} - known:
-            write_json(root / GROUP_RECORD, {"files": sorted(known | new)}, overwrite=True)
+        if names != before.files:
+            _write_group_record(root, GroupRecord(names))
         for path in files:
             if path.name == PAGE:
                 rows, omitted = with_thumbnails(root, group_rows(root, records))
@@ -55,20 +78,27 @@ def write_group(root: Path, claims: Claims, overwrite: bool = False) -> tuple[Pa
             else:
                 table = volumes_table if path.name == VOLUMES else scores_table
                 write_text(path, table(root, records), overwrite=True)
-    return tuple(files)
+        if files and after != before:
+            _write_group_record(root, after)
+    return files
 
 
-def read_group_record(path: Path) -> set[str]:
+def read_group_record(path: Path) -> GroupRecord:
     """Reads which files about all scans runs wrote; none when there is no such record.
 
     Raises InputError when the file cannot be read, or is no such record.
     """
     try:
-        return {name for name in json.loads(path.read_text("utf-8"))["files"] if name + ""}
+        found = json.loads(path.read_text("utf-8"))
+        return GroupRecord(tuple(name + "" for name in found["files"]), found["made_of"])
     except FileNotFoundError:
-        return set()
+        return GroupRecord()
     except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
         raise InputError(f"'{path}' cannot be read or is damaged; move it elsewhere") from error
+
+
+def _write_group_record(root: Path, record: GroupRecord) -> None:
+    write_json(root / GROUP_RECORD, dataclasses.asdict(record), overwrite=True)
 
 
 def finished(records: Mapping[str, Record]) -> dict[str, Record]:
