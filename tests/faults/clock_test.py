@@ -16,7 +16,6 @@ from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.network.model_file import load_model, save_model
 from brainfcn_jax.results.record import MANIFEST
-from brainfcn_jax.training import loop
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.step import TrainState
@@ -83,7 +82,7 @@ class KilledError(Exception):
 def test_a_training_goes_on_from_the_newest_step_whatever_time_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     settings = tiny_settings(
         write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")), training__steps=6
     )

@@ -20,7 +20,6 @@ from brainfcn_jax.network.model_file import load_model, save_model
 from brainfcn_jax.results.record import MANIFEST, read_manifest
 from brainfcn_jax.runtime import atomic_files
 from brainfcn_jax.runtime.locks import LOCK_FILE
-from brainfcn_jax.training import loop
 from brainfcn_jax.training.loop import train
 
 FULL = Path("/dev/full")
@@ -127,7 +126,7 @@ def weights(run_folder: Path) -> dict[str, bytes]:
 
 
 def test_training(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     settings = tiny_settings(
         write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")),
         training__validate_every=4,

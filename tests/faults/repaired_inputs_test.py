@@ -11,7 +11,6 @@ from eval_example import AFFINE, intensities, read_image, run
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 
-from brainfcn_jax.cohort import steps
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.case import LabelledCase
 
@@ -86,7 +85,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         labelled.case.outputs.report.touch()
 
     narrow_the_network(monkeypatch)
-    monkeypatch.setattr(steps, "write_pages", write_pages)
+    monkeypatch.setattr("brainfcn_jax.results.writing.write_pages", write_pages)
 
 
 @pytest.fixture
