@@ -60,6 +60,7 @@ PURE_NUMPY = {
     "measures.plausible_volumes",
     "measures.quality",
     "measures.simplex_search",
+    "measures.summary",
     "measures.symmetry",
     "measures.volumes",
     "results.label_tables",
