@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError, UsageError
-from brainfcn_jax.imaging.nifti import EXTENSIONS
+from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
 from brainfcn_jax.text import first_few, natural_order
 
@@ -82,7 +82,7 @@ def scans_in_folder(folder: Path, modality: str) -> tuple[list[Path], list[Path]
     scans = [image for image in images if _may_be_scan(image, modality)]
     if not scans:
         raise InputError(f"'{folder}' holds no {modality} scan; {_what_it_holds(folder, images)}")
-    return scans, [image for image in images if image not in scans]
+    return scans, [image for image in images if not _may_be_scan(image, modality)]
 
 
 def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path]]:
@@ -100,7 +100,7 @@ def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path
         raise InputError(
             f"'{pattern}' fits no {modality} scan, {found}; give files by name, or a folder"
         )
-    return scans, [image for image in images if image not in scans]
+    return scans, [image for image in images if not _may_be_scan(image, modality)]
 
 
 def _is_pattern(given: str) -> bool:
@@ -186,14 +186,6 @@ def matching_name(path: str | Path) -> str:
     while len(words) > 1 and (words[-1] in CONTRASTS | RESULTS or words[-1].startswith("desc-")):
         words.pop()
     return "_".join(words)
-
-
-def without_extension(name: str) -> str:
-    """A file's name without the ending of an image format."""
-    for extension in sorted(EXTENSIONS, key=len, reverse=True):
-        if name.lower().endswith(extension):
-            return name[: -len(extension)]
-    return name
 
 
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:

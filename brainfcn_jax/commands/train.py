@@ -12,12 +12,15 @@ On several machines the same command is started once on each, or once for each d
 """
 
 import ast
+import contextlib
 import functools
 import re
+import shlex
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 from ml_collections import config_flags
@@ -25,6 +28,9 @@ from ml_collections import config_flags
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.training.settings import Settings, settings_from_config
+
+if TYPE_CHECKING:
+    from brainfcn_jax.training.run_folder import Workdir
 
 RUNS = Path("runs")
 PROCESS_GROUP = ("coordinator_address", "num_processes", "process_id", "cluster")
@@ -82,10 +88,41 @@ def train_command(values: flags.FlagValues) -> None:
     from brainfcn_jax.training.processes import ProcessGroup, is_first, joined
 
     runner.require_device(values)
-    with joined(None if group is None else ProcessGroup(**group)):
+    with _terminated_as_interrupted(), joined(None if group is None else ProcessGroup(**group)):
         workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
         if is_first():
-            print(f"trained: weights in '{workdir.last}', measurements in '{workdir.metrics}'")
+            print(_what_came_of_it(workdir))
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Lets SIGTERM, with which schedulers end a job, end the run inside as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _what_came_of_it(workdir: "Workdir") -> str:
+    """The best step and its Dice, where the weights are, and how to use them."""
+    from brainfcn_jax.training.progress import read_records
+
+    validations = [record for record in read_records(workdir.metrics) if "dice" in record]
+    weights, said = workdir.last, [f"trained: weights of the last step in '{workdir.last}'"]
+    if validations:
+        best = max(validations, key=lambda record: record["mean_dice"])
+        weights = workdir.best
+        said.append(
+            f"best mean Dice on the subjects held out: {best['mean_dice']:.3f}, after step "
+            f"{best['step']}; its weights in '{workdir.best}'"
+        )
+    program = "python run_eval.py" if Path(sys.argv[0]).stem == "run_train" else "brainfcn-eval"
+    said += [
+        f"measurements in '{workdir.metrics}', drawn in '{workdir.curve.name}' beside it",
+        f"segment a scan: {program} --volume=SCAN.nii.gz --weights={shlex.quote(str(weights))}",
+    ]
+    return "\n".join(said)
 
 
 def config_lines() -> Iterator[str]:

@@ -16,6 +16,7 @@ from brainfcn_jax.runtime.jax_environment import is_out_of_memory
 from brainfcn_jax.text import first_line
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.devices import abstract, device_count
+from brainfcn_jax.training.precision import with_precision
 from brainfcn_jax.training.processes import agree, from_first, is_first, together
 from brainfcn_jax.training.progress import Progress, check_finite, is_due
 from brainfcn_jax.training.run import Run, make_model, prepare
@@ -47,6 +48,7 @@ def train(settings: Settings, folder: Path) -> Workdir:
         ProcessError: another process could not start.
     """
     agree("settings", flat_settings(settings))
+    settings = with_precision(settings, folder)
     with together():
         run, state = prepare(settings, folder)
     run = with_shared_means(run)

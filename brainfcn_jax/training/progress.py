@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.training.time_left import TimeLeft
 
 Record = dict[str, Any]
 
@@ -41,6 +42,8 @@ class Progress:
         self._losses: list[float] = []
         self._images = 0.0
         self._since = time.perf_counter()
+        self._time_left = TimeLeft(steps)
+        self._compiled = False
         if first_step:
             tqdm.write(f"going on after step {first_step} of {steps}", file=sys.stderr)
         self._bar = tqdm(total=steps, initial=first_step, unit="step", dynamic_ncols=True)
@@ -84,7 +87,9 @@ class Progress:
             self._report(*previous)
         start = time.perf_counter()
         yield
-        self._since += time.perf_counter() - start
+        paused = time.perf_counter() - start
+        self._since += paused
+        self._time_left.paused(paused)
 
     def validated(self, step: int, dice: Mapping[str, float]) -> None:
         """Records the Dice of each tissue after a step; OutputError when it cannot be written."""
@@ -102,7 +107,9 @@ class Progress:
         self._images += numbers["images"]
         rate = self._images / max(time.perf_counter() - self._since, 1e-9)
         self._bar.set_postfix_str(f"loss {numbers['loss']:.4g}, {rate:.3g} images/s", refresh=False)
-        self._bar.update()
+        self._move_bar(step)
+        if line := self._time_left.after(step, time.perf_counter()):
+            tqdm.write(line, file=sys.stderr)
         if is_due(step, self._log_every, self._steps):
             self._record(
                 {
@@ -114,6 +121,16 @@ class Progress:
                 }
             )
             self._losses, self._images, self._since = [], 0.0, time.perf_counter()
+
+    def _move_bar(self, step: int) -> None:
+        """Moves the bar on; its clock starts after the first step, most of which is compilation."""
+        if self._compiled:
+            self._bar.update()
+            return
+        self._compiled = True
+        self._bar.initial = self._bar.n = self._bar.last_print_n = step
+        self._bar.unpause()
+        self._bar.refresh()
 
     def _record(self, record: Record) -> None:
         self._records.append(record)
@@ -185,27 +202,30 @@ def _is_record(record: Any) -> bool:
 
 def draw_curve(records: list[Record], path: Path) -> None:
     """Draws loss and Dice against steps to a PNG."""
+    with new_file(path, overwrite=True) as temporary:
+        curve_figure(records).savefig(temporary, format="png", dpi=100)
+
+
+def curve_figure(records: list[Record]) -> Figure:
+    """Loss against steps, and below it the Dice of validations if there are any."""
     losses = [(r["step"], r["loss"]) for r in records if "loss" in r]
     validations = [(r["step"], r["dice"], r["mean_dice"]) for r in records if "dice" in r]
     figure = Figure(figsize=(8, 6), layout="constrained")
-    loss_axes, dice_axes = figure.subplots(2, 1, sharex=True)
+    loss_axes, *others = figure.subplots(2 if validations else 1, sharex=True, squeeze=False).flat
     loss_axes.plot(*zip(*losses, strict=True) if losses else ((), ()))
     loss_axes.set(ylabel="loss of an image")
     if losses and min(loss for _, loss in losses) > 0:
         loss_axes.set_yscale("log")
-    for tissue in validations[-1][1] if validations else ():
-        points = [(step, dice[tissue]) for step, dice, _ in validations if tissue in dice]
-        dice_axes.plot(*zip(*points, strict=True), marker=".", label=tissue)
-    if validations:
-        dice_axes.plot(
-            *zip(*((step, mean) for step, _, mean in validations), strict=True),
-            "k--",
-            label="mean",
-        )
+    for dice_axes in others:
+        for tissue in validations[-1][1]:
+            points = [(step, dice[tissue]) for step, dice, _ in validations if tissue in dice]
+            dice_axes.plot(*zip(*points, strict=True), marker=".", label=tissue)
+        means = [(step, mean) for step, _, mean in validations]
+        dice_axes.plot(*zip(*means, strict=True), "k--", label="mean")
         dice_axes.legend(ncols=4, fontsize="small")
-    dice_axes.set(xlabel="step", ylabel="validation Dice", ylim=(0, 1))
-    with new_file(path, overwrite=True) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)
+        dice_axes.set(ylabel="validation Dice", ylim=(0, 1))
+    figure.axes[-1].set(xlabel="step")
+    return figure
 
 
 def _write_records(path: Path, records: list[Record]) -> None:

@@ -86,6 +86,14 @@ def find_workdir(folder: Path, settings: Settings) -> Workdir:
     return workdir
 
 
+def recorded_setting(folder: Path, key: str) -> Any:
+    """A setting of the run that is in the folder; None where no run, or none to be read, is."""
+    try:
+        return _read_settings(Workdir(folder).settings).get(key)
+    except (OSError, ValueError):
+        return None
+
+
 @contextlib.contextmanager
 def occupied(workdir: Workdir, settings: Settings) -> Iterator[None]:
     """Makes the folder, marks it as that of the run with these settings, and keeps others out.

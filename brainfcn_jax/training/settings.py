@@ -104,7 +104,8 @@ class NetworkSettings:
     Attributes:
         stages: VGG16 stages that are used, 5 for neonates and 4 for adults in the paper.
         maps: channels of each specialised layer.
-        precision: dtype of activations; weights and scores are always float32.
+        precision: dtype of activations; weights and scores are always float32. "auto": bfloat16
+            where it is fast, else float32; a run's folder records which.
         start: "imagenet" for the published VGG16 weights, "model" for a trained model, "random"
             for none.
         vgg16_path: file of the published weights; empty: the variable BRAINFCN_VGG16 names it.
@@ -113,7 +114,7 @@ class NetworkSettings:
 
     stages: Literal[4, 5] = 4
     maps: Maps = 16
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     start: Literal["imagenet", "model", "random"] = "imagenet"
     vgg16_path: str = ""
     model_path: str = ""

@@ -3,11 +3,12 @@
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from brainfcn_jax.errors import OutputError, TrainingError
-from brainfcn_jax.training.progress import Progress, is_due, read_records
+from brainfcn_jax.training.progress import Progress, curve_figure, is_due, read_records
 
 
 def metrics(loss: float) -> dict[str, float]:
@@ -97,6 +98,35 @@ def test_the_best_dice_is_remembered(tmp_path: Path) -> None:
         assert progress.best_mean_dice == 0.75
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert json.loads(lines[0]) == {"step": 1, "dice": {"WM": 0.5, "CB": 0.5}, "mean_dice": 0.5}
+
+
+def labels_of(records: list[dict]) -> list[str]:
+    """What the panels of the curve show."""
+    return [axes.get_ylabel() for axes in curve_figure(records).axes]
+
+
+def test_the_curve_has_a_panel_for_what_was_measured_and_no_empty_one() -> None:
+    loss, validation = {"step": 1, "loss": 2.0}, {"step": 1, "dice": {"WM": 0.5}, "mean_dice": 0.5}
+    assert labels_of([loss]) == ["loss of an image"]
+    assert labels_of([loss, validation]) == ["loss of an image", "validation Dice"]
+    lines = curve_figure([loss, validation]).axes[1].get_lines()
+    assert [line.get_label() for line in lines] == ["WM", "mean"]
+    assert all(list(line.get_xydata()[0]) == [1, 0.5] for line in lines)
+
+
+def test_the_time_that_is_left_is_told_without_the_compilation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = [0.0]
+    clock = SimpleNamespace(perf_counter=lambda: now[0])
+    monkeypatch.setattr("brainfcn_jax.training.progress.time", clock)
+    files = (tmp_path / "metrics.jsonl", tmp_path / "curve.png")
+    with Progress(*files, first_step=0, steps=1000, log_every=100) as progress:
+        for step in range(1, 7):
+            now[0] += 300 if step == 2 else 6  # the first is reported with the second
+            progress.step_done(step, metrics(1.0))
+    said = capsys.readouterr().err
+    assert said.count("the 996 steps left will take about 100 min") == 1
 
 
 @pytest.mark.parametrize("measured", [True, False])

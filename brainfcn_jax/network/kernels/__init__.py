@@ -29,7 +29,11 @@ TILE_CPU_FLAGS = frozenset(
     }
 )
 _TILE_CALLS = ("brainfcn_convolve", "brainfcn_kernel_gradient")
-_VECTOR_CALLS = ("brainfcn_pack_vector", "brainfcn_convolve_vector")
+_VECTOR_CALLS = (
+    "brainfcn_pack_vector",
+    "brainfcn_convolve_vector",
+    "brainfcn_kernel_gradient_vector",
+)
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
@@ -40,6 +44,14 @@ def fastest(precision: str) -> str:
     if tiles_usable():
         return "tiles"
     return "vector" if precision == "float32" and vector_instruction_set() else "xla"
+
+
+def bfloat16_is_fast() -> bool:
+    """Whether products in bfloat16 are fast where JAX computes by default; else they are emulated.
+
+    They are on GPUs, TPUs and processors with AMX tiles.
+    """
+    return jax.default_backend() != "cpu" or tiles_usable()
 
 
 def usable(precision: str) -> tuple[str, ...]:
