@@ -170,12 +170,14 @@ def choose_executor(
         segment = Segmenter(opened).segment
         return contextlib.nullcontext(local_executor(segment, bar.progress_of))
     try:
-        from brainfcn_jax.cohort.cluster import Tls, cluster_executor
+        from brainfcn_jax.cohort.cluster import CONNECT_SECONDS, Tls, cluster_executor
     except ModuleNotFoundError as error:
         raise UsageError(
             f"labelling on a cluster needs {error.name}, which is not installed; install it with "
             "'pip install brainfcn-jax[cluster]'"
         ) from error
+    if values.scheduler is not None:
+        inform(values, f"trying the scheduler '{values.scheduler}' for up to {CONNECT_SECONDS} s")
     certificates = (values.tls_ca_file, values.tls_cert, values.tls_key)
     tls = Tls(*certificates) if any(certificates) else None
     return cluster_executor(
