@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from brainfcn_jax.results.scan_results import PlannedScan
 
 STEPS = {
-    "reading": ("reading", 0.00, 0.10),
-    "preprocessing": ("preparing", 0.10, 0.07),
-    "network": ("network", 0.17, 0.63),
-    "postprocessing": ("cleaning", 0.80, 0.02),
-    "interpolation": ("resampling", 0.82, 0.03),
-    "writing": ("writing", 0.85, 0.15),
+    "reading": ("reading", 0.00, 0.05),
+    "preprocessing": ("preparing", 0.05, 0.03),
+    "network": ("network", 0.08, 0.77),
+    "postprocessing": ("cleaning", 0.85, 0.01),
+    "interpolation": ("resampling", 0.86, 0.04),
+    "writing": ("writing", 0.90, 0.10),
 }
 """What a step is called, the fraction of a scan's time that is over when it begins, and its own."""
 

@@ -43,7 +43,7 @@ from brainfcn_jax.commands.scan_messages import (
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.run import Executor
@@ -174,12 +174,14 @@ def choose_executor(
         segment = Segmenter(opened).segment
         return contextlib.nullcontext(local_executor(segment, bar.progress_of))
     try:
-        from brainfcn_jax.cohort.cluster import Tls, cluster_executor
+        from brainfcn_jax.cohort.cluster import CONNECT_SECONDS, Tls, cluster_executor
     except ModuleNotFoundError as error:
         raise UsageError(
             f"labelling on a cluster needs {error.name}, which is not installed; install it with "
             "'pip install brainfcn-jax[cluster]'"
         ) from error
+    if values.scheduler is not None:
+        inform(values, f"trying the scheduler '{values.scheduler}' for up to {CONNECT_SECONDS} s")
     certificates = (values.tls_ca_file, values.tls_cert, values.tls_key)
     tls = Tls(*certificates) if any(certificates) else None
     return cluster_executor(
@@ -225,7 +227,7 @@ def main() -> None:
     An interrupted program ends at once, without waiting for what is still being computed.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    take_what_is_allotted()
+    prepare_jax()
     code = exit_code(sys.argv)
     if code == runner.INTERRUPTED:
         sys.stdout.flush()

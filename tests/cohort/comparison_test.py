@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from challenge_codes import challenge_codes
 from eval_example import AFFINE, intensities, one_line, run, write_image
 from threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.comparison import mean_scores
-from brainfcn_jax.labels import CB, CSF, MRBRAINS13, WM, from_tissues
+from brainfcn_jax.labels import CB, CSF, MRBRAINS13, WM
 from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.results.sidecars import LABEL_MAP
 
@@ -63,7 +64,7 @@ def test_label_maps_are_matched_by_name_and_scored(
 
 
 def test_codes_are_those_of_the_scheme_on_either_side(tissues: np.ndarray, tmp_path: Path) -> None:
-    codes = from_tissues(tissues, MRBRAINS13)
+    codes = challenge_codes(tissues, MRBRAINS13)
     theirs = write_image(tmp_path / "theirs.nii", codes)
     ours = write_image(tmp_path / "ours.nii", tissues)
     true = write_image(tmp_path / "true.nii", codes)
@@ -82,7 +83,7 @@ def test_what_the_codes_of_a_prediction_mean_is_read_beside_it_or_asked_for(
     labels = np.zeros((9, 9, 9), np.uint8)
     labels[2:6], labels[6:8] = CSF, CB
     ours = write_image(tmp_path / "ours_dseg.nii", labels)
-    true = write_image(tmp_path / "true.nii", from_tissues(labels, MRBRAINS13))
+    true = write_image(tmp_path / "true.nii", challenge_codes(labels, MRBRAINS13))
     command = [f"--prediction={ours}", f"--reference={true}", "--scheme=mrbrains13"]
     assert run(*command, f"--out_dir={tmp_path / 'a'}") == 1
     said = one_line(capsys.readouterr().err)
