@@ -42,7 +42,7 @@ from brainfcn_jax.commands.scan_messages import (
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.run import Executor
@@ -223,7 +223,7 @@ def main() -> None:
     An interrupted program ends at once, without waiting for what is still being computed.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    take_what_is_allotted()
+    prepare_jax()
     code = exit_code(sys.argv)
     if code == runner.INTERRUPTED:
         sys.stdout.flush()
