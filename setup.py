@@ -13,6 +13,7 @@ VECTOR_SOURCES = [
     "avx2.cc",
     "avx512.cc",
     "convolve.cc",
+    "kernel_gradient.cc",
     "neon.cc",
     "variants.cc",
     "vector_calls.cc",
@@ -20,15 +21,21 @@ VECTOR_SOURCES = [
 VECTOR_HEADERS = [
     "convolve.h",
     "direct.h",
+    "gradient_work.h",
+    "kernel_gradient.h",
     "layer.h",
+    "outer_products.h",
     "packing.h",
     "parallel.h",
+    "pixels.h",
     "product.h",
     "scratch.h",
+    "thin_gradient.h",
     "tile_transforms.h",
     "variant.h",
     "vectors.h",
     "winograd.h",
+    "winograd_gradient.h",
 ]
 
 

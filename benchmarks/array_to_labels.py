@@ -20,8 +20,8 @@ from jaxtyping import UInt8
 from slice_batch import chosen_model
 from torch_network import TorchNetwork
 
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
-from brainfcn_jax.imaging.grid import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan, load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.inference.prediction import predict

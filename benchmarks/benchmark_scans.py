@@ -23,7 +23,7 @@ from absl import app, flags
 from jaxtyping import Float32
 
 from brainfcn_jax.imaging.boxes import parts
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nifti_writing import nifti_bytes
 from brainfcn_jax.imaging.nilearn_files import demo_scan

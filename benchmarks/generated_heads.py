@@ -23,8 +23,8 @@ from absl import app, flags
 from jaxtyping import UInt8
 from scipy import ndimage
 
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
-from brainfcn_jax.imaging.grid import SLICE_AXES
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import BACKGROUND, CSF, TISSUES

@@ -20,7 +20,7 @@ from absl import app, flags
 from brainfcn_jax.cohort.plan import plan_files
 from brainfcn_jax.cohort.run import local_executor, run_cases
 from brainfcn_jax.cohort.steps import OpenModel, label_case, open_model, read_case
-from brainfcn_jax.imaging.nifti import EXTENSIONS
+from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.results.options import EvaluationSettings
 

@@ -4,8 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise
-from brainfcn_jax.imaging.grid import SLICE_AXES
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.network.fcn import subtract_mean, volume_to_stacks

@@ -14,8 +14,9 @@ from brainfcn_jax.cohort.scan_lists import (
     without_extension,
 )
 from brainfcn_jax.errors import InputError
-from brainfcn_jax.imaging.grid import SLICE_AXES
-from brainfcn_jax.imaging.nifti import EXTENSIONS, load_codes, load_labels, load_scan
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.file_names import EXTENSIONS
+from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
 from brainfcn_jax.labels import CodeScheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
 from brainfcn_jax.results.tables import table_text, write_text

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError, UsageError
-from brainfcn_jax.imaging.nifti import EXTENSIONS
+from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
 from brainfcn_jax.text import first_few, natural_order
 
@@ -186,14 +186,6 @@ def matching_name(path: str | Path) -> str:
     while len(words) > 1 and (words[-1] in CONTRASTS | RESULTS or words[-1].startswith("desc-")):
         words.pop()
     return "_".join(words)
-
-
-def without_extension(name: str) -> str:
-    """A file's name without the ending of an image format."""
-    for extension in sorted(EXTENSIONS, key=len, reverse=True):
-        if name.lower().endswith(extension):
-            return name[: -len(extension)]
-    return name
 
 
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int32, UInt8
 
 from brainfcn_jax.errors import BrainfcnError, InputError, UsageError
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan, voxel_mm3
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmentation import segment_scan

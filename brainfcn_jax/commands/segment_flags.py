@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
 

@@ -15,7 +15,7 @@ from absl import flags
 
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import OutputError, UsageError
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 
 KINDS = ("adult", "newborn")
 _MOST_ON_SHEET = 12

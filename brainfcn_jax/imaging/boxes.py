@@ -1,10 +1,10 @@
-"""Boxes of voxels: the part of a grid that lies in one, and the box that holds a head."""
+"""Boxes of voxels: the part of a grid that lies in one, and the box that holds a head (numpy)."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Bool, Shaped
+from jaxtyping import Shaped
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.resampling import Lines
@@ -45,9 +45,14 @@ def widened(box: Box, margins_mm: Sequence[float], grid: Lines) -> Box:
         math.ceil(margin_mm / line.spacing_mm)
         for margin_mm, line in zip(margins_mm, grid, strict=True)
     ]
+    return grown(box, margins, [line.size for line in grid])
+
+
+def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
+    """The box and so many voxels more on both sides of each axis, as far as the array reaches."""
     first, second, third = (
-        (max(start - margin, 0), min(stop + margin, line.size))
-        for (start, stop), margin, line in zip(box, margins, grid, strict=True)
+        (max(start - margin, 0), min(stop + margin, size))
+        for (start, stop), margin, size in zip(box, margins, shape, strict=True)
     )
     return first, second, third
 
@@ -59,6 +64,20 @@ def intersection(box: Box, other: Box) -> Box:
         for (start, stop), (other_start, other_stop) in zip(box, other, strict=True)
     )
     return first, second, third
+
+
+def bounding_box(array: Shaped[np.ndarray, "i j k"]) -> Box | None:
+    """Gives the smallest box around all nonzero voxels, or None when there is none."""
+    inside = array != 0
+    along_others = inside.any(axis=(1, 2)), inside.any(axis=(0, 2)), inside.any(axis=(0, 1))
+    first, second, third = (np.flatnonzero(occupied) for occupied in along_others)
+    if not first.size:
+        return None
+    return (
+        (int(first[0]), int(first[-1]) + 1),
+        (int(second[0]), int(second[-1]) + 1),
+        (int(third[0]), int(third[-1]) + 1),
+    )
 
 
 def head_box(equalised: Shaped[np.ndarray, "slice height width"], margin: int) -> Box:
@@ -77,17 +96,6 @@ def head_box(equalised: Shaped[np.ndarray, "slice height width"], margin: int) -
     """
     if margin < 0:
         raise UsageError(f"the margin around the head is {margin} voxels; give 0 or more")
-    inside = equalised != 0
-    depth, height, width = inside.shape
-    return (
-        _extent(inside.any(axis=(1, 2)), depth, margin),
-        _extent(inside.any(axis=(0, 2)), height, margin),
-        _extent(inside.any(axis=(0, 1)), width, margin),
-    )
-
-
-def _extent(occupied: Bool[np.ndarray, " size"], size: int, margin: int) -> tuple[int, int]:
-    places = np.flatnonzero(occupied)
-    if places.size == 0:
-        return 0, size
-    return max(int(places[0]) - margin, 0), min(int(places[-1]) + 1 + margin, size)
+    depth, height, width = equalised.shape
+    everything: Box = ((0, depth), (0, height), (0, width))
+    return grown(bounding_box(equalised) or everything, [margin] * 3, equalised.shape)

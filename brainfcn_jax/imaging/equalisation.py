@@ -1,13 +1,13 @@
 """Histogram equalisation of a scan, over the whole volume or inside the head only.
 
-Pure JAX (`head_box` is numpy, since a box is Python numbers): plain functions of fixed shapes, to
+Pure JAX: plain functions of fixed shapes, to
 be compiled by the caller with `mode` static. Volumes hold finite numbers whose range is finite in
 float32 too. So that one program serves volumes of several sizes, only the first `voxels` of an
 array, in its own order, count where that number is given.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Float32, Int, Shaped, UInt8
 
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.imaging.choices import EqualisationMode
 
 BINS = 65536
 GREY_LEVELS = 256
@@ -97,7 +98,7 @@ def equalise(
     Raises:
       UsageError: `mode` is neither.
     """
-    if mode not in ("volume", "head"):
+    if mode not in get_args(EqualisationMode):
         raise UsageError(f"equalisation mode is {mode!r}; choose 'volume' or 'head'")
     binned = _binned(volume, voxels)
     lowest, highest, counts = binned.histogram
@@ -182,13 +183,13 @@ def equalise_volume(
     mode: str,
     threshold: Float[Array, ""] | None = None,
 ) -> UInt8[np.ndarray, "slice height width"]:
-    """`equalise`; raises as it does."""
+    """Gives `equalise` of a volume of any size, compiled for few sizes; raises as it does."""
     levels = _of_any_size(_compiled_equalise, volume, mode=mode, threshold=threshold)
     return np.asarray(levels)[: volume.size].reshape(volume.shape)
 
 
-def find_head_threshold(volume: Float32[np.ndarray, "slice height width"]) -> Float[Array, ""]:
-    """`head_threshold`."""
+def find_head_threshold(volume: Float32[np.ndarray, "*shape"]) -> Float[Array, ""]:
+    """Gives `head_threshold` of an array of any size, compiled for few sizes."""
     return _of_any_size(_compiled_threshold, volume)
 
 

@@ -12,6 +12,7 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +34,17 @@ _LARGEST_COMPRESSION = 1032
 _SHOWN_BYTES = 12
 _SHORTEST_HEADER = 284
 
+_reading = ContextVar("reading", default=False)
+
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
     """Makes an InputError that starts with the path of whatever goes wrong with a file within.
 
-    What nibabel would log is left out, since the error says it.
+    What nibabel would log of it is left out, since the error says it; other threads log as ever.
     """
-    logger = logging.getLogger("nibabel.global")
-    was_disabled, logger.disabled = logger.disabled, True
+    logging.getLogger("nibabel.global").addFilter(_is_from_elsewhere)  # once: no second is added
+    outer = _reading.set(True)
     try:
         with np.errstate(all="ignore"):
             yield
@@ -57,7 +60,11 @@ def naming(path: str | Path) -> Iterator[None]:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"'{path}' cannot be read as an image: {reason}; copy it again") from error
     finally:
-        logger.disabled = was_disabled
+        _reading.reset(outer)
+
+
+def _is_from_elsewhere(record: logging.LogRecord) -> bool:
+    return not _reading.get()
 
 
 def check_path(path: str | Path, extensions: Sequence[str]) -> None:

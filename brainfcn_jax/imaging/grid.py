@@ -12,12 +12,15 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Shaped
+from nibabel.orientations import (
+    apply_orientation,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.text import listed
-
-SLICE_AXES = {"sagittal": 0, "coronal": 1, "axial": 2}
-"""Axis of the canonical frame along which slices of each direction follow one another."""
 
 SPACING_LIMITS_MM = (0.01, 100.0)
 """Voxel sizes outside these are taken for a damaged header."""
@@ -36,6 +39,7 @@ ANALYZE_NOTE = (
     "and z to the top: check left and right"
 )
 
+_CANONICAL = np.array([[0.0, 1.0], [1.0, 1.0], [2.0, 1.0]])
 _FLATTEST_VOXEL = 1e-3
 
 
@@ -62,52 +66,33 @@ class Grid:
         return abs(float(np.dot(first, np.cross(second, third))))
 
     @cached_property
-    def orientation(self) -> tuple[tuple[int, int, int], tuple[bool, bool, bool]]:
-        """The canonical axis that each array axis is nearest to, and whether it runs against it.
-
-        Shear is taken out by a polar decomposition; the array axis that is nearest to any
-        canonical one chooses first (nibabel's rule, `nibabel.orientations.io_orientation`).
-        """
-        directions = self.affine_mm[:3, :3] / np.array(self.spacing_mm)
-        left, _, right = np.linalg.svd(directions)
-        rotation = left @ right
-        free = np.abs(rotation)
-        axes = [0, 0, 0]
-        for array_axis in np.argsort(-free.max(axis=0), kind="stable").tolist():
-            axes[array_axis] = int(free[:, array_axis].argmax())
-            free[axes[array_axis]] = -1
-        i, j, k = axes
-        against = rotation[axes, range(3)] < 0
-        return (i, j, k), (bool(against[0]), bool(against[1]), bool(against[2]))
+    def orientation(self) -> Float[np.ndarray, "3 2"]:
+        """The canonical axis nearest to each array axis, and 1 or, where it runs against it, -1."""
+        return io_orientation(self.affine_mm)
 
     @property
     def canonical(self) -> "Grid":
         """The same voxels with the array's axes in canonical order and direction."""
-        axes, against = self.orientation
-        to_array = np.zeros((4, 4))  # canonical indices -> array indices
-        to_array[3, 3] = 1
-        sizes = [0, 0, 0]
-        for array_axis, axis in enumerate(axes):
-            sizes[axis] = self.shape[array_axis]
-            to_array[array_axis, axis] = -1 if against[array_axis] else 1
-            to_array[array_axis, 3] = self.shape[array_axis] - 1 if against[array_axis] else 0
-        return Grid((sizes[0], sizes[1], sizes[2]), self.affine_mm @ to_array)
+        first, second, third = (self.shape[int(axis)] for axis in self._from_canonical[:, 0])
+        to_array = inv_ornt_aff(self.orientation, self.shape)  # canonical indices -> array indices
+        return Grid((first, second, third), self.affine_mm @ to_array)
 
     def to_canonical(
         self, array: Shaped[np.ndarray, "i j k *channels"]
     ) -> Shaped[np.ndarray, "x y z *channels"]:
-        """An array on this grid, in the canonical frame; trailing axes stay where they are."""
-        axes, against = self.orientation
-        flipped = np.flip(array, tuple(np.flatnonzero(against).tolist()))
-        return np.ascontiguousarray(np.moveaxis(flipped, (0, 1, 2), axes))
+        """Turns an array on this grid into the canonical frame; trailing axes stay in place."""
+        return np.ascontiguousarray(apply_orientation(array, self.orientation))
 
     def from_canonical(
         self, array: Shaped[np.ndarray, "x y z *channels"]
     ) -> Shaped[np.ndarray, "i j k *channels"]:
-        """The exact inverse of `to_canonical`."""
-        axes, against = self.orientation
-        unmoved = np.moveaxis(array, axes, (0, 1, 2))
-        return np.ascontiguousarray(np.flip(unmoved, tuple(np.flatnonzero(against).tolist())))
+        """Turns an array in the canonical frame back: the exact inverse of `to_canonical`."""
+        return np.ascontiguousarray(apply_orientation(array, self._from_canonical))
+
+    @cached_property
+    def _from_canonical(self) -> Float[np.ndarray, "3 2"]:
+        """The array axis nearest to each canonical axis, and 1 or -1."""
+        return ornt_transform(_CANONICAL, self.orientation)
 
 
 def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:

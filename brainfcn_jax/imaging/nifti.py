@@ -23,10 +23,9 @@ from nibabel.spm2analyze import Spm2AnalyzeHeader
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging import file_checks, voxel_checks
+from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.grid import ANALYZE_NOTE, Grid, check_affine, placing_form, same_voxels
 from brainfcn_jax.labels import find_scheme, to_tissues
-
-EXTENSIONS = (".nii", ".nii.gz", ".mgh", ".mgz", ".hdr", ".img")
 
 Image = SpatialImage
 """An image of nibabel's."""

@@ -7,8 +7,8 @@ from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import Box, box_slices, cover, head_box, parts, whole, widened
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_threshold
-from brainfcn_jax.imaging.grid import SLICE_AXES
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_line, resample

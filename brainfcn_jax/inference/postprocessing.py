@@ -1,8 +1,12 @@
 """The paper's post-processing: regions outside the brain become background (numpy and scipy)."""
 
+from typing import get_args
+
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
 from scipy import ndimage
+
+from brainfcn_jax.imaging.choices import MaskSlice
 
 _EIGHT_CONNECTED_IN_PLANE = np.zeros((3, 3, 3), bool)
 _EIGHT_CONNECTED_IN_PLANE[1] = True
@@ -71,5 +75,5 @@ def _check_arguments(in_plane_mm: tuple[float, float], mask_slice: str) -> None:
     """Raise ValueError for what `clean_labels` cannot take."""
     if not all(0 < mm < np.inf for mm in in_plane_mm):
         raise ValueError(f"in_plane_mm must be two positive lengths, found {in_plane_mm}")
-    if mask_slice not in ("middle", "largest"):
+    if mask_slice not in get_args(MaskSlice):
         raise ValueError(f"mask_slice must be 'middle' or 'largest', found {mask_slice!r}")

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Float64, UInt8
 
 from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.histograms import Histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import (

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Integer, UInt8
-from scipy import ndimage, spatial
+from scipy import ndimage
 
+from brainfcn_jax.imaging.boxes import bounding_box, box_slices, grown
 from brainfcn_jax.labels import CodeScheme
 
 Mask = Bool[np.ndarray, "x y z"]
@@ -170,19 +171,13 @@ def _without_boundary(from_a: Distances, from_b: Distances) -> float:
     return math.inf if from_a.size or from_b.size else math.nan
 
 
-def _joint_box(a: Mask, b: Mask) -> tuple[slice, ...]:
+def _joint_box(a: Mask, b: Mask) -> tuple[slice, slice, slice]:
     """The bounding box of both masks and one voxel more where the image has one.
 
     The margin keeps apart, at the box's faces, background (boundary) and the image's edge (none).
     """
-    either = a | b
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        found = np.flatnonzero(either.any(axis=others))
-        start, stop = (found[0], found[-1] + 1) if found.size else (0, 0)
-        box.append(slice(max(int(start) - 1, 0), int(stop) + 1))
-    return tuple(box)
+    box = bounding_box(a | b) or ((0, 0), (0, 0), (0, 0))
+    return box_slices(grown(box, (1, 1, 1), a.shape))
 
 
 def _boundary(mask: Mask, slice_axis: int) -> Mask:
@@ -199,6 +194,8 @@ def _distances_mm(boundary: Mask, other: Mask, spacing_mm: tuple[float, float, f
     """
     if not other.any():
         return np.full(_voxels(boundary), np.inf)
+    from scipy import spatial  # only where there is a reference: it takes a tenth of all imports
+
     tree = spatial.cKDTree(
         np.argwhere(other) * spacing_mm, balanced_tree=False, compact_nodes=False
     )

@@ -28,7 +28,7 @@ ADULT = PlausibleVolumes(
     "adults",
     MappingProxyType(
         {
-            "CoGM": (200.0, 1050.0),
+            "CoGM": (190.0, 1050.0),
             "BGT": (17.0, 65.0),
             "WM": (190.0, 820.0),
             "BS": (8.0, 35.0),
@@ -45,10 +45,10 @@ NEWBORN = PlausibleVolumes(
     MappingProxyType(
         {
             "CoGM": (18.0, 330.0),
-            "BGT": (4.0, 50.0),
+            "BGT": (4.0, 60.0),
             "WM": (35.0, 350.0),
-            "BS": (1.3, 12.0),
-            "CB": (1.3, 50.0),
+            "BS": (1.7, 13.0),
+            "CB": (1.1, 50.0),
             "Vent": (0.5, 75.0),
             BRAIN_ABBREVIATION: (60.0, 670.0),
             INTRACRANIAL_ABBREVIATION: (100.0, 900.0),

@@ -1,4 +1,4 @@
-"""The two halves of a brain, on both sides of the plane that mirrors it best (numpy and scipy).
+"""The two halves of a brain, on both sides of the plane that mirrors it best (numpy).
 
 Heads are tilted and turned in the field of view, so that halves along the array's own axis would
 differ in a symmetric brain: one turned by 10 degrees has its cerebellum on one side.
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, UInt8
-from scipy import optimize
 
 from brainfcn_jax.labels import BACKGROUND, CLASSES, CSF
+from brainfcn_jax.measures.simplex_search import minimise
 
 SAMPLE_MM = 3.0
 """About the distance between the voxels that are looked at."""
@@ -71,19 +71,13 @@ def halves(
         found = _at(samples, np.rint(mirrored_mm / sizes_mm).astype(np.int64))
         return float(np.mean(found != tissues[some]))
 
-    best = optimize.minimize(
-        mismatch,
-        np.zeros(3),
-        method="Nelder-Mead",
-        options={"initial_simplex": [[0, 0, 0], *np.eye(3)], "xatol": 1e-2, "fatol": 1e-5},
-    )
-    normal, shift_mm = _plane(best.x)
+    first_simplex = np.vstack([np.zeros(3), np.eye(3)])
+    best, least = minimise(mismatch, first_simplex, point_tolerance=1e-2, value_tolerance=1e-5)
+    normal, shift_mm = _plane(best)
     on_right = points_mm @ normal > shift_mm
     left, right = (np.bincount(tissues[side], minlength=CLASSES) for side in (~on_right, on_right))
     x, y, z = normal.tolist()
-    return Halves(
-        left * sizes_mm.prod(), right * sizes_mm.prod(), (x, y, z), mismatch=float(best.fun)
-    )
+    return Halves(left * sizes_mm.prod(), right * sizes_mm.prod(), (x, y, z), mismatch=least)
 
 
 def _plane(search: Float[np.ndarray, " 3"]) -> tuple[Float[np.ndarray, " 3"], float]:

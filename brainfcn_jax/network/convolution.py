@@ -9,7 +9,6 @@ from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from brainfcn_jax.network import tile_kernels, vector_kernels
-from brainfcn_jax.network.winograd import kernel_gradient
 
 Images = Float[Array, "slice height width cin"]
 Results = Float[Array, "slice height width cout"]
@@ -101,8 +100,7 @@ def _gradients_by_vectors(
     images: Images, kernel: Kernel, gate: Array, gradient: Results
 ) -> tuple[Images, Kernel, Bias]:
     by_images = vector_kernels.image_gradient(gradient, gate, kernel)
-    gradient = _gated(gradient, gate)
-    return by_images, kernel_gradient(images, gradient), jnp.sum(gradient, (0, 1, 2))
+    return by_images, *vector_kernels.kernel_gradient(images, gradient, gate)
 
 
 def convolve_and_pool(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Num
 
@@ -218,12 +217,7 @@ def volume_to_stacks(
     mean is subtracted. The dtype is kept: an equalised uint8 volume gives uint8 stacks.
     """
     padded = jnp.pad(volume, ((1, 1), (0, 0), (0, 0)))  # (slice + 2, height, width)
-
-    def stack(index: Num[Array, ""]) -> Num[Array, "height width 3"]:
-        slab = jax.lax.dynamic_slice_in_dim(padded, index, CHANNELS)  # (3, height, width)
-        return jnp.moveaxis(slab, 0, -1)
-
-    return jax.vmap(stack)(jnp.arange(volume.shape[0]))
+    return jnp.stack([padded[:-2], padded[1:-1], padded[2:]], axis=-1)
 
 
 def subtract_mean(

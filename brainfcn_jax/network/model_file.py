@@ -12,6 +12,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import numpy as np
 
 from brainfcn_jax.errors import WeightsError
+from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxis
 from brainfcn_jax.imaging.grid import SPACING_LIMITS_MM
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network import sealed_hdf5
@@ -69,10 +70,9 @@ class ModelDescription:
             and all(0 <= mean <= 255 for mean in self.channel_means),
             f"spacing_mm must be 3 numbers in {least_mm}..{most_mm}": len(self.spacing_mm) == 3
             and all(least_mm <= mm <= most_mm for mm in self.spacing_mm),
-            "slice_axis must be axial, coronal or sagittal": self.slice_axis
-            in ("axial", "coronal", "sagittal"),
-            "equalise must be volume or head": self.equalise in ("volume", "head"),
-            "mask_slice must be middle or largest": self.mask_slice in ("middle", "largest"),
+            "slice_axis must be axial, coronal or sagittal": self.slice_axis in get_args(SliceAxis),
+            "equalise must be volume or head": self.equalise in get_args(EqualisationMode),
+            "mask_slice must be middle or largest": self.mask_slice in get_args(MaskSlice),
         }
         return [rule for rule, holds in rules.items() if not holds]
 

@@ -16,6 +16,7 @@ Results = Float32[Array, "slice height width cout"]
 Pooled = Float32[Array, "slice half_rows half_columns cout"]
 
 PACK, CONVOLVE = "brainfcn_pack_vector", "brainfcn_convolve_vector"
+KERNEL_GRADIENT = "brainfcn_kernel_gradient_vector"
 
 
 def pack(kernel: Float32[Array, "3 3 cin cout"], *, transposed: bool = False) -> Packed:
@@ -56,6 +57,23 @@ def image_gradient(
     packed = pack(kernel, transposed=True)
     images, _ = _call(gradient, gate, packed, _nothing(), kernel.shape[2], False, (0,))
     return images
+
+
+def kernel_gradient(
+    images: Images, gradient: Results, gate: Array
+) -> tuple[Float32[Array, "3 3 cin cout"], Float32[Array, " cout"]]:
+    """The gradients by the kernel and by the bias, from the gradient by the results.
+
+    `gate` is as `image_gradient` has it. Products are summed tile by tile in Winograd's transforms,
+    so that they are as few as the convolution's, and in the same order with any number of threads.
+    """
+    channels_in, channels_out = images.shape[3], gradient.shape[3]
+    results = (
+        jax.ShapeDtypeStruct((3, 3, channels_in, channels_out), jnp.float32),
+        jax.ShapeDtypeStruct((channels_out,), jnp.float32),
+    )
+    by_kernel, by_bias = jax.ffi.ffi_call(KERNEL_GRADIENT, results)(images, gradient, gate)
+    return by_kernel, by_bias
 
 
 def _nothing() -> Float32[Array, "0"]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainfcn_jax.errors import OutputError
-from brainfcn_jax.imaging.nifti import EXTENSIONS
+from brainfcn_jax.imaging.file_names import without_extension
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.results.options import EvaluationSettings
 
@@ -88,16 +88,12 @@ class OutputPaths:
 
 def sidecar_path(path: Path) -> Path:
     """The JSON file that describes a result."""
-    return path.with_name(path.name.removesuffix(".nii.gz").removesuffix(".tsv") + ".json")
+    return path.with_name(without_extension(path.name).removesuffix(".tsv") + ".json")
 
 
 def scan_name(scan_path: str) -> str:
     """The file's name without its extension and without a last "_T1w" or "_T2w"."""
-    name = Path(scan_path).name
-    for extension in sorted(EXTENSIONS, key=len, reverse=True):
-        if name.lower().endswith(extension):
-            name = name[: -len(extension)]
-            break
+    name = without_extension(Path(scan_path).name)
     for suffix in CONTRAST_SUFFIXES:
         name = name.removesuffix(suffix)
     return name

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast, t1_contrast
 from brainfcn_jax.synthesis.label_maps import (
     HELD_OUT,
     HELD_OUT_NEWBORNS,
     Kind,
     LabelSource,
-    SliceAxis,
     load_adults,
     load_newborns,
     read_t1_priors,

@@ -7,11 +7,12 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
-from scipy import ndimage
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging import nifti
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.boxes import bounding_box
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
+from brainfcn_jax.imaging.file_names import without_extension
 from brainfcn_jax.synthesis.newborn_head import grow_head
 from brainfcn_jax.synthesis.packed_labels import brain_mask, with_depth, without_neck_fluid
 from brainfcn_jax.synthesis.structures import (
@@ -22,7 +23,6 @@ from brainfcn_jax.synthesis.structures import (
 )
 
 Kind = Literal["adult", "newborn"]
-SliceAxis = Literal["axial", "coronal", "sagittal"]
 
 ADULT_SPACING_MM, NEWBORN_SPACING_MM = 1.0, 0.6
 HELD_OUT = ("training_seg_17", "training_seg_18", "training_seg_19", "training_seg_20")
@@ -82,7 +82,13 @@ def load_adults(
     """
     paths = _found(folder, _ADULT_PATTERN, names, () if names else leave_out)
     return [
-        _source(_stem(path), adult_codes(path), ADULT_SPACING_MM, _ADULT_SIZES, slice_axis)
+        _source(
+            without_extension(path.name),
+            adult_codes(path),
+            ADULT_SPACING_MM,
+            _ADULT_SIZES,
+            slice_axis,
+        )
         for path in paths
     ]
 
@@ -113,7 +119,7 @@ def load_newborns(
             adult = adult_codes(adults[random.integers(len(adults))]) if adults else None
             centred = _centred(codes, _NEWBORN_SIZES, brain_mask(codes))
             head = grow_head(random, centred, NEWBORN_SPACING_MM, adult)
-            name = f"{_stem(path)}_{variant}"
+            name = f"{without_extension(path.name)}_{variant}"
             sources.append(_source(name, head, NEWBORN_SPACING_MM, _NEWBORN_SIZES, slice_axis))
     return sources
 
@@ -185,7 +191,7 @@ def read_t1_priors(folder: str | Path) -> T1Priors:
 def _found(
     folder: str | Path, pattern: str, names: Sequence[str], leave_out: Sequence[str]
 ) -> list[Path]:
-    found = {_stem(path): path for path in sorted(Path(folder).glob(pattern))}
+    found = {without_extension(path.name): path for path in sorted(Path(folder).glob(pattern))}
     missing = sorted(set(names) - set(found))
     if missing or not found:
         asked = ", ".join(missing) or pattern
@@ -194,10 +200,6 @@ def _found(
     if not kept:
         raise InputError(f"'{folder}' holds only label maps that are held out; ask for one by name")
     return kept
-
-
-def _stem(path: Path) -> str:
-    return path.name.removesuffix(".gz").removesuffix(".nii")
 
 
 def _source(
@@ -217,13 +219,13 @@ def _centred(
     codes: UInt8[np.ndarray, "x y z"], sizes: tuple[int, int, int], brain: np.ndarray
 ) -> UInt8[np.ndarray, "i j k"]:
     """The map cut and padded to `sizes`, with the middle of the brain's box in the middle."""
-    slices = ndimage.find_objects(brain.astype(np.uint8))
-    if not slices:
+    box = bounding_box(brain)
+    if box is None:
         raise InputError("a label map without any brain tissue gives no images")
     centred = np.zeros(sizes, np.uint8)
     source, target = [], []
-    for span, size, old in zip(slices[0], sizes, codes.shape, strict=True):
-        start = (span.start + span.stop) // 2 - size // 2
+    for (low, high), size, old in zip(box, sizes, codes.shape, strict=True):
+        start = (low + high) // 2 - size // 2
         source.append(slice(max(start, 0), min(start + size, old)))
         target.append(slice(max(-start, 0), min(start + size, old) - start))
     centred[tuple(target)] = codes[tuple(source)]

@@ -4,10 +4,10 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from scipy import ndimage
 
+from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.labels import BACKGROUND
 from brainfcn_jax.synthesis.packed_labels import (
     Codes,
-    _box,
     _interpolated,
     _signed_distance_mm,
     brain_mask,
@@ -62,7 +62,9 @@ def grow_head(
 
 def _resized_surroundings(codes: Codes, adult: UInt8[np.ndarray, "i j k"]) -> Codes:
     """The adult's head without its cranial content, on the newborn's grid."""
-    (low, high), (adult_low, adult_high) = _box(brain_mask(codes)), _box(brain_mask(adult))
+    box, adult_box = bounding_box(brain_mask(codes)), bounding_box(brain_mask(adult))
+    assert box is not None and adult_box is not None  # maps without a brain are refused
+    (low, high), (adult_low, adult_high) = np.transpose(box), np.transpose(adult_box)
     scale = (adult_high - adult_low) / (high - low)
     places = [
         np.rint((np.arange(size) - start) * ratio + adult_start).astype(int)

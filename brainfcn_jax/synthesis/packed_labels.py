@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8, UInt16
 from scipy import ndimage
 
+from brainfcn_jax.imaging.boxes import bounding_box, box_slices, grown
 from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.synthesis.structures import CODES, TISSUE_OF_CODE
 
@@ -54,7 +55,9 @@ def without_neck_fluid(codes: Codes) -> Codes:
 def _with_narrow_fluid(codes: Codes, spacing_mm: float) -> Codes:
     brain = brain_mask(codes)
     steps = max(1, round(_NARROW_MM / spacing_mm))
-    box = tuple(slice(max(low - 1, 0), high + 1) for low, high in zip(*_box(brain), strict=True))
+    found = bounding_box(brain)
+    assert found is not None  # who reads label maps refuses one without a brain
+    box = box_slices(grown(found, (1, 1, 1), brain.shape))
     padded = np.pad(brain[box], steps)
     closed = ndimage.binary_closing(padded, iterations=steps)
     inner = tuple(slice(steps, -steps) for _ in range(3))
@@ -104,8 +107,3 @@ def _interpolated(
     share = (places - low).astype(np.float32)
     share = share.reshape([-1 if a == axis else 1 for a in range(3)])
     return values.take(low, axis) * (1 - share) + values.take(high, axis) * share
-
-
-def _box(mask: Bool[np.ndarray, "i j k"]) -> tuple[np.ndarray, np.ndarray]:
-    places = np.argwhere(mask)
-    return places.min(axis=0), places.max(axis=0) + 1

@@ -9,8 +9,9 @@ from jaxtyping import Bool
 
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.boxes import head_box
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
-from brainfcn_jax.imaging.grid import SLICE_AXES
+from brainfcn_jax.imaging.file_names import without_extension
 from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.training.batches import TrainingVolume
@@ -86,7 +87,7 @@ def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ())
 
 def map_name(subject: Subject) -> str:
     """The file name of a subject's label map without extensions."""
-    return subject.labels_path.name.removesuffix(".gz").removesuffix(".nii")
+    return without_extension(subject.labels_path.name)
 
 
 def _load_training_volume(

@@ -9,8 +9,8 @@ from narrow import narrow_the_network
 from sure_prediction import sure_prediction
 from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
-from brainfcn_jax.imaging.grid import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import segmentation as segmentation_module
 from brainfcn_jax.inference.network_input import spacing_notes

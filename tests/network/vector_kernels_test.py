@@ -83,16 +83,15 @@ def test_gradients_through_both_results_are_those_of_a_pooling_after_a_convoluti
 ) -> None:
     images, kernel, bias = random_arrays(shape[:4], (3, 3, *shape[3:]), shape[4:])
 
-    def both(kernels: str, *inputs: jax.Array) -> tuple[jax.Array, jax.Array]:
-        return convolution.convolve_and_pool(*inputs, jnp.float32, kernels)
+    def gradients(whose: str) -> tuple[jax.Array, ...]:
+        def both(x: jax.Array, w: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return convolution.convolve_and_pool(x, w, b, jnp.float32, whose)
 
-    gradients = {}
-    for whose in ("xla", "vector"):
-        results, pull_back = jax.vjp(lambda *x, k=whose: both(k, *x), images, kernel, bias)
-        gradients[whose] = pull_back(
-            tuple(jnp.cos(jnp.arange(r.size).reshape(r.shape)) for r in results)
-        )
-    for ours, theirs in zip(gradients["vector"], gradients["xla"], strict=True):
+        results, pull_back = jax.vjp(both, images, kernel, bias)
+        waves = [jnp.cos(jnp.arange(r.size, dtype=jnp.float32)).reshape(r.shape) for r in results]
+        return tuple(pull_back(tuple(waves)))
+
+    for ours, theirs in zip(gradients("vector"), gradients("xla"), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4 * float(jnp.abs(theirs).max()))
 
 

@@ -29,7 +29,11 @@ TILE_CPU_FLAGS = frozenset(
     }
 )
 _TILE_CALLS = ("brainfcn_convolve", "brainfcn_kernel_gradient")
-_VECTOR_CALLS = ("brainfcn_pack_vector", "brainfcn_convolve_vector")
+_VECTOR_CALLS = (
+    "brainfcn_pack_vector",
+    "brainfcn_convolve_vector",
+    "brainfcn_kernel_gradient_vector",
+)
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 

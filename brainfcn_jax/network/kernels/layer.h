@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "gradient_work.h"
+
 namespace brainfcn {
 
 constexpr int64_t kGroup = 64;              // channels of transformed pixels that lie together
@@ -11,14 +13,6 @@ constexpr int64_t kFewestChannels = 8;      // with fewer a convolution is compu
 constexpr int64_t kTile = 6;                // results of a side of a tile
 constexpr int64_t kTilePoints = 64;         // products of a tile
 constexpr int64_t kTaps = 9;
-
-// Zero-padded images, rows by columns by channels. Where there is a gate, of the same shape, a value
-// counts as 0 unless its gate is above 0.
-struct Images {
-  const float* pixels;
-  const float* gate;  // or null
-  int64_t height, width, channels;
-};
 
 // Where results go: the larger of result and 0 if `relu`, after the bias is added.
 struct Results {
@@ -68,6 +62,7 @@ struct Variant {
   // Rows [first, last) of one image; `first` is even. `rows` holds direct_rows_size() floats.
   void (*direct)(const Images& images, const Results& results, int64_t image, int64_t first,
                  int64_t last, const float* packed, Panels panels, float* rows);
+  GradientFunctions gradient;
 
   Panels panels(int64_t outputs) const {
     bool narrow = outputs <= narrow_vectors * lanes;

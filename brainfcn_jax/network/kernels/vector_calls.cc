@@ -1,5 +1,5 @@
 // The vector kernels as XLA FFI calls, and what Python asks of them before.
-#include "convolve.h"
+#include "kernel_gradient.h"
 #include "parallel.h"
 #include "xla/ffi/api/ffi.h"
 
@@ -58,6 +58,20 @@ ffi::Error ConvolveCall(ffi::ThreadPool pool, Floats images, Floats gate, Floats
   });
 }
 
+ffi::Error KernelGradientCall(ffi::ThreadPool pool, Floats images, Floats gradient, Floats gate,
+                              FloatResult by_kernel, FloatResult by_bias) {
+  return Guarded([&] {
+    const auto in = images.dimensions();
+    const auto out = gradient.dimensions();
+    const Images from{images.typed_data(), nullptr, in[1], in[2], in[3]};
+    const Images to{gradient.typed_data(), gate.element_count() ? gate.typed_data() : nullptr,
+                    out[1], out[2], out[3]};
+    KernelGradient(ThreadsOf(pool), *chosen, in[0], from, to, by_kernel->typed_data(),
+                   by_bias->typed_data());
+    return ffi::Error::Success();
+  });
+}
+
 }  // namespace
 }  // namespace brainfcn
 
@@ -89,3 +103,12 @@ XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_convolve_vector, brainfcn::ConvolveCall,
                                   .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
                                   .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
                                   .Attr<bool>("relu"));
+
+XLA_FFI_DEFINE_HANDLER_SYMBOL(brainfcn_kernel_gradient_vector, brainfcn::KernelGradientCall,
+                              xla::ffi::Ffi::Bind()
+                                  .Ctx<xla::ffi::ThreadPool>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Arg<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>()
+                                  .Ret<xla::ffi::Buffer<xla::ffi::F32>>());

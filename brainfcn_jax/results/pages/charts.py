@@ -18,7 +18,7 @@ OUTLIER_SCORE = 3.5
 _SPREAD = 0.6745
 _GOLDEN = 0.618034
 _TICKS = 5
-_EDGE_SHARE = 0.04
+_EDGE_FRACTION = 0.04
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,16 @@ def round_values(lowest: float, highest: float) -> list[float]:
 
 
 def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
-    """A group's values from left to right; dots are spread over the height to lie apart.
+    """Places a group's values from left to right, and spreads the dots over the height.
 
-    `values` are finite, by the scans' names.
+    `values` are finite, by the scans' names. The line reaches a little beyond them, but not below
+    0 where none is negative.
     """
     numbers = np.array(list(values.values()), np.float64)
     lowest, highest = float(numbers.min()), float(numbers.max())
-    margin = _EDGE_SHARE * (highest - lowest) or 1.0
-    lowest, highest = lowest - margin, highest + margin
+    margin = _EDGE_FRACTION * (highest - lowest) or 1.0
+    floor = 0.0 if lowest >= 0 else -math.inf
+    lowest, highest = max(lowest - margin, floor), highest + margin
     across = (numbers - lowest) / (highest - lowest) * width
     dots = [
         Dot(float(x), height * ((place * _GOLDEN) % 1), name, value, bool(odd))

@@ -32,6 +32,7 @@ class GroupRow:
         thumbnail: small picture (JPEG), as `picture.thumbnail` makes it from that of the scan.
         page: link to the scan's page, relative to the group's and with "/"; None: none.
         failure: why there are no labels; None when there are.
+        model: name of the model that made the labels; None where that is not known.
     """
 
     name: str
@@ -42,10 +43,11 @@ class GroupRow:
     thumbnail: bytes | None = None
     page: str | None = None
     failure: str | None = None
+    model: str | None = None
 
 
 def write_group_page(path: Path, rows: Sequence[GroupRow], overwrite: bool = False) -> None:
-    """Write the page of a group, in the order of its rows.
+    """Writes the page of a group, in the order of its rows.
 
     Raises OutputError when the file exists and `overwrite` is false, or it cannot be written.
     """
@@ -60,6 +62,7 @@ def write_group_page(path: Path, rows: Sequence[GroupRow], overwrite: bool = Fal
     contents = {
         "rows": rows,
         "columns": columns,
+        "models": list(dict.fromkeys(row.model for row in rows if row.model is not None)),
         "counts": [(verdict, count) for verdict, count in counts if count],
         "strips": _strips(volumes_mm3),
         "strip_size": _STRIP_SIZE,
@@ -79,19 +82,22 @@ def write_group_page(path: Path, rows: Sequence[GroupRow], overwrite: bool = Fal
 
 
 def affordable_thumbnails(rows: Sequence[GroupRow]) -> list[bytes | None]:
-    """The rows' thumbnails while they fit in `THUMBNAIL_BYTES`; those that did not pass first."""
+    """Chooses thumbnails while they fit in `THUMBNAIL_BYTES`; of scans that did not pass first.
+
+    Returns one for each row, None where it has none or that did not fit.
+    """
     chosen: list[bytes | None] = [None] * len(rows)
     left = THUMBNAIL_BYTES
-    for place in sorted(range(len(rows)), key=lambda place: rows[place].verdict == "PASS"):
-        content = rows[place].thumbnail
+    for index in sorted(range(len(rows)), key=lambda index: rows[index].verdict == "PASS"):
+        content = rows[index].thumbnail
         if content is not None and len(content) <= left:
-            chosen[place] = content
+            chosen[index] = content
             left -= len(content)
     return chosen
 
 
 def _strips(volumes_mm3: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
-    """Rows of the chart of a group, in ml."""
+    """Returns the rows of the chart of a group, in ml."""
     indices = {tissue.abbreviation: tissue.index for tissue in TISSUES}
     return [
         {

@@ -72,6 +72,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["shown"] = printable
     environment.filters["link"] = link
+    environment.filters["short"] = _short
     return environment
 
 
@@ -89,6 +90,11 @@ def _digest(text: str) -> str:
     """Returns what a policy calls an inline text by."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def _short(value: float) -> str:
+    """Returns a number in three digits, or in all of those before its point if it has more."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _base64(content: bytes) -> str:

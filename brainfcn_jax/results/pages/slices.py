@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
-from brainfcn_jax.imaging.boxes import Box, box_slices, parts, whole, widened
+from brainfcn_jax.imaging.boxes import Box, bounding_box, box_slices, parts, whole, widened
 from brainfcn_jax.imaging.resampling import centred_line, interpolation_matrix
 from brainfcn_jax.labels import CLASSES
 
@@ -84,7 +84,7 @@ def choose_view(
 ) -> View:
     """The view of a brain, whose longest edge gets so many pixels."""
     x, y, z = (centred_line(n, mm) for n, mm in zip(labels.shape, spacing_mm, strict=True))
-    brain = _labelled_box(labels) or whole((x, y, z))
+    brain = bounding_box(labels) or whole((x, y, z))
     box = widened(brain, [VIEW_MARGIN_MM] * 3, (x, y, z))
     lengths_mm = [line.size * line.spacing_mm for line in parts((x, y, z), box)]
     scale = longest_edge / max(lengths_mm)
@@ -120,14 +120,6 @@ def outlines(classes: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "h
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     border = np.any([neighbour != classes for neighbour in neighbours], axis=0)
     return np.where(border, classes, np.uint8(0))
-
-
-def _labelled_box(labels: UInt8[np.ndarray, "x y z"]) -> Box | None:
-    if not labels.any():
-        return None
-    occupied = (np.flatnonzero(labels.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1)))
-    first, second, third = ((int(places[0]), int(places[-1]) + 1) for places in occupied)
-    return first, second, third
 
 
 def _window(view: Float32[np.ndarray, "x y z"]) -> tuple[float, float]:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float16, Float32, Int, UInt8
 
-from brainfcn_jax.imaging.boxes import Box, box_slices, parts
+from brainfcn_jax.imaging.boxes import box_slices, head_box, parts
+from brainfcn_jax.imaging.equalisation import find_head_threshold
 from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.resampling import Line, Lines, centred_line, resample
 
 MOST_VOXELS = 2_500_000
 """Voxels of each volume in the viewer; larger scans are shown with larger voxels."""
 
-HEAD_FRACTION_OF_RANGE = 0.1
 WINDOW_PERCENT = (1.0, 99.7)
 """Percentiles of the head's intensities that are black and white."""
 
@@ -66,7 +66,7 @@ def viewer_volumes(
     spacing_mm = grid.canonical.spacing_mm
     x, y, z = (centred_line(n, mm) for n, mm in zip(labels.shape, spacing_mm, strict=True))
     black, head_level, white = _levels(image)
-    box = _box_of(image > head_level, labels)
+    box = head_box((image > head_level) | (labels > 0), 0)
     source = parts((x, y, z), box)
     target = _affordable(source)
     inside = box_slices(box)
@@ -76,7 +76,7 @@ def viewer_volumes(
     tissues = labels[inside][nearest]
     to_canonical = _placement((x, y, z), target)
     to_mm = grid.canonical.affine_mm @ to_canonical
-    (first, last), (front, back), (low, high) = _box_of(tissues > 0, tissues)
+    (first, last), (front, back), (low, high) = head_box(tissues, 0)
     return ViewerVolumes(
         shape=(target[0].size, target[1].size, target[2].size),
         spacing_mm=(target[0].spacing_mm, target[1].spacing_mm, target[2].spacing_mm),
@@ -108,24 +108,12 @@ def _placement(source: Lines, target: Lines) -> Float[np.ndarray, "4 4"]:
 def _levels(image: Float32[np.ndarray, "x y z"]) -> tuple[float, float, float]:
     """Intensities that are black, that the head begins at, and that are white."""
     values = image.ravel()[:: 1 + image.size // _MOST_SAMPLED]
-    lowest, highest = np.percentile(values, (2, 98)).tolist()
-    head_level = lowest + HEAD_FRACTION_OF_RANGE * (highest - lowest)
+    head_level = float(find_head_threshold(values))
     head = values[values > head_level]
     if head.size == 0:
-        return lowest, lowest, lowest + 1
+        return head_level, head_level, head_level + 1
     black, white = np.percentile(head, WINDOW_PERCENT).tolist()
     return min(black, head_level), head_level, white if white > black else black + 1
-
-
-def _box_of(head: np.ndarray, labels: UInt8[np.ndarray, "x y z"]) -> Box:
-    """The box around head and labels; the whole scan where there is neither."""
-    sides = []
-    for axis, size in enumerate(labels.shape):
-        others = tuple(other for other in range(3) if other != axis)
-        places = np.flatnonzero(head.any(axis=others) | labels.any(axis=others))
-        sides.append((int(places[0]), int(places[-1]) + 1) if places.size else (0, size))
-    first, second, third = sides
-    return first, second, third
 
 
 def _affordable(source: Lines) -> Lines:

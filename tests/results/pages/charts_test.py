@@ -34,11 +34,19 @@ def test_ticks_are_round_numbers(lowest: float, highest: float, expected: list[f
 
 
 def test_dots_lie_along_their_values() -> None:
-    found = strip({"a": 0.0, "b": 10.0, "c": 5.0}, 108, 20)
-    assert (found.lowest, found.highest) == pytest.approx((-0.4, 10.4))
+    found = strip({"a": 10.0, "b": 20.0, "c": 15.0}, 108, 20)
+    assert (found.lowest, found.highest) == pytest.approx((9.6, 20.4))
     assert found.median == pytest.approx(54)
     assert [(dot.name, round(dot.x, 6)) for dot in found.dots] == [("a", 4), ("b", 104), ("c", 54)]
     assert all(0 <= dot.y <= 20 for dot in found.dots)
+
+
+def test_no_volume_is_negative_at_the_end_of_a_line() -> None:
+    found = strip({"a": 0.0, "b": 10.0, "c": 5.0}, 104, 20)
+    assert (found.lowest, found.highest) == pytest.approx((0, 10.4))
+    assert [round(dot.x, 6) for dot in found.dots] == [0, 100, 50]
+    assert strip({"a": 0.0, "b": 0.0}, 100, 20).lowest == 0
+    assert strip({"a": -1.0, "b": 1.0}, 100, 20).lowest < -1
 
 
 def test_equal_values_lie_in_the_middle() -> None:

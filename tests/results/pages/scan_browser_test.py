@@ -184,7 +184,7 @@ def test_a_scans_page_leads_to_its_marks_in_the_group(
     browser.find_element(By.LINK_TEXT, "The page of all scans").click()
 
     def marked() -> list[str | None]:
-        found = browser.find_elements(By.CSS_SELECTOR, "circle.marked, tr.marked")
+        found = browser.find_elements(By.CSS_SELECTOR, "circle.marked, tbody.marked")
         return [element.get_attribute("data-scan") for element in found]
 
     waited(browser, "document.getElementById('marked')")

@@ -1,15 +1,15 @@
 "use strict";
 {
   const table = document.getElementById("scans");
-  const body = table.tBodies[0];
   const headers = [...table.tHead.rows[0].cells];
 
-  const keyOf = (row, column) => {
-    const cell = row.cells[column];
+  // Each scan is a body of its own: a row of numbers, then its picture and what is said of it.
+  const keyOf = (body, column) => {
+    const cell = body.rows[0].cells[column];
     return cell.dataset.value === undefined ? cell.textContent.trim() : Number(cell.dataset.value);
   };
 
-  // Rows without a value come last in either direction.
+  // Scans without a value come last in either direction.
   const compare = (one, other, direction) => {
     if (one === "" || other === "") return (one === "") - (other === "");
     if (typeof one === "number" && typeof other === "number") return direction * (one - other);
@@ -23,13 +23,13 @@
       const direction = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       headers.forEach((other) => other.hasAttribute("aria-sort") && other.setAttribute("aria-sort", "none"));
       header.setAttribute("aria-sort", direction === 1 ? "ascending" : "descending");
-      const rows = [...body.rows].sort((a, b) => compare(keyOf(a, column), keyOf(b, column), direction));
-      body.append(...rows);
+      const bodies = [...table.tBodies].sort((a, b) => compare(keyOf(a, column), keyOf(b, column), direction));
+      table.append(...bodies);
     });
   });
 
   document.getElementById("unclear").addEventListener("change", (event) => {
-    for (const row of body.rows) row.hidden = event.target.checked && row.dataset.verdict === "PASS";
+    for (const body of table.tBodies) body.hidden = event.target.checked && body.dataset.verdict === "PASS";
   });
 
   // The scan that the page's address names after "#", as the pages of the scans link to it.
