@@ -104,6 +104,7 @@ def network_of(model: Model) -> SegmentationNetwork:
         stages=description.stages,
         maps=description.maps,
         classes=len(description.tissues) + 1,
+        widths=model.widths,
         kernels=kernels.fastest("float32"),
     )
 

@@ -9,7 +9,7 @@ import jax
 
 from brainfcn_jax.labels import CLASSES, TISSUES
 from brainfcn_jax.network import kernels
-from brainfcn_jax.network.fcn import SegmentationNetwork
+from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, ModelDescription
 from brainfcn_jax.training.batch_source import Supply, load_supply
 from brainfcn_jax.training.devices import CompiledStep, launch
@@ -65,19 +65,29 @@ def prepare(settings: Settings, folder: Path) -> tuple[Run, TrainState]:
     origin = starting_model(settings)
     cases = load_validation_cases(settings.data) if is_first() else ()
     supply = load_supply(settings)
-    means_of = supply if origin is None else origin.description
-    recipe = make_recipe(settings, means_of.channel_means)
+    recipe = make_recipe(settings, supply.channel_means, origin)
     return Run(settings, workdir, origin, cases, supply, recipe), start(settings, recipe, origin)
 
 
-def make_recipe(settings: Settings, channel_means: tuple[float, float, float]) -> Recipe:
-    """What stays the same in all steps of the run."""
-    network = settings.network
+def make_recipe(
+    settings: Settings, channel_means: tuple[float, float, float], origin: Model | None = None
+) -> Recipe:
+    """What stays the same in all steps of the run.
+
+    Args:
+        settings: of the experiment.
+        channel_means: of the data, for a network that starts without a trained model.
+        origin: the trained model that is started from; its means and widths are kept.
+    """
+    network, widths = settings.network, VGG16_WIDTHS
+    if origin is not None:
+        channel_means, widths = origin.description.channel_means, origin.widths
     return Recipe(
         network=SegmentationNetwork(
             stages=network.stages,
             maps=network.maps,
             classes=CLASSES,
+            widths=widths,
             precision=network.precision,
             kernels=kernels.fastest(network.precision),
         ),

@@ -16,8 +16,6 @@ from brainfcn_jax.inference import prediction
 from brainfcn_jax.network.model_file import Model, load_model
 from brainfcn_jax.results.record import MANIFEST
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:

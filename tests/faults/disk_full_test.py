@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from eval_example import intensities, run, write_image
-from narrow import narrow_the_network
+from narrow import narrow_start
 from threshold_model import threshold_model
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
@@ -20,7 +20,6 @@ from brainfcn_jax.network.model_file import load_model, save_model
 from brainfcn_jax.results.record import MANIFEST, read_manifest
 from brainfcn_jax.runtime import atomic_files
 from brainfcn_jax.runtime.locks import LOCK_FILE
-from brainfcn_jax.training import loop
 from brainfcn_jax.training.loop import train
 
 FULL = Path("/dev/full")
@@ -53,7 +52,6 @@ class Disk:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    narrow_the_network(monkeypatch)
     disk = Disk(atomic_files._beside)
     monkeypatch.setattr("brainfcn_jax.runtime.atomic_files._beside", disk.beside)
     return disk
@@ -127,11 +125,12 @@ def weights(run_folder: Path) -> dict[str, bytes]:
 
 
 def test_training(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     settings = tiny_settings(
         write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")),
         training__validate_every=4,
         training__checkpoint_every=4,
+        **narrow_start(tmp_path / "model"),
     )
     disk.fill(0)
     whole, writings = weights(train(settings, tmp_path / "whole").folder), disk.begun

@@ -8,7 +8,6 @@ import nibabel
 import numpy as np
 import pytest
 from eval_example import AFFINE, intensities, read_image, run
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.cohort import steps
@@ -79,13 +78,12 @@ REPAIRED: dict[str, tuple[nibabel.Nifti1Image, tuple[str, ...]]] = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A narrow network, and empty files for the picture and the page."""
+    """Empty files for the picture and the page."""
 
     def write_pages(labelled: LabelledCase, overwrite: bool) -> None:
         labelled.case.outputs.picture.touch()
         labelled.case.outputs.report.touch()
 
-    narrow_the_network(monkeypatch)
     monkeypatch.setattr(steps, "write_pages", write_pages)
 
 

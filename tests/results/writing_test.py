@@ -25,9 +25,6 @@ FINE = np.diag([1.5, 1.5, 6.0, 1.0])
 START = "sub-01_desc-tissue_"
 
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
-
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     save_model(tmp_path / "threshold.h5", threshold_model())

@@ -8,14 +8,14 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from narrow import narrow_the_network
+from narrow import narrow_start
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 from training.tiny_generator import SHAPE, TinyGenerator, generator_settings
 
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.synthesis.generator import Generator
-from brainfcn_jax.training import batch_source, loop
+from brainfcn_jax.training import batch_source
 from brainfcn_jax.training.batch_source import load_supply, mixed_batches
 from brainfcn_jax.training.batches import Batch, BatchShape, TrainingVolume, channel_means
 from brainfcn_jax.training.checkpoints import Checkpoints
@@ -30,7 +30,7 @@ CHANGES = {"training__steps": 6, "training__checkpoint_every": 3, "data__validat
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_pools() -> Iterator[Generator]:
-    """Pools come from the tiny generator, and the network is narrow."""
+    """Pools come from the tiny generator."""
     generator = TinyGenerator()
 
     def load(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
@@ -38,16 +38,14 @@ def tiny_pools() -> Iterator[Generator]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_source, "load_pool", load)
-        narrow_the_network(patch)
         yield generator
-    jax.clear_caches()
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Six steps of four images, a quarter of them from two scans, the third being held out."""
     root = write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03"))
-    plain = tiny_settings(root, **CHANGES)
+    plain = tiny_settings(root, **CHANGES, **narrow_start(tmp_path / "model"))
     generator = generator_settings(real_fraction=0.25, held_out=("sub-03_dseg",))
     return dataclasses.replace(plain, generator=generator)
 
@@ -133,7 +131,7 @@ def test_a_run_on_generated_images_goes_on_to_the_same_bits(
         save(self, step, state)
 
     save = Checkpoints.save
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     whole = train(settings, tmp_path / "whole")
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", stop_at_the_end)

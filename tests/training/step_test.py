@@ -3,14 +3,13 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from narrow import narrow_the_network, network_and_params
+from narrow import network_and_params
 
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.devices import CompiledStep, launch
@@ -48,12 +47,10 @@ def batch_of(images_per_microbatch: int, fillers: int = 0) -> Batch:
 
 
 @pytest.fixture(scope="module")
-def recipe() -> Iterator[Recipe]:
+def recipe() -> Recipe:
     """Plain gradient descent on a narrow network, without augmentation."""
-    with pytest.MonkeyPatch.context() as patch:
-        narrow_the_network(patch)
-        network, _ = network_and_params()
-        yield Recipe(network, optax.sgd(0.1), STILL, (100.0, 110.0, 120.0), "mean")
+    network, _ = network_and_params()
+    return Recipe(network, optax.sgd(0.1), STILL, (100.0, 110.0, 120.0), "mean")
 
 
 @pytest.fixture(scope="module")
