@@ -10,7 +10,6 @@ import pytest
 from eval_example import AFFINE, intensities, read_image, run
 from threshold_model import threshold_model
 
-from brainfcn_jax.cohort import steps
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.case import LabelledCase
 
@@ -84,7 +83,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         labelled.case.outputs.picture.touch()
         labelled.case.outputs.report.touch()
 
-    monkeypatch.setattr(steps, "write_pages", write_pages)
+    monkeypatch.setattr("brainfcn_jax.results.writing.write_pages", write_pages)
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def whole_run(
 
 def launcher_in_use() -> Callable[[Step, Launcher], CompiledStep]:
     """What `train` launches its step with at the moment."""
-    return vars(run)["launch"]
+    return run.launch
 
 
 def weights(path: Path) -> dict[str, np.ndarray]:
