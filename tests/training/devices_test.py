@@ -16,7 +16,7 @@ from brainfcn_jax.training.devices import (
 )
 from brainfcn_jax.training.optimizer import make_optimizer
 from brainfcn_jax.training.settings import AugmentationSettings, OptimizerSettings
-from brainfcn_jax.training.step import Recipe, initial_state, train_step
+from brainfcn_jax.training.step import StepRecipe, initial_state, train_step
 
 STEPS = 3
 SGD = OptimizerSettings(
@@ -46,7 +46,7 @@ def tiny_batches() -> list[Batch]:
 def test_jit_and_pmap_agree_on_eight_devices(devices: list[jax.Device]) -> None:
     assert len(devices) == 8
     network, params = network_and_params()
-    recipe = Recipe(network, make_optimizer(SGD, STEPS), MOVING, (99.0, 100.0, 101.0), "mean")
+    recipe = StepRecipe(network, make_optimizer(SGD, STEPS), MOVING, (99.0, 100.0, 101.0), "mean")
     step = functools.partial(train_step, recipe=recipe)
     one, eight = launch(step, "jit"), launch(step, "pmap")
     shared = initial_state(jax.random.key(1), params, recipe.optimizer)
