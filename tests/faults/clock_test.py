@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eval_example import intensities, run, write_image
+from eval_example import intensities, records, run, write_image
 from narrow import narrow_start
 from threshold_model import threshold_model
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.network.model_file import load_model, save_model
-from brainfcn_jax.results.record import MANIFEST
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.step import TrainState
@@ -58,7 +57,7 @@ def test_finished_scans_are_skipped_whatever_time_their_files_have(
     out = tmp_path / "out"
     command = [f"--volume={scan}", f"--weights={tmp_path / 'threshold.h5'}", f"--out_dir={out}"]
     assert run(*command) == 0
-    record = json.loads((out / MANIFEST).read_text())["scans"]["s1"]
+    record = records(out)["s1"]
     assert all(seconds >= 0 for seconds in record["seconds"].values())
     for when in (0, 2**33):
         for path in (scan, *out.iterdir()):

@@ -1,6 +1,7 @@
 """The project's commands in processes of their own, to be disturbed."""
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -103,7 +104,7 @@ def undisturbed(
     for out in (folder / "first", folder / "whole"):
         started_at = time.monotonic()
         with start(out) as process:
-            wait_until(lambda out=out: begun(out), process)
+            wait_until(functools.partial(begun, out), process)
             begun_at = time.monotonic()
             code = process.wait(HANG_SECONDS)
         if code:
