@@ -36,7 +36,11 @@ def narrow_start(folder: Path, **changes: Any) -> dict[str, str]:
     Without changes of the description it is otherwise the network of `configs/testing.py`; keys
     are as `tiny_settings` takes them.
     """
-    described = {"maps": 4, "channel_means": (100.0, 110.0, 120.0), "spacing_mm": (1.0, 1.0, 3.0)}
+    described: dict[str, Any] = {
+        "maps": 4,
+        "channel_means": (100.0, 110.0, 120.0),
+        "spacing_mm": (1.0, 1.0, 3.0),
+    }
     description = dataclasses.replace(DESCRIPTION, **described | changes)
     _, params = network_and_params(stages=description.stages, maps=description.maps)
     params = {

@@ -7,7 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from narrow import WIDTHS, network_and_params
+from narrow import network_and_params
+from threshold_model import WIDTHS
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 

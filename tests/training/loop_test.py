@@ -77,7 +77,8 @@ def whole_run(
 
 def launcher_in_use() -> Callable[[Step, Launcher], CompiledStep]:
     """What `train` launches its step with at the moment."""
-    return run.launch
+    launcher: Callable[[Step, Launcher], CompiledStep] = vars(run)["launch"]
+    return launcher
 
 
 def weights(path: Path) -> dict[str, np.ndarray]:
