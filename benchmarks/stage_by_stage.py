@@ -37,7 +37,7 @@ from brainfcn_jax.inference.prediction import BATCH_SLICES, network_of, padded_w
 from brainfcn_jax.network.kernels import fastest
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
 from brainfcn_jax.results.settings import SegmentationSettings
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 _SCAN = flags.DEFINE_string("scan", None, "The scan.", required=True)
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
@@ -148,7 +148,7 @@ def main(argv: list[str]) -> None:
     del argv
     measuring.use_threads(_THREADS.value)
     measuring.limit_instruction_sets(MAX_ISA.value)
-    take_what_is_allotted()
+    prepare_jax()
     settings = SegmentationSettings(_MODEL.value, None, None, "tissues", overwrite=True)
     opened = open_model(settings)
     prepared = prepare(load_scan(_SCAN.value), opened.model.description)

@@ -27,7 +27,7 @@ from brainfcn_jax.results.scan_results import Outcome, PlannedScan
 from brainfcn_jax.results.settings import SegmentationSettings
 from brainfcn_jax.results.writing import write_results
 from brainfcn_jax.runtime.background import Done
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 CONNECT_SECONDS = 30
 _CLOSE_SECONDS = 2
@@ -64,7 +64,7 @@ class LoadedModel(WorkerPlugin):
         """Loads the model; raises ClusterError when it, or the software, is another one."""
         if self._local_workers is not None:
             use_share_of_processors(int(worker.name), self._local_workers)
-        take_what_is_allotted()
+        prepare_jax()
         opened = open_model(self._settings)
         found = identity(opened)
         if found != self._request:

@@ -1,7 +1,7 @@
 """How a command is run: its flags are read, its errors told in one line, its exit code given.
 
 0 all done, and --help; 1 the work failed; 2 wrong usage, unknown flags included; 3 weights missing
-or damaged; 130 interrupted.
+or damaged; 4 some scans are to be checked, with --fail_on_check; 130 interrupted.
 """
 
 import os
@@ -19,12 +19,13 @@ from brainfcn_jax.errors import BrainfcnError, UsageError
 from brainfcn_jax.runtime.jax_environment import (
     choose_device,
     choose_threads,
-    take_what_is_allotted,
+    prepare_jax,
 )
 from brainfcn_jax.text import first_line, printable
 
 ALL_DONE = 0
 SOME_FAILED = 1
+SOME_TO_CHECK = 4
 INTERRUPTED = 130
 DEVICES = ("cpu", "gpu")
 _LONGEST_SAID = 600
@@ -38,7 +39,7 @@ Positional = Callable[[flags.FlagValues, list[str]], None]
 
 def run(define_flags: Definition, command: Command, description: str) -> NoReturn:
     """Runs a command with the program's own arguments and ends the program."""
-    take_what_is_allotted()
+    prepare_jax()
     sys.exit(exit_code(define_flags, command, description, sys.argv))
 
 

@@ -27,7 +27,7 @@ _BAND = 32
 class Line:
     """The samples of one axis: `size` of them, `spacing_mm` apart, the first at `first_mm`.
 
-    Places are counted from the middle of the whole axis, of which a line may be a part.
+    Positions are counted from the middle of the whole axis, of which a line may be a part.
     """
 
     first_mm: float
@@ -76,9 +76,9 @@ def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "tar
     fine for the line is averaged away. Beyond the source's ends its last sample holds.
     """
     centres = target.first_mm + target.spacing_mm * np.arange(target.size)
-    places = (centres - source.first_mm) / source.spacing_mm
-    places = np.clip(places, 0, source.size - 1)
-    away = np.abs(places[:, None] - np.arange(source.size)[None, :])
+    positions = (centres - source.first_mm) / source.spacing_mm
+    positions = np.clip(positions, 0, source.size - 1)
+    away = np.abs(positions[:, None] - np.arange(source.size)[None, :])
     width = max(1.0, target.spacing_mm / source.spacing_mm)
     weights = np.clip((width + 1) / 2 - away, 0, 1)  # for width > 1, how far two cells overlap
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -106,22 +106,22 @@ def interpolated_scores(
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "classes slab j2 k2"]]]:
     """Class scores on the lines `target`, slab by slab along the first axis.
 
-    Gives the slab's place on that axis and its scores; at most about `slab_values` of them (but
+    Gives the slab's indices on that axis and its scores; at most about `slab_values` of them (but
     at least one slice) exist at a time, however large the target is.
     """
     first, *others = [_matrix(s, t) for s, t in zip(source, target, strict=True)]
     size, height, width = (line.size for line in target)
     step = max(1, slab_values // (len(scores) * height * width))
     for start in range(0, size, step):
-        place = slice(start, min(start + step, size))
+        indices = slice(start, min(start + step, size))
         if first is None:
-            yield place, _apply(scores[:, place].astype(np.float32), [None, *others])
+            yield indices, _apply(scores[:, indices].astype(np.float32), [None, *others])
             continue
-        rows = first[place]
+        rows = first[indices]
         used = np.flatnonzero(rows.any(axis=0))
         low, high = int(used[0]), int(used[-1]) + 1
         needed = scores[:, low:high].astype(np.float32)
-        yield place, _apply(needed, [rows[:, low:high], *others])
+        yield indices, _apply(needed, [rows[:, low:high], *others])
 
 
 def interpolated_labels(
@@ -132,8 +132,8 @@ def interpolated_labels(
 ) -> UInt8[np.ndarray, "i2 j2 k2"]:
     """The class whose interpolated score is highest, on the lines `target`; the first if equal."""
     labels = np.empty([line.size for line in target], np.uint8)
-    for place, slab in interpolated_scores(scores, source, target, slab_values):
-        labels[place] = _highest(slab)
+    for indices, slab in interpolated_scores(scores, source, target, slab_values):
+        labels[indices] = _highest(slab)
     return labels
 
 
@@ -185,11 +185,11 @@ def _multiplied(
 
 def _highest(scores: Float32[np.ndarray, "classes i j k"]) -> UInt8[np.ndarray, "i j k"]:
     # np.argmax over the first axis walks through memory in strides, three times slower; so does
-    # what is larger than the processor's caches, or is chosen by a mask.
+    # what is larger than the CPU's caches, or is chosen by a mask.
     labels = np.zeros(scores.shape[1:], np.uint8)
-    for place, label in enumerate(labels):  # a slice
-        best = scores[0, place].copy()
-        for index, candidate in enumerate(scores[1:, place], start=1):
-            np.maximum(label, (candidate > best) * np.uint8(index), out=label)
+    for index, label in enumerate(labels):  # a slice
+        best = scores[0, index].copy()
+        for code, candidate in enumerate(scores[1:, index], start=1):
+            np.maximum(label, (candidate > best) * np.uint8(code), out=label)
             np.maximum(best, candidate, out=best)
     return labels

@@ -45,7 +45,7 @@ class Prediction:
 
     Attributes:
         labels: the most probable class of each voxel.
-        entropy: of the classes' probabilities, as a share of the largest possible: 0 is sure.
+        entropy: of the classes' probabilities, as a fraction of the largest possible: 0 is certain.
         class_sums: the probability of each class times the voxel's weight, over all voxels.
         probabilities: of every class, adding up to 1, in half precision: a volume for each class;
             None unless they were asked for.
