@@ -14,7 +14,7 @@ from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import segmentation as segmentation_module
 from brainfcn_jax.inference.network_input import spacing_notes
-from brainfcn_jax.inference.prediction import Prediction, VoxelWeights
+from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network.model_file import Model
@@ -57,6 +57,7 @@ class ThresholdNetwork:
         voxel_weights: VoxelWeights,
         batch_slices: int,
         with_probabilities: bool,
+        progress: Progress,
     ) -> Prediction:
         """What `predict` gives."""
         self.seen.append(equalised)
