@@ -121,7 +121,9 @@ def test_the_example_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     narrow_the_network(monkeypatch)
     monkeypatch.chdir(tmp_path)
     save_model(tmp_path / "model.h5", threshold_model())
-    monkeypatch.setattr("brainfcn_jax.network.shipped_models.find_model", lambda name: tmp_path / "model.h5")
+    monkeypatch.setattr(
+        "brainfcn_jax.network.shipped_models.find_model", lambda name: tmp_path / "model.h5"
+    )
     nibabel.save(nibabel.Nifti1Image(intensities(), AFFINE), "demo_T1w.nii.gz")
     (example,) = [block for block in to_run("docs/api.md") if block.kind == "python"]
     exec(example.text, {})
