@@ -9,10 +9,10 @@ channels last where they can choose. Runs take turns; medians. Beside the time s
 difference of a class score from PyTorch's in float64, and the share of voxels labelled as float32
 direct convolutions (PyTorch's, the published form) label them. Ours takes the convolutions of
 `--kernels`, the fastest here unless given, and is also timed with XLA's, and in bfloat16 where
-that is not emulated; `--max_isa` holds all but ONNX Runtime to AVX2 or AVX-512. On a GPU, PyTorch alone is
-beside ours, in both precisions (float32 as each library has it by default). On a CPU it ends
-with 1 when a class score of ours in float32 is 1e-3 or more away from the direct convolutions, or
-fewer than 99.99% of voxels are labelled alike.
+that is not emulated; `--max_isa` holds all but ONNX Runtime to AVX2 or AVX-512. On a GPU, PyTorch
+alone is beside ours, in both precisions (float32 as each library has it by default). On a CPU it
+ends with 1 when a class score of ours in float32 is 1e-3 or more away from the direct convolutions,
+or fewer than 99.99% of voxels are labelled alike.
 """
 
 import functools

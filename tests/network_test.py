@@ -77,8 +77,9 @@ def assert_taps_agree(
         assert error <= 1e-4 * np.abs(tap).max(), (name, error, np.abs(tap).max())
 
 
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("whose", ["xla", "vector", "tiles"])
+@pytest.mark.parametrize(
+    ("whose", "packed"), [("xla", False), ("vector", False), ("vector", True), ("tiles", False)]
+)
 @pytest.mark.parametrize("stages", [4, 5])
 def test_every_tap_equals_the_numpy_network(stages: int, whose: str, packed: bool) -> None:
     if whose not in kernels.usable("float32"):

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <thread>
 #include <vector>
 
 namespace brainfcn {
@@ -39,7 +40,7 @@ class Scratch {
   ~Scratch() {
     std::lock_guard<std::mutex> lock(Mutex());
     auto& free = Free();
-    if (free.size() == kKept) {
+    if (free.size() == Kept()) {
       std::free(free.front().data);
       free.erase(free.begin());
     }
@@ -59,7 +60,11 @@ class Scratch {
     size_t bytes = 0;
   };
   static constexpr size_t kPage = 4096, kHugePage = 2 << 20;
-  static constexpr size_t kKept = 16;
+  // Two for every thread, and a few that all share.
+  static size_t Kept() {
+    static const size_t kept = 2 * std::thread::hardware_concurrency() + 16;
+    return kept;
+  }
   static std::mutex& Mutex() {
     static auto& mutex = *new std::mutex;
     return mutex;
@@ -67,7 +72,7 @@ class Scratch {
   static std::vector<Block>& Free() {
     static auto& free = *[] {
       auto* blocks = new std::vector<Block>;
-      blocks->reserve(kKept);  // so that giving a block back cannot fail
+      blocks->reserve(Kept());  // so that giving a block back cannot fail
       return blocks;
     }();
     return free;

@@ -10,6 +10,7 @@ extern const Variant kAvx512, kAvx2, kNeon;
 const Variant* FindVariant(const char* limit) {
   const bool unlimited = limit == nullptr || *limit == '\0';
 #if defined(__x86_64__)
+  __builtin_cpu_init();
   const bool up_to_avx512 = unlimited || std::strcmp(limit, "avx512") == 0;
   const bool up_to_avx2 = up_to_avx512 || std::strcmp(limit, "avx2") == 0;
   const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl");
