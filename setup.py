@@ -6,7 +6,7 @@ import sys
 import jax
 from setuptools import Extension, setup
 
-FOLDER = "brainfcn_jax/kernels/"
+FOLDER = "brainfcn_jax/network/kernels/"
 TILE_FLAGS = "-mamx-tile -mamx-bf16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma"
 TILE_HEADERS = ["parallel.h", "scratch.h", "tiles.h"]
 VECTOR_SOURCES = [
@@ -42,7 +42,7 @@ VECTOR_HEADERS = [
 def kernels(name: str, sources: list[str], headers: list[str], flags: str = "") -> Extension:
     """A library of kernels, which may fail to build: XLA's own convolutions do the same, slower."""
     return Extension(
-        f"brainfcn_jax.kernels.{name}",
+        f"brainfcn_jax.network.kernels.{name}",
         sources=[FOLDER + source for source in sources],
         depends=[FOLDER + header for header in headers],
         include_dirs=[jax.ffi.include_dir()],

@@ -20,14 +20,14 @@ from absl import app, flags
 from jaxtyping import Array, Num
 from ml_collections import ConfigDict
 
-from brainfcn_jax import predict, training_data
-from brainfcn_jax.datasets import find_subjects, load_subject
+from brainfcn_jax.inference import prediction
 from brainfcn_jax.labels import ABBREVIATIONS, CSF, TISSUES
-from brainfcn_jax.settings import settings_from_config
-from brainfcn_jax.training import train
-from brainfcn_jax.training_data import ValidationCase
-from brainfcn_jax.validation import validation_dice
-from brainfcn_jax.weights import load_model
+from brainfcn_jax.network.model_file import load_model
+from brainfcn_jax.training import labelled_scans
+from brainfcn_jax.training.loop import train
+from brainfcn_jax.training.settings import settings_from_config
+from brainfcn_jax.training.subjects import find_subjects, load_subject
+from brainfcn_jax.training.validation import ValidationCase, validation_dice
 
 VARIANTS = {
     "as_is": {},
@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
     """Trains one variant and prints its row."""
     del argv
     if _VARIANT.value == "one_slice":
-        training_data.volume_to_stacks = predict.volume_to_stacks = repeated
+        labelled_scans.volume_to_stacks = prediction.volume_to_stacks = repeated
     start = time.perf_counter()
     workdir = train(settings_from_config(changed_config()), Path(_RUNS.value) / _VARIANT.value)
     minutes = (time.perf_counter() - start) / 60

@@ -10,11 +10,10 @@ the six tissues without the fluid, and that of all seven.
 import numpy as np
 from absl import app, flags
 
-from brainfcn_jax.datasets import find_subjects, load_subject
 from brainfcn_jax.labels import ABBREVIATIONS
-from brainfcn_jax.training_data import ValidationCase
-from brainfcn_jax.validation import validation_dice
-from brainfcn_jax.weights import load_model
+from brainfcn_jax.network.model_file import load_model
+from brainfcn_jax.training.subjects import find_subjects, load_subject
+from brainfcn_jax.training.validation import ValidationCase, validation_dice
 
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
 _WEIGHTS = flags.DEFINE_multi_string(

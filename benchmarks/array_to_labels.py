@@ -20,14 +20,14 @@ from jaxtyping import UInt8
 from slice_batch import chosen_model
 from torch_network import TorchNetwork
 
-from brainfcn_jax.demo import demo_scan
-from brainfcn_jax.equalisation import equalise_volume
-from brainfcn_jax.grid import SLICE_AXES
-from brainfcn_jax.nifti import Scan, load_scan
-from brainfcn_jax.predict import predict
-from brainfcn_jax.resources import take_what_is_allotted
-from brainfcn_jax.segmentation import segment_scan
-from brainfcn_jax.weights import Model
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.nifti import Scan, load_scan
+from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.inference.prediction import predict
+from brainfcn_jax.inference.segmentation import segment_scan
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 _STAGES = flags.DEFINE_integer("stages", 4, "Stages of the network.", 4, 5)
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file; the shipped one unless given.")

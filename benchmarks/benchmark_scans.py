@@ -22,18 +22,18 @@ import numpy as np
 from absl import app, flags
 from jaxtyping import Float32
 
-from brainfcn_jax.boxes import parts
-from brainfcn_jax.demo import demo_scan
-from brainfcn_jax.files import new_file
-from brainfcn_jax.generator import Generator, load_generator
-from brainfcn_jax.grid import SLICE_AXES
-from brainfcn_jax.models import find_model
-from brainfcn_jax.network_input import prepare
-from brainfcn_jax.nifti import load_scan
-from brainfcn_jax.raw_nifti import nifti_bytes
-from brainfcn_jax.recipes import Recipe, adult_recipe, newborn_recipe
-from brainfcn_jax.resample import centred_line, resample
-from brainfcn_jax.weights import load_model
+from brainfcn_jax.imaging.boxes import parts
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.imaging.nifti_writing import nifti_bytes
+from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.imaging.resampling import centred_line, resample
+from brainfcn_jax.inference.network_input import prepare
+from brainfcn_jax.network.model_file import load_model
+from brainfcn_jax.network.shipped_models import find_model
+from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.synthesis.generator import Generator, load_generator
+from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
 
 _FOLDER = flags.DEFINE_string("folder", None, "Where the scans go.", required=True)
 _LABELS = flags.DEFINE_string("labels", None, "SynthSeg's label maps and T1 priors.")

@@ -32,10 +32,10 @@ from our_kernels import MAX_ISA, bfloat16_is_fast, chosen_kernels, described
 from slice_batch import chosen_model, middle_slices
 from torch_network import FORMS, TorchNetwork, torch_images
 
-from brainfcn_jax.network import packed_kernels
-from brainfcn_jax.predict import network_of
-from brainfcn_jax.resources import take_what_is_allotted
-from brainfcn_jax.weights import Model
+from brainfcn_jax.inference.prediction import network_of
+from brainfcn_jax.network.fcn import packed_kernels
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 _STAGES = flags.DEFINE_integer("stages", 4, "Stages of the network.", 4, 5)
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file; the shipped one unless given.")

@@ -23,19 +23,23 @@ from absl import app, flags
 from jaxtyping import UInt8
 from scipy import ndimage
 
-from brainfcn_jax.equalisation import equalise_volume
-from brainfcn_jax.evaluation import load_tissue_model
-from brainfcn_jax.example_files import save_example, save_sheet
-from brainfcn_jax.generator import Generator, load_generator
-from brainfcn_jax.grid import SLICE_AXES
-from brainfcn_jax.label_sources import HELD_OUT
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import BACKGROUND, CSF, TISSUES
-from brainfcn_jax.metrics import dice
-from brainfcn_jax.models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
-from brainfcn_jax.nifti import load_scan
-from brainfcn_jax.recipes import Recipe, adult_recipe, newborn_recipe
-from brainfcn_jax.segmentation import segment_scan
-from brainfcn_jax.weights import Model
+from brainfcn_jax.measures.metrics import dice
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.network.shipped_models import (
+    DEFAULT_MODEL,
+    SHIPPED_MODELS,
+    find_model,
+    load_tissue_model,
+)
+from brainfcn_jax.synthesis.examples import save_example, save_sheet
+from brainfcn_jax.synthesis.generator import Generator, load_generator
+from brainfcn_jax.synthesis.label_maps import HELD_OUT
+from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
 
 _KIND = flags.DEFINE_enum("kind", "adult", ["adult", "newborn"], "Whose heads.")
 _SOURCE = flags.DEFINE_string("source", None, "Folder of the label maps.", required=True)

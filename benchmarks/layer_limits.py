@@ -12,16 +12,17 @@ import jax
 import jax.numpy as jnp
 import measuring
 
-from brainfcn_jax import vector_kernels
-from brainfcn_jax.convolution import convolve, max_pool
-from brainfcn_jax.network import (
+from brainfcn_jax.network import vector_kernels
+from brainfcn_jax.network.convolution import convolve, max_pool
+from brainfcn_jax.network.fcn import (
     DTYPES,
     STAGES,
     SegmentationNetwork,
     backbone_layers,
     resize_bilinear,
+    subtract_mean,
+    volume_to_stacks,
 )
-from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
 
 PRODUCT_SIZE = 4096
 GIGA = 1e9

@@ -17,13 +17,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from absl import app, flags
 
-from brainfcn_jax.cases import OpenModel
-from brainfcn_jax.demo import demo_scan
-from brainfcn_jax.evaluation import label_case, open_model, read_case
-from brainfcn_jax.evaluation_settings import EvaluationSettings
-from brainfcn_jax.nifti import EXTENSIONS
-from brainfcn_jax.plan import plan_files
-from brainfcn_jax.runs import local_executor, run_cases
+from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.run import local_executor, run_cases
+from brainfcn_jax.cohort.steps import OpenModel, label_case, open_model, read_case
+from brainfcn_jax.imaging.file_names import EXTENSIONS
+from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.results.options import EvaluationSettings
 
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file.", required=True)
 _SCANS = flags.DEFINE_integer("scans", 20, "How many.", lower_bound=2)

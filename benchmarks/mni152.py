@@ -10,13 +10,13 @@ CB. Ends with 1 when one is below 0.80.
 import numpy as np
 from absl import app, flags
 
-from brainfcn_jax.demo import demo_file, demo_scan
-from brainfcn_jax.evaluation import load_tissue_model
+from brainfcn_jax.imaging.nifti import load_codes, load_scan
+from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
+from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import BGT, BS, CB, COGM, WM
-from brainfcn_jax.metrics import dice
-from brainfcn_jax.models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
-from brainfcn_jax.nifti import load_codes, load_scan
-from brainfcn_jax.segmentation import segment_scan
+from brainfcn_jax.measures.metrics import dice
+from brainfcn_jax.network.model_file import load_tissue_model
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
 
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of --model.")

@@ -13,10 +13,10 @@ import measuring
 import numpy as np
 from absl import app, flags
 
-from brainfcn_jax.models import DEFAULT_MODEL, find_model
-from brainfcn_jax.predict import predict
-from brainfcn_jax.resources import take_what_is_allotted
-from brainfcn_jax.weights import load_model
+from brainfcn_jax.inference.prediction import predict
+from brainfcn_jax.network.model_file import load_model
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, find_model
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 _SLICES = flags.DEFINE_integer("slices", 48, "Slices of the volume.", 1)
 _HEIGHT = flags.DEFINE_integer("height", 240, "Height of a slice.", 16)

@@ -3,7 +3,7 @@
 import jax
 from absl import flags
 
-from brainfcn_jax import kernels
+from brainfcn_jax.network import kernels
 
 _KERNELS = flags.DEFINE_enum(
     "kernels", None, ["xla", "vector", "tiles"], "Our convolutions; the fastest here unless given."

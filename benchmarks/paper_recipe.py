@@ -19,14 +19,14 @@ import jax
 import numpy as np
 from absl import app, flags
 
-from brainfcn_jax.devices import launch
-from brainfcn_jax.files import new_file
-from brainfcn_jax.initialisation import initial_params
-from brainfcn_jax.settings import settings_from_config
-from brainfcn_jax.supply import supply_of_scans
-from brainfcn_jax.train_step import initial_state, train_step
-from brainfcn_jax.training import make_recipe
-from brainfcn_jax.training_data import load_training_data
+from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.training.batch_source import supply_of_scans
+from brainfcn_jax.training.devices import launch
+from brainfcn_jax.training.initialisation import initial_params
+from brainfcn_jax.training.labelled_scans import load_training_data
+from brainfcn_jax.training.run import make_recipe
+from brainfcn_jax.training.settings import settings_from_config
+from brainfcn_jax.training.step import initial_state, train_step
 
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
 _OUT = flags.DEFINE_string("out", None, "JSON file for the curves.", required=True)

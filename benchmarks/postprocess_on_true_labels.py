@@ -22,10 +22,10 @@ from absl import app, flags
 from jaxtyping import Bool, Int, UInt8
 from scipy import ndimage
 
+from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
+from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.labels import ABBREVIATIONS
-from brainfcn_jax.metrics import dice
-from brainfcn_jax.nifti import load_codes, load_labels, load_scan
-from brainfcn_jax.postprocess import clean_labels
+from brainfcn_jax.measures.metrics import dice
 
 _DATA = flags.DEFINE_string("data", None, "Folder with the label maps.", required=True)
 _MASK_SLICE = flags.DEFINE_enum(

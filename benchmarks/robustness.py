@@ -25,15 +25,14 @@ from jaxtyping import Float32, UInt8
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from brainfcn_jax.datasets import find_subjects, load_subject
-from brainfcn_jax.evaluation import load_tissue_model
+from brainfcn_jax.imaging.nifti import Scan, load_labels, load_scan
+from brainfcn_jax.imaging.resampling import Lines, centred_line, interpolated_labels, resample
+from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import CLASSES, CSF, TISSUES, WM
-from brainfcn_jax.metrics import dice
-from brainfcn_jax.models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
-from brainfcn_jax.nifti import Scan, load_labels, load_scan
-from brainfcn_jax.resample import Lines, centred_line, interpolated_labels, resample
-from brainfcn_jax.segmentation import segment_scan
-from brainfcn_jax.weights import Model
+from brainfcn_jax.measures.metrics import dice
+from brainfcn_jax.network.model_file import Model, load_tissue_model
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
+from brainfcn_jax.training.subjects import find_subjects, load_subject
 
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")

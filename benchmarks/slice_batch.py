@@ -4,13 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
-from brainfcn_jax.demo import demo_scan
-from brainfcn_jax.grid import SLICE_AXES
-from brainfcn_jax.models import find_model
-from brainfcn_jax.nifti import load_scan
-from brainfcn_jax.preprocess import equalise
-from brainfcn_jax.stacks import subtract_mean, volume_to_stacks
-from brainfcn_jax.weights import Model, load_model
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.equalisation import equalise
+from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.network.fcn import subtract_mean, volume_to_stacks
+from brainfcn_jax.network.model_file import Model, load_model
+from brainfcn_jax.network.shipped_models import find_model
 
 MODEL_OF_STAGES = {4: "adult_t1w", 5: "neonate_t2w"}
 

@@ -29,16 +29,15 @@ import measuring
 from absl import app, flags
 from our_kernels import MAX_ISA, chosen_kernels, described
 
-from brainfcn_jax.cases import OpenModel
-from brainfcn_jax.evaluation import open_model
-from brainfcn_jax.evaluation_settings import EvaluationSettings
-from brainfcn_jax.kernels import fastest
-from brainfcn_jax.models import DEFAULT_MODEL, SHIPPED_MODELS
-from brainfcn_jax.network_input import prepare
-from brainfcn_jax.nifti import load_scan
-from brainfcn_jax.plan import plan_files
-from brainfcn_jax.predict import BATCH_SLICES, network_of, padded_windows
-from brainfcn_jax.resources import take_what_is_allotted
+from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.steps import OpenModel, open_model
+from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.inference.network_input import prepare
+from brainfcn_jax.inference.prediction import BATCH_SLICES, network_of, padded_windows
+from brainfcn_jax.network.kernels import fastest
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
+from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
 
 _SCAN = flags.DEFINE_string("scan", None, "The scan.", required=True)
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
@@ -46,8 +45,8 @@ _THREADS = flags.DEFINE_integer("threads", 2, "Cores.", 1)
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Timed runs.", 1)
 _OUT = flags.DEFINE_string("out", None, "JSON file for the numbers.", required=True)
 
-EVALUATION, SEGMENTATION = "brainfcn_jax.evaluation", "brainfcn_jax.segmentation"
-INPUT = "brainfcn_jax.network_input"
+EVALUATION, SEGMENTATION = "brainfcn_jax.cohort.steps", "brainfcn_jax.inference.segmentation"
+INPUT = "brainfcn_jax.inference.network_input"
 NETWORK = "network, with stacking"
 STEPS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "reading": ((EVALUATION, "load_scan"), (EVALUATION, "load_codes")),

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from brainfcn_jax.network import STAGES
+from brainfcn_jax.network.fcn import STAGES
 
 Parameters = Mapping[str, Mapping[str, np.ndarray]]
 FORMS = ("published", "folded")

@@ -31,19 +31,19 @@ from slice_batch import chosen_model, middle_slices
 from torch.nn import functional
 from torch_network import TorchNetwork, gradients, torch_images
 
-from brainfcn_jax.batches import Batch
-from brainfcn_jax.network import SegmentationNetwork
-from brainfcn_jax.predict import network_of
-from brainfcn_jax.resources import take_what_is_allotted
-from brainfcn_jax.settings import AugmentationSettings
-from brainfcn_jax.train_step import (
+from brainfcn_jax.inference.prediction import network_of
+from brainfcn_jax.network.fcn import SegmentationNetwork
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.training.batches import Batch
+from brainfcn_jax.training.settings import AugmentationSettings
+from brainfcn_jax.training.step import (
     Microbatch,
     Recipe,
     initial_state,
     loss_and_weight,
     train_step,
 )
-from brainfcn_jax.weights import Model
 
 _STAGES = flags.DEFINE_integer("stages", 4, "Stages of the network.", 4, 5)
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file; the shipped one unless given.")

@@ -5,18 +5,29 @@ between versions. Nothing is imported before it is asked for.
 """
 
 import importlib
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brainfcn_jax.api import SegmentedScan, load_model, segment
 
-__all__ = ["SegmentedScan", "load_model", "segment"]
+    __version__: str
+
+__all__ = ["SegmentedScan", "__version__", "load_model", "segment"]
 
 
 def __getattr__(name: str) -> Any:
-    """The public functions, which bring JAX with them, when first used."""
+    """Gives the public functions, which bring JAX with them, and the version, when first used.
+
+    `__version__` is "not installed" where the package runs from its source folder.
+    """
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        try:
+            return metadata.version("brainfcn-jax")
+        except metadata.PackageNotFoundError:
+            return "not installed"
     return getattr(importlib.import_module("brainfcn_jax.api"), name)
 
 

@@ -8,16 +8,15 @@ import numpy as np
 from jaxtyping import Bool, Float16, UInt8
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.evaluation import load_tissue_model
+from brainfcn_jax.imaging.nifti import Image, Scan, image_of, load_scan, to_input_grid, voxel_mm3
+from brainfcn_jax.inference.prediction import BATCH_SLICES
+from brainfcn_jax.inference.segmentation import Segmentation, segment_scan
 from brainfcn_jax.labels import BACKGROUND, TISSUES
-from brainfcn_jax.modality import modality_warnings
-from brainfcn_jax.models import DEFAULT_MODEL, find_model
-from brainfcn_jax.nifti import Image, Scan, image_of, load_scan, to_input_grid, voxel_mm3
-from brainfcn_jax.predict import BATCH_SLICES
-from brainfcn_jax.quality import Quality, assess
-from brainfcn_jax.segmentation import Segmentation, segment_scan
-from brainfcn_jax.volumes import TissueVolume, volume_table
-from brainfcn_jax.weights import Model
+from brainfcn_jax.measures.modality import modality_warnings
+from brainfcn_jax.measures.quality import Quality, assess
+from brainfcn_jax.measures.volumes import TissueVolume, volume_table
+from brainfcn_jax.network.model_file import Model, load_tissue_model
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, find_model
 
 
 @dataclass(frozen=True, eq=False)

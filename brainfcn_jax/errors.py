@@ -1,9 +1,5 @@
 """The errors a user can cause, each with the exit code its command ends with."""
 
-from collections.abc import Sequence
-
-_MOST_NAMED = 9
-
 
 class BrainfcnError(Exception):
     """Base of all errors whose message is meant for the user; ends with exit code 1."""
@@ -45,27 +41,3 @@ class ProcessError(BrainfcnError, RuntimeError):
 
 class ClusterError(BrainfcnError, RuntimeError):
     """A cluster of machines that cannot be reached or would give other results."""
-
-
-def printable(text: str) -> str:
-    """A text that stays one line of a screen: control characters and undecoded bytes escaped.
-
-    File names may hold both: a line's end would fake a second message, an escape sequence would
-    command the terminal.
-    """
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
-
-
-def first_few(names: Sequence[object]) -> str:
-    """Names for a message: the first nine, and how many more there are."""
-    further = len(names) - _MOST_NAMED
-    shown = ", ".join(map(str, names[:_MOST_NAMED]))
-    return shown if further <= 0 else f"{shown} and {further} more"
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of what an error says, which may be many."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

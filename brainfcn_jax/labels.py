@@ -10,7 +10,8 @@ from types import MappingProxyType
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from brainfcn_jax.errors import InputError, UsageError, first_few
+from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.text import first_few
 
 _UNKNOWN = 255
 

@@ -13,60 +13,41 @@ CoGM .79, BGT .89, UWM .95, BS .84, CB .91, Vent .87, CSF .89.
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.training.settings import experiment
+
 
 def get_config() -> ConfigDict:
-    """The settings of this experiment; see `brainfcn_jax.settings` for what each key means."""
-    config = ConfigDict()
-    config.seed = 0
-
-    config.data = ConfigDict()
-    config.data.root = ""
-    config.data.scan_pattern = "{subject}/T2.nii.gz"
-    config.data.labels_pattern = "{subject}/labels.nii.gz"
-    config.data.scheme = "neobrains12"
-    config.data.train = ("coronal_30w_1", "coronal_30w_2")
-    config.data.train_subjects = 0
-    config.data.train_slice_axes = ()
-    config.data.validation = ()
-    config.data.validation_root = ""
-    config.data.modality = "T2w"
-    config.data.slice_axis = "coronal"
-    config.data.equalise = "volume"
-    config.data.crop_to_head = False
-    config.data.mask_slice = "middle"
-
-    config.generator = None
-
-    config.network = ConfigDict()
-    config.network.stages = 5
-    config.network.maps = 16
-    config.network.precision = "float32"
-    config.network.start = "imagenet"
-    config.network.vgg16_path = ""
-    config.network.model_path = ""
-
-    config.optimizer = ConfigDict()
-    config.optimizer.name = "sgd"
-    config.optimizer.learning_rate = 1e-10
-    config.optimizer.schedule = "constant"
-    config.optimizer.warmup_steps = 0
-    config.optimizer.momentum = 0.99
-    config.optimizer.weight_decay = 0.005
-
-    config.augmentation = ConfigDict()
-    config.augmentation.rotation_degrees = 10.0
-    config.augmentation.scale_range = (0.9, 1.1)
-    config.augmentation.mirror = False
-
-    config.training = ConfigDict()
-    config.training.steps = 100_000
-    config.training.images_per_step = 20
-    config.training.images_per_microbatch = 2
-    config.training.loss = "sum"
-    config.training.validate_every = 5000
-    config.training.checkpoint_every = 1000
-    config.training.log_every = 20
-    config.training.launcher = "jit"
-
-    config.licence = "Trained on NeoBrainS12; its owners' terms apply to these weights."
-    return config
+    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    return experiment(
+        data={
+            "scan_pattern": "{subject}/T2.nii.gz",
+            "labels_pattern": "{subject}/labels.nii.gz",
+            "scheme": "neobrains12",
+            "train": ("coronal_30w_1", "coronal_30w_2"),
+            "modality": "T2w",
+            "slice_axis": "coronal",
+            "equalise": "volume",
+            "crop_to_head": False,
+            "mask_slice": "middle",
+        },
+        network={"stages": 5, "precision": "float32"},
+        optimizer={
+            "name": "sgd",
+            "learning_rate": 1e-10,
+            "schedule": "constant",
+            "warmup_steps": 0,
+            "momentum": 0.99,
+            "weight_decay": 0.005,
+        },
+        augmentation={"mirror": False},
+        training={
+            "steps": 100_000,
+            "images_per_step": 20,
+            "images_per_microbatch": 2,
+            "loss": "sum",
+            "validate_every": 5000,
+            "checkpoint_every": 1000,
+            "log_every": 20,
+        },
+        licence="Trained on NeoBrainS12; its owners' terms apply to these weights.",
+    )

@@ -20,60 +20,14 @@ itself is left as it is. For newborns:
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.training.settings import experiment
+
 
 def get_config() -> ConfigDict:
-    """The settings of this experiment; see `brainfcn_jax.settings` for what each key means."""
-    config = ConfigDict()
-    config.seed = 0
-
-    config.data = ConfigDict()
-    config.data.root = ""
-    config.data.scan_pattern = "{subject}_T1w.nii.gz"
-    config.data.labels_pattern = "{subject}_dseg.nii.gz"
-    config.data.scheme = "tissues"
-    config.data.train = ()
-    config.data.train_subjects = 0
-    config.data.train_slice_axes = ()
-    config.data.validation = ()
-    config.data.validation_root = ""
-    config.data.modality = "T1w"
-    config.data.slice_axis = "axial"
-    config.data.equalise = "head"
-    config.data.crop_to_head = True
-    config.data.mask_slice = "largest"
-
-    config.generator = None
-
-    config.network = ConfigDict()
-    config.network.stages = 4
-    config.network.maps = 16
-    config.network.precision = "bfloat16"
-    config.network.start = "model"
-    config.network.vgg16_path = ""
-    config.network.model_path = "weights/adult_t1w.h5"
-
-    config.optimizer = ConfigDict()
-    config.optimizer.name = "adam"
-    config.optimizer.learning_rate = 3e-5
-    config.optimizer.schedule = "linear_to_zero"
-    config.optimizer.warmup_steps = 20
-    config.optimizer.momentum = 0.9
-    config.optimizer.weight_decay = 0.0
-
-    config.augmentation = ConfigDict()
-    config.augmentation.rotation_degrees = 10.0
-    config.augmentation.scale_range = (0.9, 1.1)
-    config.augmentation.mirror = True
-
-    config.training = ConfigDict()
-    config.training.steps = 1200
-    config.training.images_per_step = 4
-    config.training.images_per_microbatch = 4
-    config.training.loss = "mean"
-    config.training.validate_every = 400
-    config.training.checkpoint_every = 100
-    config.training.log_every = 10
-    config.training.launcher = "jit"
-
-    config.licence = "Adapted to scans of the user's own, whose terms apply too."
-    return config
+    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    return experiment(
+        network={"start": "model", "model_path": "weights/adult_t1w.h5"},
+        optimizer={"learning_rate": 3e-5, "warmup_steps": 20},
+        training={"steps": 1200, "validate_every": 400, "checkpoint_every": 100},
+        licence="Adapted to scans of the user's own, whose terms apply too.",
+    )

@@ -13,6 +13,8 @@ which lend face, eyes and neck. Fetal weeks 31 and 33 are never trained on and f
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.training.settings import experiment
+
 OPERATED, NOT_OPERATED = (25, 26, 27, 28, 29, 30, 32, 34), (21, 22, 23, 24, 25)
 FETAL = tuple(
     f"fetal_SB_atlas_GA{week}_{state}_dseg"
@@ -32,73 +34,22 @@ LICENCE = (
 
 
 def get_config() -> ConfigDict:
-    """The settings of this experiment; see `brainfcn_jax.settings` for what each key means."""
-    config = ConfigDict()
-    config.seed = 0
-
-    config.data = ConfigDict()
-    config.data.root = ""
-    config.data.scan_pattern = "spina_bifida_atlas/fetal_SB_atlas_{subject}_T2w.nii.gz"
-    config.data.labels_pattern = "spina_bifida_atlas/fetal_SB_atlas_{subject}_dseg.nii.gz"
-    config.data.scheme = "tissues"
-    config.data.train = ()
-    config.data.train_subjects = 0
-    config.data.train_slice_axes = ()
-    config.data.validation = ("GA31_operated", "GA33_operated")
-    config.data.validation_root = ""
-    config.data.modality = "T2w"
-    config.data.slice_axis = "axial"
-    config.data.equalise = "head"
-    config.data.crop_to_head = True
-    config.data.mask_slice = "largest"
-
-    config.generator = generator_config()
-
-    config.network = ConfigDict()
-    config.network.stages = 5
-    config.network.maps = 16
-    config.network.precision = "bfloat16"
-    config.network.start = "imagenet"
-    config.network.vgg16_path = ""
-    config.network.model_path = ""
-
-    config.optimizer = ConfigDict()
-    config.optimizer.name = "adam"
-    config.optimizer.learning_rate = 1e-4
-    config.optimizer.schedule = "linear_to_zero"
-    config.optimizer.warmup_steps = 100
-    config.optimizer.momentum = 0.9
-    config.optimizer.weight_decay = 0.0
-
-    config.augmentation = ConfigDict()
-    config.augmentation.rotation_degrees = 10.0
-    config.augmentation.scale_range = (0.9, 1.1)
-    config.augmentation.mirror = True
-
-    config.training = ConfigDict()
-    config.training.steps = 4500
-    config.training.images_per_step = 4
-    config.training.images_per_microbatch = 4
-    config.training.loss = "mean"
-    config.training.validate_every = 1000
-    config.training.checkpoint_every = 250
-    config.training.log_every = 10
-    config.training.launcher = "jit"
-
-    config.licence = LICENCE
-    return config
-
-
-def generator_config() -> ConfigDict:
-    """What images are made, from which label maps."""
-    config = ConfigDict()
-    config.kind = "newborn"
-    config.maps = ("dhcp40w_dseg",) * NEWBORN_HEADS + FETAL
-    config.held_out = HELD_OUT
-    config.heads_root = ""
-    config.shape = (144, 144, 176)
-    config.volumes_in_pool = 12
-    config.slices_per_volume = 64
-    config.brain_fraction = 0.75
-    config.real_fraction = 0.125
-    return config
+    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    return experiment(
+        data={
+            "scan_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_T2w.nii.gz",
+            "labels_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_dseg.nii.gz",
+            "validation": ("GA31_operated", "GA33_operated"),
+            "modality": "T2w",
+        },
+        generator={
+            "kind": "newborn",
+            "maps": ("dhcp40w_dseg",) * NEWBORN_HEADS + FETAL,
+            "held_out": HELD_OUT,
+            "shape": (144, 144, 176),
+            "real_fraction": 0.125,
+        },
+        network={"stages": 5},
+        training={"steps": 4500, "validate_every": 1000},
+        licence=LICENCE,
+    )

@@ -14,7 +14,7 @@ import brainfcn_jax
 from brainfcn_jax import SegmentedScan, load_model, segment
 from brainfcn_jax.errors import InputError, UsageError, WeightsError
 from brainfcn_jax.labels import CLASSES, TISSUES, WM
-from brainfcn_jax.weights import save_model
+from brainfcn_jax.network.model_file import save_model
 
 FLIPPED = np.array([[0, 0, -3, 30], [-2.9, 0, 0, 20], [0, 2.9, 0, -10], [0, 0, 0, 1.0]])
 

@@ -37,7 +37,7 @@ install_import_hook("brainfcn_jax", "beartype.beartype")
 from narrow import narrow_the_network  # noqa: E402  (imports the package)
 from threshold_model import threshold_model  # noqa: E402
 
-from brainfcn_jax.weights import save_model  # noqa: E402
+from brainfcn_jax.network.model_file import save_model  # noqa: E402
 
 
 @pytest.fixture

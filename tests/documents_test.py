@@ -4,6 +4,7 @@ The blocks of a page are run in their order, but for those under `<!-- not run: 
 """
 
 import ast
+import dataclasses
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import nibabel
 import pytest
@@ -19,10 +21,11 @@ from eval_example import AFFINE, intensities
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 
-from brainfcn_jax.commands import evaluate_flags, train
-from brainfcn_jax.label_tables import bids_table
-from brainfcn_jax.sidecars import VOLUME_COLUMNS
-from brainfcn_jax.weights import save_model
+from brainfcn_jax.commands import runner, segment_flags, train
+from brainfcn_jax.network.model_file import save_model
+from brainfcn_jax.results.label_tables import bids_table
+from brainfcn_jax.results.sidecars import VOLUME_COLUMNS
+from brainfcn_jax.training.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -126,11 +129,11 @@ def test_the_example_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_reference_is_made_from_the_docstrings(tmp_path: Path) -> None:
     (command,) = [block.text for block in to_run("docs/api.md") if block.kind == "bash"]
-    modules = re.findall(r"brainfcn_jax\.(\w+)", command)
-    assert all((ROOT / "brainfcn_jax" / f"{module}.py").is_file() for module in modules)
-    run = re.sub(r"brainfcn_jax\.(?!volumes|errors)\w+", "", command.replace("\\\n", " "))
+    modules = re.findall(r"brainfcn_jax\.[\w.]+", command)
+    assert all((ROOT / f"{module.replace('.', '/')}.py").is_file() for module in modules)
+    run = re.sub(r"brainfcn_jax\.(?!\w+\.volumes|errors)[\w.]+", "", command.replace("\\\n", " "))
     subprocess.run(f"'{sys.executable}' -m {run}", shell=True, cwd=tmp_path, check=True)
-    page = (tmp_path / "api" / "brainfcn_jax" / "volumes.html").read_text("utf-8")
+    page = (tmp_path / "api" / "brainfcn_jax" / "measures" / "volumes.html").read_text("utf-8")
     assert "brain_volume" in page
 
 
@@ -154,18 +157,20 @@ def test_links_lead_somewhere(page: Path) -> None:
 def flag_names() -> dict[str, set[str]]:
     """The flags of the two commands."""
     names = {}
-    for word, define in (("eval", evaluate_flags.define_flags), ("train", train.define_flags)):
+    for word, define in (("eval", segment_flags.define_flags), ("train", train.define_flags)):
         values = flags.FlagValues()
         define(values, *([["run_train.py"]] if word == "train" else []))
+        runner.define_common_flags(values)
         names[word] = set(values) | {"help"}
     return names
 
 
 def config_keys() -> set[str]:
-    """The keys that configs have, by their dotted names."""
-    keys = set()
-    for path in (ROOT / "configs").glob("*.py"):
-        keys |= set(re.findall(r"^ +config\.([\w.]+) =", path.read_text("utf-8"), re.MULTILINE))
+    """The keys that configs may have, by their dotted names."""
+    keys = {field.name for field in dataclasses.fields(Settings)}
+    for section, kind in get_type_hints(Settings).items():
+        parts = [part for part in (kind, *get_args(kind)) if dataclasses.is_dataclass(part)]
+        keys |= {f"{section}.{field.name}" for part in parts for field in dataclasses.fields(part)}
     return keys
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 
-from brainfcn_jax.commands.evaluate import exit_code
+from brainfcn_jax.commands.segment import exit_code
 
 SHAPE = (26, 22, 12)
 AFFINE = np.array([[-2.9, 0.3, 0, 30], [0.3, 2.9, 0, -20], [0, 0, 3, -10], [0, 0, 0, 1.0]])

@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, UInt8
 
 from brainfcn_jax.labels import BGT, BS, CB, COGM, CSF, VENT, WM
-from brainfcn_jax.volumes import TissueVolume, volume_table
+from brainfcn_jax.measures.volumes import TissueVolume, volume_table
 
 SPACING_MM = (3.0, 3.0, 3.0)
 SHAPE = (60, 70, 66)

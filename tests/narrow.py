@@ -4,15 +4,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainfcn_jax.network import SegmentationNetwork, parameter_shapes
-from brainfcn_jax.train_step import Params
+from brainfcn_jax.network.fcn import SegmentationNetwork, parameter_shapes
+from brainfcn_jax.training.step import Params
 
 STAGES = ((2, 2), (3, 3), (4, 4, 4), (5, 5, 5), (5, 5, 5))
 
 
 def narrow_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Replaces VGG16's numbers of channels by small ones, for one test."""
-    monkeypatch.setattr("brainfcn_jax.network.STAGES", STAGES)
+    monkeypatch.setattr("brainfcn_jax.network.fcn.STAGES", STAGES)
 
 
 def network_and_params(seed: int = 0) -> tuple[SegmentationNetwork, Params]:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from brainfcn_jax.inference.prediction import Prediction, VoxelWeights
 from brainfcn_jax.labels import CLASSES
-from brainfcn_jax.predict import Prediction, VoxelWeights
 
 
 def sure_prediction(

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from brainfcn_jax.equalisation import equalise_volume
+from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.labels import COGM, TISSUES, WM
-from brainfcn_jax.network import parameter_shapes
-from brainfcn_jax.weights import Model, ModelDescription
+from brainfcn_jax.network.fcn import parameter_shapes
+from brainfcn_jax.network.model_file import Model, ModelDescription
 
 DARK, BRIGHT = 10, 128
 DESCRIPTION = ModelDescription(

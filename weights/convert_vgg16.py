@@ -9,9 +9,9 @@ or another file; 130 interrupted.
 
 from absl import flags
 
-from brainfcn_jax import weights
-from brainfcn_jax.commands import exits
+from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.network import model_file
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -20,7 +20,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "source", "", "the Keras file of VGG16 without its dense layers", flag_values=values
     )
     flags.DEFINE_bool(
-        "download", False, f"fetch it from {weights.VGG16_ADDRESS}", flag_values=values
+        "download", False, f"fetch it from {model_file.VGG16_ADDRESS}", flag_values=values
     )
     flags.DEFINE_string("out", "", "the weight file to write", flag_values=values)
     flags.DEFINE_bool(
@@ -33,10 +33,10 @@ def convert_command(values: flags.FlagValues) -> None:
     if bool(values.source) == values.download or not values.out:
         raise UsageError("give --out=FILE and either --source=FILE or --download, nothing else")
     if values.download:
-        weights.download_and_convert_vgg16(values.out, values.overwrite)
+        model_file.download_and_convert_vgg16(values.out, values.overwrite)
     else:
-        weights.convert_vgg16(values.source, values.out, values.overwrite)
+        model_file.convert_vgg16(values.source, values.out, values.overwrite)
 
 
 if __name__ == "__main__":
-    exits.run(define_flags, convert_command, __doc__)
+    runner.run(define_flags, convert_command, __doc__)

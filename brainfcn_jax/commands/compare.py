@@ -5,19 +5,19 @@ from pathlib import Path
 from absl import flags
 from tqdm import tqdm
 
-from brainfcn_jax.commands import exits
-from brainfcn_jax.commands.exits import log
+from brainfcn_jax.commands import runner
+from brainfcn_jax.commands.runner import inform, log
 from brainfcn_jax.errors import BrainfcnError, UsageError
 from brainfcn_jax.labels import find_scheme
 
 
 def compare_command(values: flags.FlagValues) -> int:
     """Scores label maps of any program; gives the exit code."""
-    exits.require(values, ["reference", "prediction"])
+    runner.require(values, ["reference", "prediction"])
     if values.volume or values.bids_dir is not None or len(values.reference) > 1:
         raise UsageError("--prediction goes with one --reference, and without scans to label")
     # Late, since these read images: --help and wrong usage are answered at once.
-    from brainfcn_jax.comparison import (
+    from brainfcn_jax.cohort.comparison import (
         MEAN,
         TABLE,
         compare,
@@ -25,7 +25,8 @@ def compare_command(values: flags.FlagValues) -> int:
         mean_scores,
         write_comparison,
     )
-    from brainfcn_jax.outputs import make_folder, refuse_existing, screen_table
+    from brainfcn_jax.results.paths import make_folder, refuse_existing
+    from brainfcn_jax.results.tables import screen_table
 
     table = Path(values.out_dir) / TABLE
     refuse_existing([table], values.overwrite)
@@ -33,7 +34,7 @@ def compare_command(values: flags.FlagValues) -> int:
     prediction_scheme = find_scheme(values.prediction_scheme or values.scheme)
     pairs, missing = find_pairs(Path(values.prediction), Path(values.reference[0]))
     scores = {}
-    for pair in tqdm(pairs, unit="pair", disable=None, dynamic_ncols=True):
+    for pair in tqdm(pairs, unit="pair", disable=values.quiet or None, dynamic_ncols=True):
         try:
             scores[pair.name] = compare(pair, scheme, prediction_scheme, values.slice_axis)
         except BrainfcnError as error:
@@ -45,5 +46,5 @@ def compare_command(values: flags.FlagValues) -> int:
         write_comparison(table, scores, values.overwrite)
         mean = {MEAN: mean_scores(scores)} if len(scores) > 1 else {}
         print(screen_table({**scores, **mean}))
-        log(f"{len(scores)} pairs -> '{table}'")
-    return exits.SOME_FAILED if missing else exits.ALL_DONE
+        inform(values, f"{len(scores)} pairs -> '{table}'")
+    return runner.SOME_FAILED if missing else runner.ALL_DONE

@@ -11,19 +11,26 @@ On several machines the same command is started once on each, or once for each d
 --distributed --config.training.launcher=pmap; docs/training_on_many_machines.md tells how.
 """
 
+import ast
+import contextlib
 import functools
 import re
+import shlex
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from absl import flags
 from ml_collections import config_flags
 
-from brainfcn_jax.commands import exits
+from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.settings import Settings, settings_from_config
+from brainfcn_jax.training.settings import Settings, settings_from_config
+
+if TYPE_CHECKING:
+    from brainfcn_jax.training.run_folder import Workdir
 
 RUNS = Path("runs")
 PROCESS_GROUP = ("coordinator_address", "num_processes", "process_id", "cluster")
@@ -38,6 +45,9 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
     )
     flags.DEFINE_string(
         "workdir", None, "folder of the run; runs/NAME when it is not given", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "list_configs", False, "show the configs that ship and end", flag_values=values
     )
     flags.DEFINE_bool(
         "distributed",
@@ -64,20 +74,66 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 def train_command(values: flags.FlagValues) -> None:
     """Trains with the config and in the folder that the flags name."""
-    exits.require(values, ["config"])
+    if values.list_configs:
+        print("\n".join(config_lines()))
+        return
+    runner.require(values, ["config"])
     config_file = Path(config_flags.get_config_filename(values["config"]))
     if not config_file.is_file():
         raise UsageError(f"'{config_file}' is not a file; name one with --config=configs/NAME.py")
     settings = settings_from_config(values.config)
     group = _process_group(values, settings)
     # Late, since they import jax: --help and wrong usage are answered at once.
-    from brainfcn_jax.processes import ProcessGroup, is_first, joined
-    from brainfcn_jax.training import train
+    from brainfcn_jax.training.loop import train
+    from brainfcn_jax.training.processes import ProcessGroup, is_first, joined
 
-    with joined(None if group is None else ProcessGroup(**group)):
+    runner.require_device(values)
+    with _terminated_as_interrupted(), joined(None if group is None else ProcessGroup(**group)):
         workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
         if is_first():
-            print(f"trained: weights in '{workdir.last}', measurements in '{workdir.metrics}'")
+            print(_what_came_of_it(workdir))
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Lets SIGTERM, with which schedulers end a job, end the run inside as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _what_came_of_it(workdir: "Workdir") -> str:
+    """The best step and its Dice, where the weights are, and how to use them."""
+    from brainfcn_jax.training.progress import read_records
+
+    validations = [record for record in read_records(workdir.metrics) if "dice" in record]
+    weights, said = workdir.last, [f"trained: weights of the last step in '{workdir.last}'"]
+    if validations:
+        best = max(validations, key=lambda record: record["mean_dice"])
+        weights = workdir.best
+        said.append(
+            f"best mean Dice on the subjects held out: {best['mean_dice']:.3f}, after step "
+            f"{best['step']}; its weights in '{workdir.best}'"
+        )
+    program = "python run_eval.py" if Path(sys.argv[0]).stem == "run_train" else "brainfcn-eval"
+    said += [
+        f"measurements in '{workdir.metrics}', drawn in '{workdir.curve.name}' beside it",
+        f"segment a scan: {program} --volume=SCAN.nii.gz --weights={shlex.quote(str(weights))}",
+    ]
+    return "\n".join(said)
+
+
+def config_lines() -> Iterator[str]:
+    """Gives where the configs that ship are, then the name and the purpose of each."""
+    package = Path(__file__).parents[1]
+    installed = package / "configs"
+    folder = installed if installed.is_dir() else package.parent / "configs"
+    yield f"in '{folder}':"
+    for path in sorted(folder.glob("[!_]*.py")):
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        yield f"{path.name}: {docstring.partition(chr(10))[0]}"
 
 
 def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, Any] | None:
@@ -100,4 +156,4 @@ def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, An
 
 def main() -> None:
     """Runs the command with the program's own arguments."""
-    exits.run(functools.partial(define_flags, argv=sys.argv), train_command, __doc__)
+    runner.run(functools.partial(define_flags, argv=sys.argv), train_command, __doc__)

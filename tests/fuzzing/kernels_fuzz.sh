@@ -7,7 +7,7 @@ set -eu
 rounds=${1:-100}
 first=${2:-0}
 root=$(cd "$(dirname "$0")/../.." && pwd)
-kernels=$root/brainfcn_jax/kernels
+kernels=$root/brainfcn_jax/network/kernels
 built=$(mktemp -d)
 trap 'rm -r "$built"' EXIT
 

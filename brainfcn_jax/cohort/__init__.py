@@ -1,0 +1,1 @@
+"""Many scans: found, run, resumed, scored."""

@@ -1,0 +1,134 @@
+"""Scans in a BIDS data set, and where their derivatives go (input).
+
+Found are sub-01/anat/sub-01_T1w.nii.gz and sub-01/ses-02/anat/sub-01_ses-02_T1w.nii.gz, with any
+entities between, _T2w for a model of that modality.
+Source: the Brain Imaging Data Structure 1.10, bids-specification.readthedocs.io.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.results.shared_files import RAW
+from brainfcn_jax.text import first_few, natural_order
+
+_SCAN = re.compile(r"sub-(?P<participant>[a-zA-Z0-9]+)(_ses-(?P<session>[a-zA-Z0-9]+))?_\S+")
+
+
+@dataclass(frozen=True)
+class BidsScan:
+    """One scan of a BIDS data set.
+
+    Attributes:
+        root: the data set's folder.
+        folder: the scan's folder below it, sub-01/ses-02/anat.
+        file: the scan's file name.
+        participant: its label, without "sub-".
+        session: its label, without "ses-"; None in a data set without sessions.
+    """
+
+    root: Path
+    folder: Path
+    file: str
+    participant: str
+    session: str | None
+
+    @property
+    def path(self) -> Path:
+        """The scan's file."""
+        return self.root / self.folder / self.file
+
+    @property
+    def uri(self) -> str:
+        """The scan as a BIDS URI, bids:raw:sub-01/anat/sub-01_T1w.nii.gz."""
+        return f"bids:{RAW}:{(self.folder / self.file).as_posix()}"
+
+
+def find_bids_scans(
+    root: str | Path,
+    modality: str,
+    participants: Sequence[str] = (),
+    sessions: Sequence[str] = (),
+) -> tuple[list[BidsScan], tuple[str, ...]]:
+    """The scans of a data set in natural order, and notes on what was left out.
+
+    Args:
+        root: the data set's folder.
+        modality: "T1w" or "T2w".
+        participants: labels of those wanted, with or without "sub-"; all when empty.
+        sessions: labels, with or without "ses-"; all when empty, and then also scans without one.
+
+    Raises:
+        InputError: no folder, no participant or session of a given label, or no scan.
+    """
+    root = Path(root)
+    if not os.path.isdir(root):
+        raise InputError(f"'{root}' is not a folder; give a BIDS data set as --bids_dir")
+    wanted = _labels("sub-", participants)
+    found = [path.name for path in _folders(root, "sub-*")]
+    missing = [f"sub-{label}" for label in wanted if f"sub-{label}" not in found]
+    if missing or not found:
+        what = first_few(missing) or "participant (a folder sub-01)"
+        raise InputError(f"'{root}' has no {what}; found are {first_few(found) or 'none'}")
+    names = [f"sub-{label}" for label in wanted] or found
+    notes = _description_notes(root)
+    scans: list[BidsScan] = []
+    for name in sorted(names, key=natural_order):
+        of_participant, misnamed = _scans_of(root, name, modality, _labels("ses-", sessions))
+        scans.extend(of_participant)
+        notes.extend(f"'{path}' is left out: its name is not of {name}" for path in misnamed)
+        if not of_participant:
+            notes.append(f"{name} has no {modality} scan" + (" in these sessions" * bool(sessions)))
+    if not scans:
+        raise InputError(
+            f"'{root}' has no {modality} scan of {first_few(names)}"
+            f"{' in sessions ' + first_few(sessions) if sessions else ''}; they are called "
+            f"sub-*/[ses-*/]anat/sub-*_{modality}.nii.gz"
+        )
+    return scans, tuple(notes)
+
+
+def _scans_of(
+    root: Path, name: str, modality: str, sessions: Sequence[str]
+) -> tuple[list[BidsScan], list[Path]]:
+    """The scans of one participant, and files in its folders that are named after another."""
+    scans, misnamed = [], []
+    places: list[tuple[Path, str | None]] = [] if sessions else [(root / name / "anat", None)]
+    for folder in _folders(root / name, "ses-*"):
+        label = folder.name.removeprefix("ses-")
+        if not sessions or label in sessions:
+            places.append((folder / "anat", label))
+    for folder, session in places:
+        files = [
+            path
+            for path in sorted(folder.glob("*"), key=lambda path: natural_order(path.name))
+            if path.name.endswith((f"_{modality}.nii", f"_{modality}.nii.gz"))
+            and not path.name.startswith(".")
+        ]
+        for path in files:
+            match = _SCAN.fullmatch(path.name)
+            if match and (f"sub-{match['participant']}", match["session"]) == (name, session):
+                place = folder.relative_to(root)
+                scans.append(BidsScan(root, place, path.name, match["participant"], session))
+            else:
+                misnamed.append(path.relative_to(root))
+    return scans, misnamed
+
+
+def _folders(root: Path, pattern: str) -> list[Path]:
+    found = [path for path in root.glob(pattern) if path.is_dir()]
+    return sorted(found, key=lambda path: natural_order(path.name))
+
+
+def _labels(prefix: str, labels: Sequence[str]) -> list[str]:
+    """Labels without their prefix, each once, in the order given."""
+    return list(dict.fromkeys(label.removeprefix(prefix) for label in labels))
+
+
+def _description_notes(root: Path) -> list[str]:
+    if (root / "dataset_description.json").is_file():
+        return []
+    return [f"'{root}' has no dataset_description.json, which every BIDS data set has"]

@@ -1,0 +1,266 @@
+"""Scans labelled by several processes, here or on other machines, through Dask.
+
+Every worker process loads the model once. Files are read and written by the workers, so all
+machines must see them under the same paths. Needs the extra "cluster"; imported only where asked
+for. Whoever can reach a scheduler can have programs run by its workers: it must stand in a network
+that is trusted, or speak TLS.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import os
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, LocalCluster, Security, WorkerPlugin, as_completed, get_worker
+
+from brainfcn_jax.cohort.resume import Job, Ledger, planned_files
+from brainfcn_jax.cohort.run import Executor, Result, skipped
+from brainfcn_jax.cohort.steps import Labeller, OpenModel, open_model, read_case
+from brainfcn_jax.errors import ClusterError
+from brainfcn_jax.results.case import Case, Outcome, case_name
+from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.results.paths import refuse_existing
+from brainfcn_jax.results.writing import write_case
+from brainfcn_jax.runtime.background import Done
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+
+CONNECT_SECONDS = 30
+_CLOSE_SECONDS = 2
+_PLUGIN = "brainfcn_jax"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files (PEM) that prove who is who to a tls:// scheduler; None: as Dask's own config says."""
+
+    ca_file: str | None = None
+    cert: str | None = None
+    key: str | None = None
+
+
+class LoadedModel(WorkerPlugin):
+    """The model in a worker process, loaded when the process joins.
+
+    Attributes:
+        labeller: labels with the model; only on the worker.
+    """
+
+    name = _PLUGIN
+
+    def __init__(
+        self, settings: EvaluationSettings, request: dict[str, Any], local_workers: int | None
+    ) -> None:
+        self._settings = settings
+        self._request = request
+        self._local_workers = local_workers
+        self.labeller: Labeller | None = None
+
+    def setup(self, worker: Any) -> None:
+        """Loads the model; raises ClusterError when it, or the software, is another one."""
+        if self._local_workers is not None:
+            use_share_of_processors(int(worker.name), self._local_workers)
+        take_what_is_allotted()
+        opened = open_model(self._settings)
+        found = identity(opened)
+        if found != self._request:
+            raise ClusterError(
+                f"a worker would not give the same results: it has {found}, asked for is "
+                f"{self._request}; install the same software and weights on all machines"
+            )
+        self.labeller = Labeller(opened)
+
+
+@contextlib.contextmanager
+def cluster_executor(
+    opened: OpenModel,
+    settings: EvaluationSettings,
+    *,
+    scheduler: str | None = None,
+    tls: Tls | None = None,
+    local_workers: int | None = None,
+) -> Iterator[Executor]:
+    """Gives an executor for `run_cases`: on the cluster of a scheduler, or of processes here.
+
+    Args:
+        opened: the model, as this process has it; the workers must have the same.
+        settings: of the run.
+        scheduler: the address of a scheduler; None: the cluster is made here.
+        tls: for a tls:// scheduler.
+        local_workers: the number of processes of a cluster made here.
+
+    Raises:
+        ClusterError: the scheduler cannot be reached, or a worker has other software or weights.
+        WeightsError: a worker cannot load the model.
+    """
+    with contextlib.ExitStack() as stack:
+        if scheduler is None:
+            cluster = stack.enter_context(_local_cluster(local_workers or 1))
+            client = stack.enter_context(_client(cluster.scheduler_address, cluster.security))
+        else:
+            client = stack.enter_context(_client(scheduler, _security(tls)))
+        plugin = LoadedModel(_absolute_settings(settings), identity(opened), local_workers)
+        client.register_plugin(plugin)
+
+        def execute(cases: Sequence[Case], ledger: Ledger) -> Generator[Done[Case], None, None]:
+            return label_on(client, cases, ledger)
+
+        yield execute
+
+
+def label_on(
+    client: Client, cases: Sequence[Case], ledger: Ledger
+) -> Generator[Done[Case], None, None]:
+    """Labels the cases on a cluster, and gives what became of them in their order.
+
+    What is finished is in the manifest at once. A lost worker's cases go to others; a case that
+    several workers died of fails.
+    """
+    ready: dict[int, Done[Case]] = {}
+    jobs: dict[int, Job] = {}
+    for place, case in enumerate(cases):
+        try:
+            job = ledger.job(case)
+            if job.todo.needed:
+                refuse_existing(planned_files(case, job.settings), job.settings.overwrite)
+                jobs[place] = job
+            else:
+                ready[place] = Done(case, skipped(job))
+        except Exception as error:  # told to whoever takes the case
+            ready[place] = Done(case, error=error)
+    ledger.writing(list(jobs.values()))
+    places = {
+        client.submit(label_job, _absolute(job), key=_key(job), pure=False): place
+        for place, job in jobs.items()
+    }
+    try:
+        waited_for = 0
+        finished = as_completed(list(places))
+        while waited_for < len(cases):
+            if waited_for in ready:
+                yield ready.pop(waited_for)
+                waited_for += 1
+                continue
+            future = next(finished)
+            place = places[future]
+            ready[place] = _done(jobs[place], future, ledger)
+            future.release()
+    finally:
+        client.cancel(list(places))
+
+
+def label_job(job: Job) -> Outcome:
+    """Reads, labels and writes one case: what a worker does."""
+    plugin = get_worker().plugins[_PLUGIN]
+    assert isinstance(plugin, LoadedModel) and plugin.labeller is not None
+    loaded = read_case(job.case, job.settings)
+    return write_case(plugin.labeller.label(loaded, job.settings), job.settings)
+
+
+def identity(opened: OpenModel) -> dict[str, Any]:
+    """The software and the weights that results come from."""
+    return {name: opened.provenance[name] for name in ("GeneratedBy", "Weights")}
+
+
+def use_share_of_processors(number: int, count: int) -> None:
+    """Keeps this process to its share of the processors, so that `count` of them do not crowd."""
+    if hasattr(os, "sched_setaffinity"):
+        processors = sorted(os.sched_getaffinity(0))
+        share = processors[number % len(processors) :: count]
+        os.sched_setaffinity(0, share)
+
+
+def _done(job: Job, future: Any, ledger: Ledger) -> Done[Case]:
+    case = job.case
+    try:
+        outcome = future.result()
+        root = case.outputs.root
+        files = tuple(root / path.relative_to(root.absolute()) for path in outcome.files)
+        outcome = dataclasses.replace(outcome, case=case, files=files)
+        ledger.done(job, outcome)
+    except Exception as error:  # told to whoever takes the case
+        return Done(case, error=error)
+    return Done(case, Result(outcome))
+
+
+def _key(job: Job) -> str:
+    return f"{case_name(job.case)}-{os.urandom(8).hex()}"
+
+
+def _absolute(job: Job) -> Job:
+    """The job with paths that hold wherever a worker runs, and that it may do a second time.
+
+    Its files were not there before, or may be replaced; what is there then was left by a worker
+    that was lost.
+    """
+    case = job.case
+    outputs = dataclasses.replace(
+        case.outputs, root=case.outputs.root.absolute(), folder=case.outputs.folder.absolute()
+    )
+    reference = None if case.reference is None else str(Path(case.reference).absolute())
+    return dataclasses.replace(
+        job,
+        case=dataclasses.replace(
+            case,
+            volume=str(Path(case.volume).absolute()),
+            reference=reference,
+            outputs=outputs,
+        ),
+        settings=dataclasses.replace(_absolute_settings(job.settings), overwrite=True),
+    )
+
+
+def _absolute_settings(settings: EvaluationSettings) -> EvaluationSettings:
+    weights, source = (
+        None if path is None else str(Path(path).absolute())
+        for path in (settings.weights, settings.source_dataset)
+    )
+    return dataclasses.replace(settings, weights=weights, source_dataset=source)
+
+
+@contextlib.contextmanager
+def _local_cluster(workers: int) -> Iterator[LocalCluster]:
+    """A cluster of processes on this machine; other users of it have no certificate for it."""
+    cluster = LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        host="127.0.0.1",
+        protocol="tls://",
+        security=Security.temporary(),
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+    )
+    try:
+        yield cluster
+    finally:
+        with contextlib.suppress(TimeoutError):  # the processes end with this one
+            cluster.close(timeout=_CLOSE_SECONDS)
+
+
+def _security(tls: Tls | None) -> Security | None:
+    """What a client shows the scheduler; None: what Dask's own config says."""
+    if tls is None:
+        return None
+    return Security(
+        require_encryption=True,
+        tls_ca_file=tls.ca_file,
+        tls_client_cert=tls.cert,
+        tls_client_key=tls.key,
+    )
+
+
+@contextlib.contextmanager
+def _client(address: str, security: Security | None) -> Iterator[Client]:
+    try:
+        client = Client(address, security=security, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ClusterError(f"the scheduler '{address}' cannot be used: {reason}") from error
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(TimeoutError):
+            client.close(timeout=_CLOSE_SECONDS)

@@ -1,0 +1,147 @@
+"""Label maps of any program scored against references that are matched by name."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainfcn_jax.cohort.scan_lists import (
+    CONTRASTS,
+    by_matching_name,
+    matching_name,
+    without_extension,
+)
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.file_names import EXTENSIONS
+from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
+from brainfcn_jax.labels import CodeScheme, to_tissues
+from brainfcn_jax.measures.metrics import Score, score
+from brainfcn_jax.results.tables import table_text, write_text
+from brainfcn_jax.text import first_few, natural_order
+
+TABLE = "comparison_scores.tsv"
+MEAN = "mean"
+"""What stands for the scan's name in the rows of means."""
+
+NOT_LABELS = frozenset({"mask", "probseg", "uncertainty"}) | CONTRASTS
+"""Last words of the names of images that are no label maps."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prediction and its reference, under the name they share."""
+
+    name: str
+    prediction: Path
+    reference: Path
+
+
+def find_pairs(prediction: Path, reference: Path) -> tuple[list[Pair], list[str]]:
+    """The pairs in natural order, and sentences on label maps that have no partner.
+
+    Two files are a pair whatever they are called. In folders, and all folders below them, label
+    maps are matched by `matching_name`; images whose last word is in `NOT_LABELS` are no label
+    maps.
+
+    Raises:
+        InputError: nothing is there, two label maps have one name, or there is no pair.
+    """
+    if os.path.isfile(prediction) and os.path.isfile(reference):
+        return [Pair(matching_name(prediction), prediction, reference)], []
+    predictions, references = (
+        by_matching_name(label_maps_below(path)) for path in (prediction, reference)
+    )
+    names = sorted(predictions.keys() & references.keys(), key=natural_order)
+    if not names:
+        raise InputError(
+            f"'{prediction}' and '{reference}' have no label maps of the same name; there are "
+            f"{first_few(list(predictions))} and {first_few(list(references))}"
+        )
+    missing = [
+        f"'{path}' has no {what}"
+        for found, others, what in (
+            (references, predictions, "prediction"),
+            (predictions, references, "reference"),
+        )
+        for name, path in found.items()
+        if name not in others
+    ]
+    return [Pair(name, predictions[name], references[name]) for name in names], missing
+
+
+def label_maps_below(path: Path) -> list[Path]:
+    """A label map itself, or those in a folder and below it, in natural order.
+
+    Raises:
+        InputError: it does not exist, or holds no label map.
+    """
+    if os.path.isfile(path):
+        return [path]
+    found = [
+        file
+        for file in (path.rglob("*") if os.path.isdir(path) else ())
+        if file.name.lower().endswith(EXTENSIONS)
+        and not file.name.startswith(".")
+        and without_extension(file.name).rpartition("_")[2] not in NOT_LABELS
+        and file.is_file()
+    ]
+    if not found:
+        what = "holds no label map" if os.path.isdir(path) else "does not exist"
+        raise InputError(f"'{path}' {what}; give a label map, or a folder of them")
+    return sorted(found, key=lambda file: natural_order(file.as_posix()))
+
+
+def compare(
+    pair: Pair, scheme: CodeScheme, prediction_scheme: CodeScheme, slice_axis: str
+) -> list[Score]:
+    """The scheme's measures of one pair, whose files must hold the same voxels.
+
+    `slice_axis` is the direction of the slices in which boundaries are drawn.
+    Raises InputError when a file cannot be read, has values that its scheme does not have, or the
+    grids differ.
+    """
+    grid = load_scan(pair.reference)
+    codes = load_codes(pair.reference, grid)
+    try:
+        to_tissues(codes, scheme)
+    except InputError as error:
+        raise InputError(f"'{pair.reference}' {error}") from error
+    tissues = load_labels(pair.prediction, grid, prediction_scheme.name)
+    return score(tissues, codes, grid.spacing_mm, scheme, slice_axis=SLICE_AXES[slice_axis])
+
+
+def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
+    """The mean of every measure over the scans in which it has a value."""
+    measures = [field.name for field in dataclasses.fields(Score)][1:]
+    by_structure: dict[str, list[Score]] = {}
+    for scores in scores_by_name.values():
+        for row in scores:
+            by_structure.setdefault(row.structure, []).append(row)
+    return [
+        Score(structure, *(_mean([getattr(row, measure) for row in rows]) for measure in measures))
+        for structure, rows in by_structure.items()
+    ]
+
+
+def write_comparison(
+    path: Path, scores_by_name: Mapping[str, Sequence[Score]], overwrite: bool = False
+) -> None:
+    """Writes one line for each scan and structure, in full precision, "n/a" for no value.
+
+    Raises:
+        OutputError: the file exists and `overwrite` is false, or it cannot be written.
+    """
+    columns = [field.name for field in dataclasses.fields(Score)]
+    lines = [
+        (name, *dataclasses.astuple(row)) for name, rows in scores_by_name.items() for row in rows
+    ]
+    write_text(path, table_text([("scan", *columns), *lines]), overwrite)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean of those that are numbers; nan when none is."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan

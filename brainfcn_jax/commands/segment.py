@@ -1,0 +1,280 @@
+"""Labels seven tissues in brain scans, and scores the labels where references are given.
+
+  run_eval.py --volume=demo
+  run_eval.py --volume=SCAN [--model=NAME | --weights=FILE] [--out_dir=DIR]
+              [--reference=LABELS --scheme=NAME]
+  run_eval.py --volume=FOLDER --out_dir=DIR --resume
+  run_eval.py BIDS_DIR OUT_DIR participant [--participant_label 01 02] [--session_label pre]
+  run_eval.py --prediction=DIR --reference=DIR --scheme=NAME
+
+SCAN is a .nii, .nii.gz, .mgz, .mgh or Analyze file; "demo" is the MNI152 T1w template, which comes
+with nilearn. The model is adult_t1w unless another is named. DIR, "out" unless given, gets
+NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, its volumes, a quality page, and .json files
+that say how they were made; with a reference also NAME_desc-tissue_scores.tsv, and the scores are
+shown. NAME is the scan's, without _T1w or _T2w. Give --volume several times for several scans; one
+that fails never stops the others. Where they share a name, the folders that differ come first:
+a/T1.nii and b/T1.nii give a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz. Scans of
+a BIDS data set give the same files in DIR/sub-01/anat. The last form labels nothing: it scores the
+label maps of any program.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from brainfcn_jax.commands import runner, segment_flags
+from brainfcn_jax.commands.compare import compare_command
+from brainfcn_jax.commands.progress_bar import ScanBar
+from brainfcn_jax.commands.runner import inform, log
+from brainfcn_jax.commands.scan_messages import (
+    alarming_lines,
+    closing_line,
+    equipment_line,
+    result_lines,
+    timing_line,
+)
+from brainfcn_jax.commands.segment_flags import define_flags
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
+from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+
+if TYPE_CHECKING:
+    from brainfcn_jax.cohort.run import Executor, Result
+    from brainfcn_jax.cohort.steps import OpenModel
+    from brainfcn_jax.results.case import Case
+    from brainfcn_jax.results.options import EvaluationSettings
+
+
+def evaluate_command(values: flags.FlagValues) -> int:
+    """Does what the flags ask for; gives the exit code."""
+    if values.list_models:
+        print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
+        return runner.ALL_DONE
+    runner.require(values, ["out_dir"])
+    if values.prediction is not None:
+        return compare_command(values)
+    if values.analysis_level == "group":
+        return group_command(values)
+    return label_command(values)
+
+
+def label_command(values: flags.FlagValues) -> int:
+    """Labels the scans that the flags name; gives the exit code."""
+    model = chosen_model(values)
+    _check_inputs(values)
+    # Late, since these import jax: --help and wrong usage are answered at once.
+    from brainfcn_jax.cohort.steps import open_model
+    from brainfcn_jax.results.options import EvaluationSettings
+    from brainfcn_jax.results.tables import screen_table
+
+    runner.require_device(values)
+    settings = EvaluationSettings(
+        model,
+        values.weights,
+        values.frame,
+        values.scheme,
+        overwrite=values.overwrite,
+        save_prob=values.save_prob,
+        save_uncertainty=values.save_uncertainty,
+        source_dataset=values.bids_dir,
+    )
+    opened = open_model(settings)
+    if values.verbose:
+        log(equipment_line(opened))
+    cases = find_cases(values, opened.model.description.modality)
+    results = label_cases(values, cases, settings, opened)
+    outcomes = [result.outcome for result in results]
+    scores = {out.case.volume: out.scores for out in outcomes if out.scores is not None}
+    if scores:
+        print(screen_table(scores))
+    if skipped := sum(result.skipped for result in results):
+        inform(values, f"{skipped} of {len(cases)} scans were finished already")
+    failed = [f"'{outcome.case.volume}'" for outcome in outcomes if outcome.failure is not None]
+    if failed and len(cases) > 1:
+        log(f"{len(failed)} of {len(cases)} scans failed: {', '.join(failed)}")
+    if len(cases) > 1:
+        inform(values, closing_line(results))
+    code = runner.SOME_FAILED if failed else runner.ALL_DONE
+    return code if values.participant_label else _write_group(values, code)
+
+
+def find_cases(values: flags.FlagValues, modality: str) -> list["Case"]:
+    """Scans, their references and their results side by side; raises InputError, UsageError."""
+    from brainfcn_jax.cohort.bids_dataset import find_bids_scans
+    from brainfcn_jax.cohort.plan import plan_bids, plan_files
+    from brainfcn_jax.cohort.scan_lists import expand_references, expand_volumes
+
+    if values.bids_dir is not None:
+        found, notes = find_bids_scans(
+            values.bids_dir, modality, values.participant_label, values.session_label
+        )
+        scans = [str(scan.path) for scan in found]
+    else:
+        scans, notes = expand_volumes(values.volume, modality)
+    for note in notes:
+        inform(values, f"note: {note}")
+    references = expand_references(values.reference, scans)
+    if values.bids_dir is not None:
+        return plan_bids(found, references, values.out_dir)
+    return plan_files(scans, references, values.out_dir)
+
+
+def label_cases(
+    values: flags.FlagValues,
+    cases: Sequence["Case"],
+    settings: "EvaluationSettings",
+    opened: "OpenModel",
+) -> list["Result"]:
+    """Labels the cases here or on a cluster, telling what becomes of each."""
+    from brainfcn_jax.cohort.run import run_cases
+
+    results = []
+    bar = ScanBar(len(cases), hidden=values.quiet)
+    try:
+        with bar, choose_executor(values, settings, opened, bar) as executor:
+            run = run_cases(
+                cases, settings, opened.provenance, executor, resume=values.resume, note=log
+            )
+            with contextlib.closing(run):
+                for result in run:
+                    bar.scan_done(result.outcome.case)
+                    tell(values, result)
+                    results.append(result)
+    except KeyboardInterrupt:
+        log(
+            f"{len(results)} of {len(cases)} scans are done; the same command with --resume goes on"
+        )
+        raise
+    return results
+
+
+def choose_executor(
+    values: flags.FlagValues, settings: "EvaluationSettings", opened: "OpenModel", bar: ScanBar
+) -> contextlib.AbstractContextManager["Executor"]:
+    """What labels the cases: this process, processes of this machine, or a cluster.
+
+    Raises:
+        UsageError: flags for a cluster contradict each other, or Dask is not installed.
+    """
+    if values.scheduler is None and values.local_workers is None:
+        from brainfcn_jax.cohort.run import local_executor
+
+        return contextlib.nullcontext(local_executor(opened, bar.progress_of))
+    try:
+        from brainfcn_jax.cohort.cluster import Tls, cluster_executor
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"labelling on a cluster needs {error.name}, which is not installed; install it with "
+            "'pip install brainfcn-jax[cluster]'"
+        ) from error
+    certificates = (values.tls_ca_file, values.tls_cert, values.tls_key)
+    tls = Tls(*certificates) if any(certificates) else None
+    return cluster_executor(
+        opened,
+        settings,
+        scheduler=values.scheduler,
+        tls=tls,
+        local_workers=values.local_workers,
+    )
+
+
+def group_command(values: flags.FlagValues) -> int:
+    """Makes tables and page of all scans in the folder of results anew; gives the exit code."""
+    if not Path(values.out_dir).is_dir():
+        raise UsageError(f"'{values.out_dir}' is not a folder; give the results as --out_dir")
+    return _write_group(values, runner.ALL_DONE)
+
+
+def chosen_model(values: flags.FlagValues) -> str | None:
+    """The name of the shipped model to use, or None when --weights names a file instead."""
+    if values.weights is None:
+        return values.model or DEFAULT_MODEL
+    if values.model is not None:
+        raise UsageError("--model and --weights are both given; give one of them")
+    runner.require(values, ["weights"])
+    return None
+
+
+def tell(values: flags.FlagValues, result: "Result") -> None:
+    """Says on stderr what became of a scan."""
+    for line in alarming_lines(result):
+        log(line)
+    for line in result_lines(result):
+        inform(values, line)
+    if values.verbose and result.outcome.seconds:
+        log(timing_line(result.outcome))
+
+
+def exit_code(argv: Sequence[str]) -> int:
+    """Runs the command with the program's name and arguments; gives its exit code."""
+    return runner.exit_code(
+        define_flags,
+        evaluate_command,
+        __doc__,
+        segment_flags.rewritten(argv),
+        segment_flags.take_positional,
+    )
+
+
+def main() -> None:
+    """Runs the command with the program's own arguments and ends the program.
+
+    An interrupted program ends at once, without waiting for what is still being computed.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    take_what_is_allotted()
+    code = exit_code(sys.argv)
+    if code == runner.INTERRUPTED:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
+
+
+def _check_inputs(values: flags.FlagValues) -> None:
+    """Raises UsageError unless the flags name scans in one way."""
+    if values.bids_dir is None:
+        runner.require(values, ["volume"])
+        if "" in values.volume:
+            raise UsageError("a --volume is empty; give a file or a folder")
+        if values.participant_label or values.session_label:
+            raise UsageError("--participant_label and --session_label go with --bids_dir")
+    elif values.volume:
+        raise UsageError("--volume and --bids_dir are both given; give one of them")
+    if values.quiet and values.verbose:
+        raise UsageError("--quiet and --verbose are both given; give one of them")
+    _check_cluster(values)
+
+
+def _check_cluster(values: flags.FlagValues) -> None:
+    """Raises UsageError when flags for a cluster contradict each other; warns of an open one."""
+    scheduler = values.scheduler
+    if scheduler is not None and values.local_workers is not None:
+        raise UsageError("--scheduler and --local_workers are both given; give one of them")
+    encrypted = scheduler is not None and scheduler.startswith("tls://")
+    if not encrypted and (values.tls_ca_file or values.tls_cert or values.tls_key):
+        raise UsageError("--tls_ca_file, --tls_cert and --tls_key go with --scheduler=tls://...")
+    if scheduler is not None and not encrypted:
+        log(
+            f"warning: '{scheduler}' speaks no TLS; whoever can reach it can have its workers run "
+            "any program, so use it in a network that you trust"
+        )
+
+
+def _write_group(values: flags.FlagValues, code: int) -> int:
+    """Writes tables and page of all scans; gives `code`."""
+    from brainfcn_jax.results.group import write_group
+    from brainfcn_jax.results.record import Manifest
+    from brainfcn_jax.runtime.locks import claimed
+
+    folder = Path(values.out_dir)
+    with claimed(folder, []) as claims:
+        for path in write_group(Manifest(folder, claims), values.overwrite):
+            inform(values, f"all scans -> '{path}'")
+    return code

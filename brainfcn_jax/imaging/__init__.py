@@ -1,0 +1,1 @@
+"""Scans on grids: read, checked, written, resampled, equalised."""

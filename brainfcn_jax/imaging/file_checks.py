@@ -1,0 +1,188 @@
+"""What is refused in an image file before any memory is taken for its voxels.
+
+Messages of the errors lack the file's name: `naming` puts it in front.
+"""
+
+import gzip
+import logging
+import math
+import os
+import stat
+import struct
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import numpy as np
+
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.text import listed
+
+MAXIMUM_BYTES = 16 * 1024**3
+"""Files whose header declares more than this, all frames together, are refused."""
+
+TRAILING_BYTES = 64 * 1024**2
+"""What may follow the voxels in a compressed file; one that unpacks to more is refused."""
+
+LARGEST_HEADER = 540
+"""Bytes of a NIfTI-2 header, the largest of those that are read."""
+
+_COMPRESSED = (".gz", ".mgz")
+_LARGEST_COMPRESSION = 1032
+_SHOWN_BYTES = 12
+_SHORTEST_HEADER = 284
+
+_reading = ContextVar("reading", default=False)
+
+
+@contextmanager
+def naming(path: str | Path) -> Iterator[None]:
+    """Makes an InputError that starts with the path of whatever goes wrong with a file within.
+
+    What nibabel would log of it is left out, since the error says it; other threads log as ever.
+    """
+    logging.getLogger("nibabel.global").addFilter(_is_from_elsewhere)  # once: no second is added
+    outer = _reading.set(True)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    except InputError as error:
+        raise InputError(f"'{path}' {error}") from error
+    except MemoryError as error:
+        raise InputError(f"'{path}' does not fit into the memory that is free") from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"'{path}' is damaged: its compressed data end early or are altered; copy it again"
+        ) from error
+    except Exception as error:  # a damaged file makes nibabel raise nearly any kind
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"'{path}' cannot be read as an image: {reason}; copy it again") from error
+    finally:
+        _reading.reset(outer)
+
+
+def _is_from_elsewhere(record: logging.LogRecord) -> bool:
+    return not _reading.get()
+
+
+def check_path(path: str | Path, extensions: Sequence[str]) -> None:
+    """InputError unless there is a regular file with one of these endings, and some content."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        if os.path.islink(path):
+            raise InputError("is a symbolic link that leads to no file; give an image") from error
+        if isinstance(error, FileNotFoundError):
+            raise InputError("does not exist; give an image file") from error
+        raise InputError(f"cannot be opened: {error.strerror}; give another file") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise InputError("is a folder; give an image file")
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError("is a device or a pipe; give an image file")
+    if not str(path).lower().endswith(tuple(extensions)):
+        raise InputError(f"is no image that is read; those end in {', '.join(extensions)}")
+    if found.st_size == 0:
+        raise InputError("is empty: it has 0 bytes; copy it again")
+
+
+def header_path(path: str | Path) -> Path:
+    """The file that holds the header: the .hdr beside an .img, else the file itself."""
+    path = Path(path)
+    if path.suffix.lower() != ".img":
+        return path
+    header = path.with_suffix(".HDR" if path.suffix.isupper() else ".hdr")
+    if not header.is_file():
+        raise InputError(f"has no header: '{header.name}' is missing")
+    return header
+
+
+def first_bytes(path: str | Path, count: int = LARGEST_HEADER) -> bytes:
+    """The beginning of a file, unpacked where its name says that it is compressed.
+
+    Raises:
+        InputError: it may not be read, or is not compressed as its name says.
+    """
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(count)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"cannot be read: {reason}; check who may read it") from error
+    if not is_compressed(path):
+        return start
+    if not start.startswith(b"\x1f\x8b"):
+        raise InputError(
+            f"is not compressed, though its name says so: it begins with {start[:_SHOWN_BYTES]!r}; "
+            "copy it again or correct its name"
+        )
+    with gzip.open(path) as packed:
+        return packed.read(count)
+
+
+def unknown_kind(start: bytes) -> InputError:
+    """The error for a file that begins like none of the formats that are read."""
+    if len(start) < _SHORTEST_HEADER:
+        return InputError(f"is too short for an image: it has {len(start)} bytes; copy it again")
+    return InputError(
+        "is neither a NIfTI, an MGH nor an Analyze volume: it begins with "
+        f"{start[:_SHOWN_BYTES]!r}; convert it to NIfTI, or copy it again if it was one"
+    )
+
+
+def is_compressed(path: str | Path) -> bool:
+    """Whether a file's name says that it is compressed."""
+    return str(path).lower().endswith(_COMPRESSED)
+
+
+def check_stored_sizes(header: bytes, layout: str, offset: int) -> None:
+    """InputError when the voxel sizes as a header stores them (nibabel mends them) are unusable.
+
+    Args:
+        header: the header's bytes.
+        layout: how the three sizes are packed, as in `struct`.
+        offset: where they begin.
+    """
+    sizes = struct.unpack_from(layout, header, offset)
+    if not all(0 < size < math.inf for size in sizes):
+        raise InputError(f"has voxel sizes {listed(sizes)} in its header; repair it first")
+
+
+def check_file_is_whole(path: Path, declared_bytes: int) -> None:
+    """InputError when a file does not hold `declared_bytes`, or holds far more than that.
+
+    Readers stop after the last voxel, before the checksum at the end of a compressed file. So it
+    is unpacked once up to there, piece by piece; what is cut off or altered then raises EOFError,
+    OSError or zlib.error (see `naming`).
+    """
+    if not path.is_file():
+        raise InputError(f"has no voxels: '{path.name}' is missing")
+    compressed = is_compressed(path)
+    found_bytes = path.stat().st_size
+    if declared_bytes > MAXIMUM_BYTES:
+        raise InputError(f"declares {declared_bytes} bytes; read are at most {MAXIMUM_BYTES}")
+    if declared_bytes > found_bytes * (_LARGEST_COMPRESSION if compressed else 1):
+        raise InputError(
+            f"is truncated: its header declares {declared_bytes} bytes, '{path.name}' has "
+            f"{found_bytes}{' (compressed)' if compressed else ''}; copy it again"
+        )
+    if compressed:
+        _check_unpacked(path, declared_bytes)
+
+
+def _check_unpacked(path: Path, declared_bytes: int) -> None:
+    unpacked, most = 0, declared_bytes + TRAILING_BYTES
+    with gzip.open(path) as stream:
+        while unpacked <= most and (chunk := stream.read(1024**2)):
+            unpacked += len(chunk)
+    if unpacked < declared_bytes:
+        raise InputError(
+            f"is truncated: its header declares {declared_bytes} bytes, '{path.name}' unpacks to "
+            f"{unpacked}; copy it again"
+        )
+    if unpacked > most:
+        raise InputError(
+            f"unpacks to over {most} bytes, though its header declares {declared_bytes}; it is "
+            "damaged or made to fill the memory"
+        )

@@ -1,0 +1,1 @@
+"""From one scan to its labels."""

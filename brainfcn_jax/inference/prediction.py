@@ -1,0 +1,178 @@
+"""Tissue labels of an equalised volume, in batches of one fixed size (JAX)."""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
+
+from brainfcn_jax.network import kernels
+from brainfcn_jax.network.fcn import (
+    Packed,
+    SegmentationNetwork,
+    packed_kernels,
+    subtract_mean,
+    volume_to_stacks,
+)
+from brainfcn_jax.network.model_file import Model
+
+BATCH_SLICES = 8
+IN_PLANE_STEP = 32
+"""Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
+
+
+Params = dict[str, dict[str, Array]]
+VoxelWeights = tuple[
+    Float32[np.ndarray, " slice"], Float32[np.ndarray, " height"], Float32[np.ndarray, " width"]
+]
+"""Weights of a volume's voxels: the products of three weights, one an axis."""
+
+Progress = Callable[[str, int, int], None]
+"""Is told which step a scan is at, and how much of it is done of how much: ("network", 24, 160)."""
+
+
+def unwatched(step: str, done: int, total: int) -> None:
+    """Takes what a `Progress` is told where nobody watches."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network says about a volume, slices first.
+
+    Attributes:
+        labels: the most probable class of each voxel.
+        entropy: of the classes' probabilities, as a share of the largest possible: 0 is sure.
+        class_sums: the probability of each class times the voxel's weight, over all voxels.
+        probabilities: of every class, adding up to 1, in half precision: a volume for each class;
+            None unless they were asked for.
+    """
+
+    labels: UInt8[np.ndarray, "slice height width"]
+    entropy: Float16[np.ndarray, "slice height width"]
+    class_sums: Float64[np.ndarray, " classes"]
+    probabilities: Float16[np.ndarray, "classes slice height width"] | None
+
+
+def predict(
+    model: Model,
+    equalised: UInt8[np.ndarray, "slice height width"],
+    *,
+    voxel_weights: VoxelWeights | None = None,
+    batch_slices: int = BATCH_SLICES,
+    with_probabilities: bool = False,
+    progress: Progress = unwatched,
+) -> Prediction:
+    """Labels (and class probabilities) of a histogram-equalised volume, slices first.
+
+    Slices are padded with 0 at their far edges to a multiple of `IN_PLANE_STEP` and go through
+    the network `batch_slices` at a time, the last batch filled with empty slices; so the number
+    of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
+    unless `voxel_weights` says otherwise. `progress` is told the number of slices that are through.
+    """
+    slices, height, width = equalised.shape
+    network, params, packed = ready_network(model)
+    channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
+    of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
+    rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
+    outputs = []
+    for batch, window in enumerate(padded_windows(equalised, batch_slices)):
+        outputs.append(
+            _compiled_classify(
+                network, with_probabilities, params, packed, channel_means, rows, columns, window
+            )
+        )
+        jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
+        progress("network", batch * batch_slices, slices)
+    labels, entropies, sums, probabilities = zip(*outputs, strict=True)
+    cut = (slice(slices), slice(height), slice(width))
+    return Prediction(
+        labels=_joined(labels)[cut],
+        entropy=_joined(entropies)[cut],
+        class_sums=of_slices.astype(np.float64) @ _joined(sums)[:slices],
+        probabilities=_joined(probabilities, axis=1)[:, *cut] if with_probabilities else None,
+    )
+
+
+def network_of(model: Model) -> SegmentationNetwork:
+    """The network whose parameters `model` holds, for float32 on this machine."""
+    description = model.description
+    return SegmentationNetwork(
+        stages=description.stages,
+        maps=description.maps,
+        classes=len(description.tissues) + 1,
+        kernels=kernels.fastest("float32"),
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
+    """The model's network, its parameters, and its packed kernels; kept for the next scan.
+
+    Packed, the kernels take seven times the memory of the parameters.
+    """
+    network = network_of(model)
+    params = jax.device_put(model.params)
+    return network, params, _compiled_packing(network, params)
+
+
+def padded_windows(
+    volume: UInt8[np.ndarray, "slice height width"], batch_slices: int
+) -> Iterator[UInt8[np.ndarray, "window padded_height padded_width"]]:
+    """Runs of `batch_slices` slices with one neighbour on each side, all of the same shape.
+
+    What lies outside the volume is 0.
+    """
+    slices, height, width = volume.shape
+    padding = (
+        (1, 1 + -slices % batch_slices),
+        (0, -height % IN_PLANE_STEP),
+        (0, -width % IN_PLANE_STEP),
+    )
+    padded = np.pad(volume, padding)
+    for first in range(0, slices, batch_slices):
+        yield padded[first : first + batch_slices + 2]
+
+
+def classify(
+    network: SegmentationNetwork,
+    with_probabilities: bool,
+    params: Params,
+    packed: Packed,
+    channel_means: Float[Array, " 3"],
+    row_weights: Float[Array, " height"],
+    column_weights: Float[Array, " width"],
+    window: UInt8[Array, "window height width"],
+) -> tuple[
+    UInt8[Array, "batch height width"],
+    Float16[Array, "batch height width"],
+    Float32[Array, "batch classes"],
+    Float16[Array, "classes batch height width"] | None,
+]:
+    """What `Prediction` holds, of all slices of a window but the first and the last.
+
+    The sums are those of single slices, since float32 would lose count of a volume's voxels.
+    """
+    stacks = volume_to_stacks(window)[1:-1]
+    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means), packed)
+    labels = jnp.argmax(logits, axis=-1).astype(jnp.uint8)
+    logarithms = jax.nn.log_softmax(logits)
+    probabilities = jnp.exp(logarithms)
+    nats = -jnp.sum(probabilities * logarithms, axis=-1)
+    entropy = jnp.clip(nats / math.log(network.classes), 0, 1).astype(jnp.float16)
+    in_rows = jnp.sum(probabilities * column_weights[None, None, :, None], axis=2)
+    sums = jnp.sum(in_rows * row_weights[None, :, None], axis=1)  # (batch, classes)
+    if not with_probabilities:
+        return labels, entropy, sums, None
+    return labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16)
+
+
+def _joined(parts: Sequence[Array], axis: int = 0) -> Shaped[np.ndarray, "..."]:
+    return np.concatenate([np.asarray(part) for part in parts], axis=axis)
+
+
+_compiled_packing = jax.jit(packed_kernels, static_argnums=0)
+_compiled_classify = jax.jit(classify, static_argnums=(0, 1))

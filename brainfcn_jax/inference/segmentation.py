@@ -1,0 +1,240 @@
+"""From a scan to its tissue labels: the method's whole inference path on one volume."""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float16, Float32, Float64, UInt8
+
+from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.histograms import Histogram
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.imaging.resampling import (
+    Lines,
+    interpolated_labels,
+    interpolated_scores,
+    total_weights,
+)
+from brainfcn_jax.inference.network_input import Prepared, prepare, spacing_notes
+from brainfcn_jax.inference.postprocessing import clean_labels
+from brainfcn_jax.inference.prediction import (
+    BATCH_SLICES,
+    Prediction,
+    Progress,
+    VoxelWeights,
+    predict,
+    unwatched,
+)
+from brainfcn_jax.labels import BACKGROUND, CLASSES
+from brainfcn_jax.network.model_file import Model
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The labels of one scan and what is worth knowing about them.
+
+    Everything lies on the scan's canonical grid.
+
+    Attributes:
+        labels: tissues, after post-processing.
+        removed_regions: how many in-slice regions the post-processing took away.
+        soft_voxels: the probabilities of each class, background first, added up over the whole
+            grid before post-processing; together the number of its voxels.
+        entropy: of the probabilities before post-processing, as a share of the largest possible
+            (that of equal probabilities): 0 is sure; 0 outside the head's box.
+        head_histogram: the intensities that take part in the equalisation.
+        equalised_histogram: the grey levels that they become, on the network's grid.
+        network_spacing_mm: voxel size (x, y, z) of the grid that the network saw.
+        probabilities: of every class before post-processing, in half precision; None unless
+            asked for.
+        notes: sentences for the user.
+        seconds: wall time of each step.
+    """
+
+    labels: UInt8[np.ndarray, "x y z"]
+    removed_regions: int
+    soft_voxels: tuple[float, ...]
+    entropy: Float16[np.ndarray, "x y z"]
+    head_histogram: Histogram
+    equalised_histogram: Histogram
+    network_spacing_mm: tuple[float, float, float]
+    probabilities: Float16[np.ndarray, "x y z classes"] | None = None
+    notes: tuple[str, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def segment_scan(
+    model: Model,
+    scan: Scan,
+    *,
+    batch_slices: int = BATCH_SLICES,
+    keep_probabilities: bool = False,
+    progress: Progress = unwatched,
+) -> Segmentation:
+    """Tissue labels of a scan on its own canonical grid.
+
+    The scan is brought to the model's voxel size along each axis where the two differ by more
+    than 5%; then slices along the model's axis, histogram equalisation, the network on the box
+    around the head (on everything when the model equalises the whole volume), and the paper's
+    post-processing. The classes' probabilities go back to the scan's own grid by linear
+    interpolation (by means, along axes where its voxels are the larger ones), after voxels in
+    regions that the post-processing removed were made sure background, and the most probable
+    class is the label. When no axis differs, nothing is resampled and the network's own labels
+    are given. `progress` is told the steps, by the names in `Segmentation.seconds`.
+
+    Raises InputError when the scan would be absurdly large at the model's voxel size.
+    Source: Xu et al. 2017, section 2; resampling is ours.
+    """
+    description = model.description
+    axis = SLICE_AXES[description.slice_axis]
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "preprocessing", progress):
+        prepared = prepare(scan, description)
+    grid = prepared.grid
+    with _timed(seconds, "network", progress):
+        predicted = predict(
+            model,
+            prepared.inside,
+            voxel_weights=scan_weights(prepared),
+            batch_slices=batch_slices,
+            with_probabilities=keep_probabilities or prepared.resampled,
+            progress=progress,
+        )
+    with _timed(seconds, "postprocessing", progress):
+        found = np.zeros([line.size for line in grid], np.uint8)
+        found[box_slices(prepared.box)] = predicted.labels
+        in_plane_mm = (grid[1].spacing_mm, grid[2].spacing_mm)
+        labels, removed = clean_labels(found, in_plane_mm, description.mask_slice)
+    with _timed(seconds, "interpolation", progress):
+        entropy, probabilities = scan_maps(predicted, prepared, keep_probabilities)
+        if prepared.resampled:
+            assert predicted.probabilities is not None
+            labels = scan_labels(predicted.probabilities, found, labels, prepared)
+    return Segmentation(
+        labels=np.ascontiguousarray(np.moveaxis(labels, 0, axis)),
+        removed_regions=removed,
+        soft_voxels=soft_voxels(predicted.class_sums, prepared),
+        entropy=np.ascontiguousarray(np.moveaxis(entropy, 0, axis)),
+        head_histogram=prepared.head_histogram,
+        equalised_histogram=prepared.equalised_histogram,
+        network_spacing_mm=_canonical_spacing(grid, axis),
+        probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
+        notes=spacing_notes(scan.spacing_mm, description.spacing_mm),
+        seconds=seconds,
+    )
+
+
+def scan_weights(prepared: Prepared) -> VoxelWeights:
+    """How much each voxel of the network's grid counts in a sum over the scan's.
+
+    Interpolation is linear, so sums over the scan's grid need no interpolated probability.
+    """
+    source = parts(prepared.grid, prepared.box)
+    target = parts(prepared.scan_grid, prepared.scan_box)
+    slices, rows, columns = (total_weights(s, t) for s, t in zip(source, target, strict=True))
+    return slices, rows, columns
+
+
+def soft_voxels(
+    class_sums: Float64[np.ndarray, " classes"], prepared: Prepared
+) -> tuple[float, ...]:
+    """Summed probabilities over the scan's whole grid; outside the head's box all is background."""
+    in_box = math.prod(stop - start for start, stop in prepared.scan_box)
+    outside = math.prod(line.size for line in prepared.scan_grid) - in_box
+    sums = class_sums.tolist()
+    sums[BACKGROUND] += outside
+    return tuple(sums)
+
+
+def scan_labels(
+    probabilities: Float16[np.ndarray, "classes depth2 height2 width2"],
+    found: UInt8[np.ndarray, "slice height width"],
+    cleaned: UInt8[np.ndarray, "slice height width"],
+    prepared: Prepared,
+) -> UInt8[np.ndarray, "depth3 height3 width3"]:
+    """Labels on the scan's grid from the probabilities in the head's box on the network's.
+
+    Where post-processing made background of `found`, so is the probability (in place). Only the
+    part of the scan that the foreground can reach is interpolated: a mean of voxels that are all
+    most probably background is background too.
+    """
+    inside = box_slices(prepared.box)
+    probabilities[:, (found != cleaned)[inside]] = np.eye(len(probabilities))[:, [BACKGROUND]]
+    labels = np.zeros([line.size for line in prepared.scan_grid], np.uint8)
+    if not cleaned.any():
+        return labels
+    reaches_mm = [
+        max(line.spacing_mm, scan_line.spacing_mm) + line.spacing_mm
+        for line, scan_line in zip(prepared.grid, prepared.scan_grid, strict=True)
+    ]
+    brain = widened(head_box(cleaned, 0), reaches_mm, prepared.grid)
+    scan_box = intersection(
+        cover(prepared.scan_grid, parts(prepared.grid, brain)), prepared.scan_box
+    )
+    labels[box_slices(scan_box)] = interpolated_labels(
+        probabilities, parts(prepared.grid, prepared.box), parts(prepared.scan_grid, scan_box)
+    )
+    return labels
+
+
+def scan_maps(
+    predicted: Prediction, prepared: Prepared, keep_probabilities: bool
+) -> tuple[
+    Float16[np.ndarray, "slice2 height2 width2"],
+    Float16[np.ndarray, "slice2 height2 width2 classes"] | None,
+]:
+    """Entropy, and probabilities if they are kept, on the scan's grid.
+
+    Outside the head's box background is sure. In a scan that is resampled the entropy is that of
+    the interpolated probabilities; they exist a slab at a time.
+    """
+    shape = [line.size for line in prepared.scan_grid]
+    entropy = np.zeros(shape, np.float16)
+    entropy_inside = entropy[box_slices(prepared.scan_box)]  # a view
+    volumes = inside = None
+    if keep_probabilities:
+        volumes = np.zeros((CLASSES, *shape), np.float16)
+        volumes[BACKGROUND] = 1
+        inside = volumes[:, *box_slices(prepared.scan_box)]  # a view
+    if not prepared.resampled:
+        entropy_inside[...] = predicted.entropy
+        if inside is not None:
+            inside[...] = predicted.probabilities
+    else:
+        assert predicted.probabilities is not None
+        source = parts(prepared.grid, prepared.box)
+        target = parts(prepared.scan_grid, prepared.scan_box)
+        for place, slab in interpolated_scores(predicted.probabilities, source, target):
+            entropy_inside[place] = relative_entropy(slab)
+            if inside is not None:
+                inside[:, place] = slab
+    return entropy, None if volumes is None else np.moveaxis(volumes, 0, -1)
+
+
+def relative_entropy(
+    probabilities: Float32[np.ndarray, "classes i j k"],
+) -> Float32[np.ndarray, "i j k"]:
+    """-sum p ln p / ln(classes): 0 where one class is sure, 1 where all are equally probable."""
+    nats = np.zeros(probabilities.shape[1:], np.float32)
+    for volume in probabilities:
+        nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))
+    return np.clip(nats / math.log(len(probabilities)), 0, 1)
+
+
+def _canonical_spacing(grid: Lines, axis: int) -> tuple[float, float, float]:
+    spacings_mm = [line.spacing_mm for line in grid]
+    spacings_mm.insert(axis, spacings_mm.pop(0))
+    x_mm, y_mm, z_mm = spacings_mm
+    return x_mm, y_mm, z_mm
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], step: str, progress: Progress) -> Iterator[None]:
+    progress(step, 0, 1)
+    start = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - start, 3)

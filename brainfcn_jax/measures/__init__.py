@@ -1,0 +1,1 @@
+"""Volumes, agreement with a reference, and plausibility."""

@@ -1,0 +1,245 @@
+"""Whether a segmentation should be looked at: measurements, flags and a verdict (numpy).
+
+Nothing here needs a reference. docs/quality.md says where each threshold comes from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float16, Float32, UInt8
+
+from brainfcn_jax.labels import BACKGROUND, BGT, BS, CB, CLASSES, COGM, CSF, TISSUES, WM
+from brainfcn_jax.measures.plausible_volumes import OF_MODALITY
+from brainfcn_jax.measures.symmetry import halves
+from brainfcn_jax.measures.volumes import TissueVolume
+
+MOST_ASYMMETRY = 0.10
+"""Of |right - left| / (right + left); the largest in 35 label maps of adults is 0.07."""
+
+MOST_MISMATCH = 0.50
+"""Of the brain that its mirror image does not match; at most 0.41 in the same maps."""
+
+CUT_SECTION_MM2 = 100.0
+"""Brain on the edge of the field of view: a section larger than this is no grazing contact."""
+
+MOST_REMOVED_PER_SLICE = 3.0
+"""Regions that the post-processing removed, for each slice that holds tissue."""
+
+MOST_MEAN_ENTROPY = 0.30
+"""Mean uncertainty of the labelled voxels, as a share of the largest possible."""
+
+COMPARED_SIDES = (COGM, BGT, WM, CB)
+"""Tissues that are much the same on both sides; ventricles are not, and the brainstem is thin."""
+
+_FILLED = 0.5
+_ML_PER_MM3 = 1e-3
+_FACES = (("left", "right"), ("back", "front"), ("bottom", "top"))
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One reason to look at a segmentation: a short name for tables, and a sentence."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of a segmentation's quality without a reference.
+
+    Attributes:
+        verdict: "CHECK" when there is a flag, else "PASS".
+        flags: why somebody should look at it.
+        measurements: what the flags were decided on, by name with its unit; finite numbers only,
+            so that one that cannot be measured is left out.
+    """
+
+    verdict: Literal["PASS", "CHECK"]
+    flags: tuple[Flag, ...]
+    measurements: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check measured, and its flag if it has one."""
+
+    measurements: Mapping[str, float]
+    flag: Flag | None = None
+
+
+def assess(
+    labels: UInt8[np.ndarray, "x y z"],
+    image: Float32[np.ndarray, "x y z"],
+    entropy: Float16[np.ndarray, "x y z"],
+    volumes: Sequence[TissueVolume],
+    removed_regions: int,
+    spacing_mm: tuple[float, float, float],
+    modality: str,
+) -> Quality:
+    """All checks of one segmentation.
+
+    Args:
+        labels: tissues after post-processing, in the canonical frame as all arrays here.
+        image: intensities of the scan.
+        entropy: uncertainty of each voxel, 0 (sure) to 1.
+        volumes: rows of the volumes table.
+        removed_regions: how many in-slice regions the post-processing took away.
+        spacing_mm: voxel size (x, y, z).
+        modality: of the model, "T1w" (adults) or "T2w" (newborns); volumes are not judged for
+            others.
+    """
+    findings = (
+        missing_tissues(volumes),
+        implausible_volumes(volumes, modality),
+        asymmetry(labels, spacing_mm),
+        cut_by_field_of_view(labels, image, spacing_mm),
+        many_removed_regions(labels, removed_regions),
+        high_uncertainty(labels, entropy),
+    )
+    flags = tuple(finding.flag for finding in findings if finding.flag is not None)
+    measurements: dict[str, float] = {}
+    for finding in findings:
+        measurements |= finding.measurements
+    return Quality("CHECK" if flags else "PASS", flags, measurements)
+
+
+def missing_tissues(volumes: Sequence[TissueVolume]) -> Finding:
+    """Flags tissues without a voxel."""
+    missing = [row.name for row in volumes if row.index and row.voxels == 0]
+    if len(missing) == len(TISSUES):
+        return Finding({}, Flag("missing_tissue", "no tissue was found"))
+    return _flagged_if(missing, {}, "missing_tissue", f"not found: {', '.join(missing)}")
+
+
+def implausible_volumes(volumes: Sequence[TissueVolume], modality: str) -> Finding:
+    """Flags volumes outside the limits of `norms`, but not those of missing tissues."""
+    known = OF_MODALITY.get(modality)
+    if known is None:
+        return Finding({})
+    reasons = []
+    for row in volumes:
+        low_ml, high_ml = known.limits_ml.get(row.abbreviation, (0, np.inf))
+        volume_ml = row.volume_mm3 * _ML_PER_MM3
+        if row.voxels and not low_ml <= volume_ml <= high_ml:
+            reasons.append(f"{row.name} {volume_ml:.3g} ml (plausible: {low_ml:g} to {high_ml:g})")
+    reason = f"for {known.people}, {'; '.join(reasons)}"
+    return _flagged_if(reasons, {}, "implausible_volume", reason)
+
+
+def asymmetry(
+    labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float]
+) -> Finding:
+    """Flags halves of different size, and a brain that is nothing like its mirror image.
+
+    The index of a tissue is (right - left) / (right + left), of volumes on the two sides of
+    `mirror.halves`' plane.
+    """
+    found = halves(labels, spacing_mm)
+    if found is None:
+        return Finding({})
+    measured = {"mirror_mismatch": found.mismatch}
+    reasons = []
+    for tissue in (t for t in TISSUES if t.index in COMPARED_SIDES):
+        left, right = (side[tissue.index] for side in (found.left_mm3, found.right_mm3))
+        if left + right == 0:
+            continue
+        index = float((right - left) / (right + left))
+        measured[f"asymmetry_{tissue.abbreviation}"] = index
+        if abs(index) > MOST_ASYMMETRY:
+            side, share = ("right", index) if index > 0 else ("left", -index)
+            reasons.append(f"{(1 + share) / 2:.0%} of the {tissue.name} is on the {side}")
+    if found.mismatch > MOST_MISMATCH:
+        reasons.append(
+            f"{found.mismatch:.0%} of the brain has another tissue as its mirror image "
+            f"(usual: less than {MOST_MISMATCH:.0%})"
+        )
+    return _flagged_if(reasons, measured, "asymmetry", "; ".join(reasons))
+
+
+def cut_by_field_of_view(
+    labels: UInt8[np.ndarray, "x y z"],
+    image: Float32[np.ndarray, "x y z"],
+    spacing_mm: tuple[float, float, float],
+) -> Finding:
+    """Flags brain that reaches the edge of the field of view.
+
+    The edge is the outermost plane of the grid, or the outermost one whose intensities are not
+    all the same where a scan is padded. Extracerebral fluid does not count, nor does the
+    brainstem at the bottom, where it goes on as the spinal cord.
+    """
+    measured, reasons = {}, []
+    for axis, names in enumerate(_FACES):
+        pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
+        for name, place in zip(names, _edges(image, axis), strict=True):
+            uncounted = [CSF, BS] if name == "bottom" else [CSF]
+            plane = labels.take(place, axis)
+            brain = (plane > 0) & ~np.isin(plane, uncounted)
+            section_mm2 = float(brain.sum()) * pixel_mm2
+            if 0 < place < image.shape[axis] - 1 and not _is_filled(image.take(place, axis)):
+                section_mm2 = 0.0  # a masked scan: its brain ends here, its field of view does not
+            measured[f"section_at_{name}_mm2"] = section_mm2
+            if section_mm2 > CUT_SECTION_MM2:
+                reasons.append(f"{section_mm2 / 100:.3g} cm2 of brain lie on its {name} edge")
+    reason = f"the field of view may cut the brain: {', '.join(reasons)}"
+    return _flagged_if(reasons, measured, "cut_by_field_of_view", reason)
+
+
+def many_removed_regions(labels: UInt8[np.ndarray, "x y z"], removed_regions: int) -> Finding:
+    """Flags a post-processing that had much to remove.
+
+    They are counted against the slices that hold tissue, along the axis that has the most.
+    """
+    holding = [int(np.count_nonzero(labels.any(axis=axes))) for axes in ((1, 2), (0, 2), (0, 1))]
+    per_slice = float(removed_regions / max(1, *holding))
+    reason = (
+        f"{removed_regions} regions had been labelled that are small or away from the brain "
+        f"({per_slice:.1f} a slice)"
+    )
+    measured = {"removed_regions": float(removed_regions), "removed_per_slice": per_slice}
+    return _flagged_if(per_slice > MOST_REMOVED_PER_SLICE, measured, "many_removed_regions", reason)
+
+
+def high_uncertainty(
+    labels: UInt8[np.ndarray, "x y z"], entropy: Float16[np.ndarray, "x y z"]
+) -> Finding:
+    """Flags labels that the network was not sure of, by the mean entropy of labelled voxels.
+
+    The mean of each tissue is measured too.
+    """
+    voxels, sums = np.zeros(CLASSES), np.zeros(CLASSES)
+    for sagittal, uncertainty in zip(labels, entropy, strict=True):  # bounds what is converted
+        voxels += np.bincount(sagittal.ravel(), minlength=CLASSES)
+        sums += np.bincount(sagittal.ravel(), uncertainty.ravel(), minlength=CLASSES)
+    voxels[BACKGROUND] = sums[BACKGROUND] = 0
+    if not voxels.any():
+        return Finding({})
+    mean = float(sums.sum() / voxels.sum())
+    measured = {"mean_entropy": mean} | {
+        f"mean_entropy_{tissue.abbreviation}": float(total / count)
+        for tissue, total, count in zip(TISSUES, sums[1:], voxels[1:], strict=True)
+        if count
+    }
+    reason = f"the labels are uncertain: mean entropy {mean:.2f} (usual: up to {MOST_MEAN_ENTROPY})"
+    return _flagged_if(mean > MOST_MEAN_ENTROPY, measured, "high_uncertainty", reason)
+
+
+def _edges(image: Float32[np.ndarray, "x y z"], axis: int) -> tuple[int, int]:
+    """First and last plane across an axis whose voxels are not all the same; else the grid's."""
+    others = tuple(other for other in range(3) if other != axis)
+    varied = np.flatnonzero(image.min(axis=others) != image.max(axis=others))
+    return (int(varied[0]), int(varied[-1])) if varied.size else (0, image.shape[axis] - 1)
+
+
+def _is_filled(plane: Float32[np.ndarray, "height width"]) -> bool:
+    """Whether less than half of a plane is empty, which is its lowest intensity."""
+    outside: Bool[np.ndarray, "height width"] = plane == plane.min()
+    return bool(outside.mean() < _FILLED)
+
+
+def _flagged_if(
+    found: Iterable[str] | bool, measured: Mapping[str, float], name: str, reason: str
+) -> Finding:
+    return Finding(measured, Flag(name, reason) if found else None)

@@ -1,0 +1,1 @@
+"""The network, its convolutions and kernels, weight files, and the shipped models."""

@@ -1,0 +1,133 @@
+"""Compiled CPU convolutions, loaded as XLA FFI calls where they can run.
+
+"vector" are float32 convolutions for processors with AVX-512, AVX2 or NEON; "tiles" are bfloat16
+and float32 convolutions for processors with AMX tiles. They are built with the package (setup.py)
+when a C++ compiler is at hand; "xla" are XLA's own convolutions, which run everywhere, slower.
+"""
+
+import ctypes
+import functools
+import os
+import pathlib
+
+import jax
+from absl import logging
+
+LIMIT = "BRAINFCN_MAX_ISA"
+"""Environment variable: the widest instruction set that may be used, "avx2" or "avx512"."""
+
+TILE_CPU_FLAGS = frozenset(
+    {
+        "amx_tile",
+        "amx_bf16",
+        "avx512f",
+        "avx512bw",
+        "avx512dq",
+        "avx512vl",
+        "avx512_bf16",
+        "fma",
+    }
+)
+_TILE_CALLS = ("brainfcn_convolve", "brainfcn_kernel_gradient")
+_VECTOR_CALLS = (
+    "brainfcn_pack_vector",
+    "brainfcn_convolve_vector",
+    "brainfcn_kernel_gradient_vector",
+)
+_CPU_INFO = pathlib.Path("/proc/cpuinfo")
+
+
+def fastest(precision: str) -> str:
+    """The kernels that are fastest for "float32" or "bfloat16" where JAX computes by default."""
+    if jax.default_backend() != "cpu":
+        return "xla"
+    if tiles_usable():
+        return "tiles"
+    return "vector" if precision == "float32" and vector_instruction_set() else "xla"
+
+
+def bfloat16_is_fast() -> bool:
+    """Whether products in bfloat16 are fast where JAX computes by default; else they are emulated.
+
+    They are on GPUs, TPUs and processors with AMX tiles.
+    """
+    return jax.default_backend() != "cpu" or tiles_usable()
+
+
+def usable(precision: str) -> tuple[str, ...]:
+    """All kernels that this process's CPU can run in a precision."""
+    found = ["xla"]
+    found += ["vector"] if precision == "float32" and vector_instruction_set() else []
+    found += ["tiles"] if tiles_usable() else []
+    return tuple(found)
+
+
+@functools.cache
+def vector_instruction_set() -> str | None:
+    """Loads the vector kernels at the first call: "avx512", "avx2", "neon", or None without them.
+
+    Raises ValueError where the limit in the environment is none that this processor knows.
+    """
+    library = _load("_vector", _VECTOR_CALLS)
+    if library is None:
+        return None
+    limit = os.environ.get(LIMIT, "")
+    library.brainfcn_choose_vectors.restype = ctypes.c_char_p
+    library.brainfcn_packed_size.restype = ctypes.c_int64
+    library.brainfcn_packed_size.argtypes = [ctypes.c_int64, ctypes.c_int64]
+    name: bytes | None = library.brainfcn_choose_vectors(limit.encode())
+    if name is None and limit:
+        raise ValueError(
+            f"{LIMIT} is '{limit}' and this processor has no such kernels; take 'avx2' or "
+            "'avx512' on x86-64, or unset it"
+        )
+    return None if name is None else name.decode()
+
+
+def packed_size(channels_in: int, channels_out: int) -> int:
+    """Numbers in a kernel that is packed for the vector kernels."""
+    assert vector_instruction_set() is not None
+    library = _load("_vector", _VECTOR_CALLS)
+    assert library is not None
+    return int(library.brainfcn_packed_size(channels_in, channels_out))
+
+
+@functools.cache
+def tiles_usable() -> bool:
+    """Loads the kernels for AMX tiles at the first call; says whether this process can use them."""
+    if not _CPU_INFO.exists() or not TILE_CPU_FLAGS <= cpu_flags(_CPU_INFO.read_text()):
+        return False
+    library = _load("_tiles", _TILE_CALLS)
+    if library is not None and library.brainfcn_request_tiles() != 0:
+        logging.info("the operating system does not grant the use of AMX tiles")
+        return False
+    return library is not None
+
+
+def cpu_flags(cpu_info: str) -> frozenset[str]:
+    """Instruction sets in the text of Linux's /proc/cpuinfo."""
+    for line in cpu_info.splitlines():
+        if line.startswith("flags"):
+            return frozenset(line.partition(":")[2].split())
+    return frozenset()
+
+
+@functools.cache
+def _load(name: str, calls: tuple[str, ...]) -> ctypes.CDLL | None:
+    """A library with its calls registered; None, and a line that says so, where it is not there."""
+    libraries = sorted(pathlib.Path(__file__).parent.glob(f"{name}.*so"))
+    if not libraries:
+        logging.warning(
+            "the kernels for this processor are not built, and XLA's convolutions are used, which "
+            "are several times slower; `pip install -e .` builds them where there is a C++ compiler"
+        )
+        return None
+    try:
+        library = ctypes.CDLL(str(libraries[0]))
+        for call in calls:
+            capsule = jax.ffi.pycapsule(getattr(library, call))
+            jax.ffi.register_ffi_target(call, capsule, platform="cpu")
+    except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
+        logging.warning("the kernels in '%s' are left unused: %s", libraries[0], error)
+        return None
+    return library

@@ -1,0 +1,76 @@
+"""The models that ship with the package, found by name and checked (input/output)."""
+
+import hashlib
+from pathlib import Path
+
+from brainfcn_jax.errors import UsageError, WeightsError
+
+SHIPPED_MODELS = {
+    "adult_t1w": "adults, T1w, whole head or skull-stripped",
+    "neonate_t2w": "newborns, T2w, whole head or skull-stripped",
+}
+"""What each model is for, by its name."""
+
+DEFAULT_MODEL = "adult_t1w"
+DIGESTS = "SHA256SUMS"
+"""The SHA-256 of every shipped weight file, in the form of `sha256sum *.h5 > SHA256SUMS`."""
+
+_REMEDY = "install the package again, or give a weight file of your own with --weights=FILE"
+
+
+def weights_folder() -> Path:
+    """Where the shipped weight files are: in the package where installed, else beside it."""
+    package = Path(__file__).parents[1]
+    installed = package / "weights_files"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def find_model(name: str, folder: Path | None = None) -> Path:
+    """The weight file of a shipped model, checked against its published SHA-256.
+
+    `folder` is `weights_folder()` unless another is given.
+
+    Raises:
+        UsageError: no shipped model has that name.
+        WeightsError: its file, or the list of SHA-256, is missing or damaged.
+    """
+    if name not in SHIPPED_MODELS:
+        raise UsageError(f"no model is called {name!r}; choose one of {', '.join(SHIPPED_MODELS)}")
+    folder = weights_folder() if folder is None else folder
+    path = folder / f"{name}.h5"
+    if not path.is_file():
+        raise WeightsError(
+            f"the model {name!r} is not in this copy: '{path}' is missing; give a weight file of "
+            f"your own with --weights=FILE, or train the model with configs/{name}.py"
+        )
+    expected = read_digests(folder / DIGESTS).get(path.name)
+    if expected is None:
+        raise WeightsError(f"'{folder / DIGESTS}' does not list {path.name}; {_REMEDY}")
+    found = file_digest(path)
+    if found != expected:
+        raise WeightsError(
+            f"the model {name!r} is damaged: '{path}' has SHA-256 {found}, must be {expected}; "
+            f"{_REMEDY}"
+        )
+    return path
+
+
+def read_digests(path: Path) -> dict[str, str]:
+    """SHA-256 in lower case by file name; WeightsError when the list cannot be read."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise WeightsError(f"'{path}' is missing or cannot be read; {_REMEDY}") from error
+    entries = [line.split(maxsplit=1) for line in lines if line.strip()]
+    if any(len(entry) != 2 for entry in entries):
+        raise WeightsError(f"'{path}' is damaged; {_REMEDY}")
+    return {name.removeprefix("*"): digest.lower() for digest, name in entries}
+
+
+def file_digest(path: str | Path) -> str:
+    """The SHA-256 of a file; WeightsError when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"'{path}' cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,1 @@
+"""What is written of one scan, and of all."""

@@ -1,0 +1,1 @@
+"""The picture and the pages: one for each scan, one for all."""

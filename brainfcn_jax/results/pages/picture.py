@@ -1,0 +1,169 @@
+"""The picture of a segmented scan: slices with the tissues outlined, and a legend (output).
+
+It is painted as pixels, which takes a fraction of the time of a plotting library.
+"""
+
+import functools
+import io
+import json
+import math
+from importlib import util
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
+
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.results.pages.slices import DIRECTIONS, View, choose_view, slice_panels
+from brainfcn_jax.text import printable
+
+COLUMNS = 7
+PANEL_PIXELS = 260
+THUMBNAIL_PIXELS = 130
+
+SIDES = "L is the patient's left, shown on the left (neurological view)"
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels, the last two exclusive."""
+
+_GAP, _TITLE_PIXELS, _LEGEND_PIXELS, _SWATCH_PIXELS = 4, 34, 34, 14
+_FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
+_LETTERS, _TITLE = 14, 17
+_GREY_LEVELS = 240
+_MIDDLE = "middle panels"
+
+
+def scan_picture(
+    image: Float32[np.ndarray, "x y z"],
+    labels: UInt8[np.ndarray, "x y z"],
+    spacing_mm: tuple[float, float, float],
+    name: str,
+) -> bytes:
+    """A PNG of axial, coronal and sagittal slices through the brain, `COLUMNS` of each.
+
+    Arrays are in the canonical frame. All slices are shown to one scale, whatever the voxel's
+    shape, in the neurological view: letters say which side is which. Each tissue is outlined in
+    its colour (`labels.TISSUES`).
+    """
+    view = choose_view(image, labels, spacing_mm, PANEL_PIXELS)
+    places = _places(view)
+    legend_width = _legend()[-1][1]
+    width = max(places[0][-1][2] + _GAP, legend_width)
+    height = places[-1][0][3] + _GAP + _LEGEND_PIXELS
+    grey, tissues = np.zeros((2, height, width), np.uint8)
+    for direction, row in zip(DIRECTIONS, places, strict=True):
+        panels = slice_panels(image, labels, view, direction, COLUMNS)
+        for panel, (left, top, right, bottom) in zip(panels, row, strict=True):
+            high, wide = panel.grey.shape
+            across, down = (left + right - wide) // 2, top
+            grey[down : down + high, across : across + wide] = panel.grey
+            tissues[down : down + high, across : across + wide] = panel.outlines
+            assert down + high == bottom
+    with_text = _with_text(grey, places, printable(name))
+    tissues[with_text != grey] = 0
+    for tissue, (left, _) in zip(TISSUES, _legend(), strict=True):
+        top = height - (_LEGEND_PIXELS + _SWATCH_PIXELS) // 2
+        tissues[top : top + _SWATCH_PIXELS, left : left + _SWATCH_PIXELS] = tissue.index
+    return _png(with_text, tissues, [row[COLUMNS // 2] for row in places])
+
+
+def thumbnail(picture: bytes) -> bytes:
+    """A small JPEG: the middle slice of each direction, from what `scan_picture` gave.
+
+    Of any other PNG all is shown.
+    """
+    source = Image.open(io.BytesIO(picture))
+    boxes = json.loads(str(source.info.get(_MIDDLE, "[]")))
+    panels = [source.crop(tuple(box)) for box in boxes] or [source]
+    scale = THUMBNAIL_PIXELS / max(panel.height for panel in panels)
+    sizes = [(math.ceil(p.width * scale), math.ceil(p.height * scale)) for p in panels]
+    strip = Image.new("RGB", (sum(width for width, _ in sizes), THUMBNAIL_PIXELS))
+    left = 0
+    for panel, size in zip(panels, sizes, strict=True):
+        small = panel.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+        strip.paste(small, (left, (THUMBNAIL_PIXELS - size[1]) // 2))
+        left += size[0]
+    stream = io.BytesIO()
+    strip.save(stream, "JPEG", quality=80)
+    return stream.getvalue()
+
+
+def _places(view: View) -> list[list[Box]]:
+    """Where the panels go, a row for each direction; a column is as wide as its widest panel."""
+    wide = max(view.pixels[direction.across] for direction in DIRECTIONS)
+    rows, top = [], _TITLE_PIXELS
+    for direction in DIRECTIONS:
+        bottom = top + view.pixels[direction.up]
+        lefts = [_GAP + column * (wide + _GAP) for column in range(COLUMNS)]
+        rows.append([(left, top, left + wide, bottom) for left in lefts])
+        top = bottom + _GAP
+    return rows
+
+
+def _legend() -> list[tuple[int, int]]:
+    """Where the entry of each tissue starts and ends, from left to right."""
+    font, left, places = _font(_LETTERS), 8, []
+    for tissue in TISSUES:
+        right = left + _SWATCH_PIXELS + 6 + math.ceil(font.getlength(tissue.name)) + 18
+        places.append((left, right))
+        left = right
+    return places
+
+
+def _with_text(
+    grey: UInt8[np.ndarray, "height width"], places: list[list[Box]], name: str
+) -> UInt8[np.ndarray, "height width"]:
+    """The grey picture with its title, the letters of the sides and the tissues' names."""
+    canvas = Image.fromarray(grey)
+    draw = ImageDraw.Draw(canvas)
+    letters, title = (
+        _font(_LETTERS),
+        _font(_TITLE),
+    )
+    width, height = canvas.size
+    draw.text((8, 7), name, 255, title)
+    draw.rectangle((width - letters.getlength(SIDES) - 24, 0, width, _TITLE_PIXELS - 2), 0)
+    draw.text((width - 8, 9), SIDES, 200, letters, "ra")
+    for direction, row in zip(DIRECTIONS, places, strict=True):
+        for left, top, right, bottom in row:
+            middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
+            ends = (
+                (left + 2, middle_y, "lm"), (right - 2, middle_y, "rm"),
+                (middle_x, bottom - 2, "md"), (middle_x, top + 2, "ma"),
+            )  # fmt: skip
+            for letter, (x, y, anchor) in zip(direction.letters, ends, strict=True):
+                draw.text((x, y), letter, 255, letters, anchor, stroke_width=2, stroke_fill=0)
+    for tissue, (left, _) in zip(TISSUES, _legend(), strict=True):
+        place = (left + _SWATCH_PIXELS + 6, height - _LEGEND_PIXELS // 2)
+        draw.text(place, tissue.name, 255, letters, "lm")
+    return np.asarray(canvas)
+
+
+def _png(
+    grey: UInt8[np.ndarray, "height width"],
+    tissues: UInt8[np.ndarray, "height width"],
+    middle: list[Box],
+) -> bytes:
+    """Grey levels and the tissues' colours as one palette, which keeps the file small."""
+    levels = grey.astype(np.uint16) * (_GREY_LEVELS - 1) // 255
+    indices = np.where(tissues > 0, _GREY_LEVELS + tissues, levels).astype(np.uint8)
+    palette = np.zeros((256, 3), np.uint8)
+    palette[:_GREY_LEVELS] = np.linspace(0, 255, _GREY_LEVELS)[:, None]
+    for tissue in TISSUES:
+        palette[_GREY_LEVELS + tissue.index] = tissue.colour
+    picture = Image.fromarray(indices, "P")
+    picture.putpalette(palette.tobytes())
+    notes = PngInfo()
+    notes.add_text(_MIDDLE, json.dumps(middle))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", pnginfo=notes)
+    return stream.getvalue()
+
+
+@functools.cache
+def _font(pixels: int) -> ImageFont.FreeTypeFont:
+    """A font of matplotlib's, which is not imported: that takes a tenth of all imports."""
+    package = util.find_spec("matplotlib")
+    assert package is not None and package.submodule_search_locations
+    return ImageFont.truetype(f"{package.submodule_search_locations[0]}/{_FONT}", pixels)

@@ -1,0 +1,146 @@
+"""The files that a segmentation leaves behind: their names and folders (output)."""
+
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainfcn_jax.errors import OutputError
+from brainfcn_jax.imaging.file_names import without_extension
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.results.options import EvaluationSettings
+
+CONTRAST_SUFFIXES = ("_T1w", "_T2w")
+
+VOLUMES, SCORES, PAGE = "group_volumes.tsv", "group_scores.tsv", "group_report.html"
+
+
+@dataclass(frozen=True)
+class OutputPaths:
+    """Where the results of one scan go; the names follow BIDS derivatives.
+
+    Attributes:
+        root: the folder of all results, which holds what the scans share.
+        folder: where the scan's own files go: `root` itself, or a folder below it.
+        name: how the scan's own files begin.
+    """
+
+    root: Path
+    folder: Path
+    name: str
+
+    @property
+    def label_map(self) -> Path:
+        """The tissues."""
+        return self._own("desc-tissue_dseg.nii.gz")
+
+    @property
+    def volumes(self) -> Path:
+        """The table of volumes."""
+        return self._own("desc-tissue_volumes.tsv")
+
+    @property
+    def brain_mask(self) -> Path:
+        """1 where there is a tissue."""
+        return self._own("desc-brain_mask.nii.gz")
+
+    @property
+    def probabilities(self) -> dict[int, Path]:
+        """The probability map of each tissue, by its label value."""
+        return {t.index: self._own(f"label-{t.abbreviation}_probseg.nii.gz") for t in TISSUES}
+
+    @property
+    def uncertainty(self) -> Path:
+        """The entropy of the probabilities."""
+        return self._own("desc-tissue_uncertainty.nii.gz")
+
+    @property
+    def picture(self) -> Path:
+        """The picture for quality control."""
+        return self._own("desc-tissue_qc.png")
+
+    @property
+    def report(self) -> Path:
+        """The page for quality control."""
+        return self._own("desc-tissue_report.html")
+
+    @property
+    def scores(self) -> Path:
+        """How the labels compare with a reference."""
+        return self._own("desc-tissue_scores.tsv")
+
+    def all(self, settings: EvaluationSettings, scored: bool = False) -> list[Path]:
+        """The scan's own files that will be written, `scored` when it has a reference.
+
+        What scans share (label table, colours, description of the folder) is not among them.
+        """
+        maps = [self.label_map, self.brain_mask]
+        maps += self.probabilities.values() if settings.save_prob else ()
+        maps += [self.uncertainty] if settings.save_uncertainty else ()
+        described = [*maps, self.volumes]
+        others = [self.picture, self.report, *([self.scores] if scored else ())]
+        return [*described, *map(sidecar_path, described), *others]
+
+    def _own(self, ending: str) -> Path:
+        return self.folder / f"{self.name}_{ending}"
+
+
+def sidecar_path(path: Path) -> Path:
+    """The JSON file that describes a result."""
+    return path.with_name(without_extension(path.name).removesuffix(".tsv") + ".json")
+
+
+def scan_name(scan_path: str) -> str:
+    """The file's name without its extension and without a last "_T1w" or "_T2w"."""
+    name = without_extension(Path(scan_path).name)
+    for suffix in CONTRAST_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def distinct_names(scan_paths: Sequence[str]) -> list[str]:
+    """The `scan_name` of each scan; where several share it, behind folders that differ.
+
+    Folders that they have in common are left out, and those nearest to the scans are taken, as
+    many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
+    2_T1. Scans that share a name and lie in one folder keep one name.
+    """
+    names = [scan_name(path) for path in scan_paths]
+    distinct = list(names)
+    for name in set(names):
+        places = [place for place, other in enumerate(names) if other == name]
+        differing = _differing_folders([scan_paths[place] for place in places])
+        for place, folders in zip(places, differing, strict=True):
+            distinct[place] = "_".join((*folders, name))
+    return distinct
+
+
+def _differing_folders(paths: Sequence[str]) -> list[tuple[str, ...]]:
+    """For each path the fewest of its folders that tell it from the others, outermost first."""
+    folders = [Path(os.path.abspath(path)).parent.parts[:0:-1] for path in paths]  # nearest first
+    chosen: list[tuple[str, ...]] = [()] * len(paths)
+    for level in itertools.zip_longest(*folders, fillvalue=""):
+        if len(set(chosen)) < len(set(folders)) and len(set(level)) > 1:
+            chosen = [(folder, *inner) for folder, inner in zip(level, chosen, strict=True)]
+    return [tuple(filter(None, outermost_first)) for outermost_first in chosen]
+
+
+def output_paths(out_dir: str | Path, name: str, folder: str | Path = "") -> OutputPaths:
+    """The result files of a scan: OUT/NAME_..., or OUT/FOLDER/NAME_... ."""
+    return OutputPaths(Path(out_dir), Path(out_dir) / folder, name)
+
+
+def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
+    """OutputError when one of the files is there already and may not be overwritten."""
+    for path in paths:
+        if not overwrite and os.path.lexists(path):
+            raise OutputError(f"'{path}' exists already; choose another --out_dir or --overwrite")
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; OutputError when that cannot be done."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"'{path}' cannot be made a folder: {error.strerror}") from error

@@ -1,0 +1,143 @@
+"""What the scans of one results folder share: its description, label table and colours (output).
+
+A shared file that is there already is never replaced, not even with --overwrite: one with other
+contents is the user's, is kept, and gets a note. Delete it to have it written anew.
+Source: the Brain Imaging Data Structure 1.10, derivatives, bids-specification.readthedocs.io.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from brainfcn_jax.errors import OutputError
+from brainfcn_jax.results.label_tables import (
+    bids_table,
+    freeview_table,
+    fsleyes_table,
+    itksnap_table,
+    slicer_table,
+)
+from brainfcn_jax.results.paths import PAGE, SCORES, VOLUMES
+from brainfcn_jax.results.record import MANIFEST
+from brainfcn_jax.results.sidecars import SOFTWARE
+from brainfcn_jax.runtime.atomic_files import new_file
+
+BIDS_VERSION = "1.10.0"
+DESCRIPTION = "dataset_description.json"
+IGNORED = ".bidsignore"
+LABEL_TABLE = "desc-tissue_dseg.tsv"
+COLOUR_TABLES = {
+    "desc-tissue_freeview.txt": freeview_table,
+    "desc-tissue_itksnap.txt": itksnap_table,
+    "desc-tissue_slicer.ctbl": slicer_table,
+    "desc-tissue_fsleyes.lut": fsleyes_table,
+}
+
+SHARED = (
+    DESCRIPTION,
+    IGNORED,
+    LABEL_TABLE,
+    *COLOUR_TABLES,
+    VOLUMES,
+    SCORES,
+    PAGE,
+    MANIFEST,
+)
+"""Names of all files of a results folder that are not of one scan."""
+
+NOT_IN_BIDS = (
+    *COLOUR_TABLES,
+    VOLUMES,
+    SCORES,
+    PAGE,
+    MANIFEST,
+    "*_desc-tissue_volumes.tsv",
+    "*_desc-tissue_volumes.json",
+    "*_desc-tissue_uncertainty.nii.gz",
+    "*_desc-tissue_uncertainty.json",
+    "*_desc-tissue_qc.png",
+    "*_desc-tissue_report.html",
+    "*_desc-tissue_scores.tsv",
+)
+"""Results that BIDS has no word for, as patterns of .bidsignore."""
+
+BESIDE_SUBJECTS = ("/*_desc-tissue_dseg.*", "/*_desc-brain_mask.*", "/*_label-*_probseg.*")
+"""Results that BIDS wants in a subject's folder, where they lie in the folder of all results."""
+
+RAW = "raw"
+"""How sidecars call the data set that the scans come from, in BIDS URIs and in DatasetLinks."""
+
+
+def shared_files(
+    root: Path, *, version: str, flat: bool, source_dataset: str | None
+) -> dict[Path, str]:
+    """The shared files of a results folder and their contents.
+
+    Args:
+        root: the results folder.
+        version: of this software.
+        flat: whether the scans' files lie in `root` itself and not in subjects' folders.
+        source_dataset: folder of the BIDS data set that the scans come from, or None.
+    """
+    ignored = (*NOT_IN_BIDS, *(BESIDE_SUBJECTS if flat else ()))
+    contents = {
+        DESCRIPTION: _as_json(dataset_description(root, version, source_dataset)),
+        IGNORED: "".join(f"{pattern}\n" for pattern in ignored),
+        LABEL_TABLE: bids_table(),
+        **{name: table() for name, table in COLOUR_TABLES.items()},
+    }
+    return {root / name: text for name, text in contents.items()}
+
+
+def dataset_description(root: Path, version: str, source_dataset: str | None) -> dict[str, Any]:
+    """The contents of dataset_description.json; links are relative to `root`."""
+    description: dict[str, Any] = {
+        "Name": "Brain tissues, segmented by brainfcn_jax",
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": "derivative",
+        "GeneratedBy": [{"Name": SOFTWARE, "Version": version}],
+    }
+    if source_dataset is not None:
+        link = Path(os.path.relpath(Path(source_dataset).resolve(), root.resolve())).as_posix()
+        description["DatasetLinks"] = {RAW: link}
+    return description
+
+
+def write_shared_files(files: Mapping[Path, str]) -> tuple[str, ...]:
+    """Write those that are not there; notes on those that are there with other contents.
+
+    Raises:
+        OutputError: one cannot be written.
+    """
+    return tuple(note for path, text in files.items() for note in _write_or_keep(path, text))
+
+
+def _write_or_keep(path: Path, text: str) -> tuple[str, ...]:
+    if not os.path.lexists(path):
+        try:
+            with new_file(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        except OutputError:
+            if not os.path.lexists(path):
+                raise  # else another process has written it by now
+    try:
+        found = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        found = ""
+    if found == text:
+        return ()
+    if path.name != IGNORED:
+        return (f"'{path}' was there with other contents and is kept as it is",)
+    missing = set(text.split()) - set(found.split())
+    if not missing:
+        return ()
+    return (
+        f"'{path}' was there and is kept as it is; so that BIDS validators accept the results, "
+        f"add to it: {' '.join(sorted(missing))}",
+    )
+
+
+def _as_json(contents: Mapping[str, Any]) -> str:
+    return json.dumps(contents, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,131 @@
+"""What the JSON file beside each result says: how it was made, in the words of BIDS.
+
+Source: the Brain Imaging Data Structure 1.10, derivatives, bids-specification.readthedocs.io.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import brainfcn_jax
+from brainfcn_jax.imaging.nifti import voxel_mm3
+from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.network.shipped_models import file_digest
+from brainfcn_jax.results.case import LabelledCase, source_name
+from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.results.paths import sidecar_path
+
+Contents = dict[str, Any]
+
+VOLUME_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "index": {"Description": "label value; n/a for a sum of tissues"},
+    "name": {
+        "LongName": "tissue",
+        "Description": "brain: all tissues but ventricles and extracerebral fluid; "
+        "intracranial: all seven tissues",
+    },
+    "abbreviation": {"Description": "short name"},
+    "voxels": {"Description": "voxels with this label, after post-processing"},
+    "volume_mm3": {"Description": "voxels times VoxelVolume", "Units": "mm^3"},
+    "soft_volume_mm3": {
+        "Description": "the probability of this label before post-processing, added up over the "
+        "whole grid, times VoxelVolume; background and tissues make up the grid's volume",
+        "Units": "mm^3",
+    },
+}
+
+SOFTWARE = "brainfcn-jax"
+"""How results call this software; the name it is installed by."""
+
+
+def sidecars(
+    labelled: LabelledCase, save_prob: bool, save_uncertainty: bool
+) -> dict[Path, Contents]:
+    """The JSON files of a case and their contents."""
+    outputs = labelled.case.outputs
+    of_results = {
+        outputs.label_map: label_map_contents(labelled),
+        outputs.brain_mask: brain_mask_contents(labelled),
+        outputs.volumes: volumes_contents(labelled),
+    }
+    if save_prob:
+        for tissue in TISSUES:
+            path = outputs.probabilities[tissue.index]
+            of_results[path] = {
+                "Description": f"Probability of {tissue.name}, before post-processing",
+                **common_contents(labelled),
+            }
+    if save_uncertainty:
+        of_results[outputs.uncertainty] = {
+            "Description": "Entropy of the tissue probabilities before post-processing, as a share "
+            "of the largest possible (ln 8): 0 is sure, 1 is all labels equally probable",
+            **common_contents(labelled),
+        }
+    return {sidecar_path(path): contents for path, contents in of_results.items()}
+
+
+def common_contents(labelled: LabelledCase) -> Contents:
+    """What the files of one case have in common."""
+    return {
+        "Sources": [source_name(labelled)],
+        "SpatialReference": labelled.case.source or "orig",
+        "SkullStripped": labelled.skull_stripped,
+        "Manual": False,
+        **labelled.provenance,
+        "Warnings": list(labelled.warnings),
+        "Notes": list(labelled.notes),
+    }
+
+
+def label_map_contents(labelled: LabelledCase) -> Contents:
+    """Of the label map: also what its labels mean and what is worth knowing about it."""
+    segmentation, quality = labelled.segmentation, labelled.quality
+    return {
+        "Description": "Brain tissues, one label a voxel, on the grid of the scan",
+        "LabelMap": {tissue.name: tissue.index for tissue in (BACKGROUND_TISSUE, *TISSUES)},
+        **common_contents(labelled),
+        "NetworkSpacing": segmentation.network_spacing_mm,
+        "RegionsRemoved": segmentation.removed_regions,
+        "Quality": {
+            "Verdict": quality.verdict,
+            "Flags": [dataclasses.asdict(flag) for flag in quality.flags],
+            "Measurements": dict(quality.measurements),
+        },
+        "Seconds": segmentation.seconds,
+    }
+
+
+def brain_mask_contents(labelled: LabelledCase) -> Contents:
+    """Of the brain mask."""
+    return {
+        "Description": "1 where there is one of the seven tissues, fluids included",
+        "Type": "Brain",
+        **common_contents(labelled),
+    }
+
+
+def volumes_contents(labelled: LabelledCase) -> Contents:
+    """Of the volumes table: its columns, and the volume of one voxel in mm³."""
+    return {
+        "Description": "Volume of each tissue, of the brain and of the intracranial space",
+        **VOLUME_COLUMNS,
+        "VoxelVolume": voxel_mm3(labelled.scan),
+        **common_contents(labelled),
+    }
+
+
+def model_provenance(model: Model, weights: str, settings: EvaluationSettings) -> dict[str, Any]:
+    """The part of a sidecar that all scans share: software, weights and settings."""
+    return {
+        "GeneratedBy": [{"Name": SOFTWARE, "Version": software_version()}],
+        "Weights": {"File": Path(weights).name, "SHA256": file_digest(weights)},
+        "Model": dataclasses.asdict(model.description),
+        "Settings": {"frame": settings.frame, "scheme": settings.scheme},
+    }
+
+
+def software_version() -> str:
+    """Returns the version of this package, or "not installed" when it runs from its source."""
+    return brainfcn_jax.__version__

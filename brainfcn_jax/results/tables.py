@@ -1,0 +1,90 @@
+"""Tables and JSON files as they are written, and tables for the screen (output)."""
+
+import csv
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from brainfcn_jax.measures.metrics import Score
+from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.text import printable
+
+SCREEN_DIGITS = 3
+
+
+def write_text(path: Path, text: str, overwrite: bool = False) -> None:
+    """Write a whole text file or nothing; OutputError when it exists or cannot be written."""
+    with new_file(path, overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False) -> None:
+    """Write a JSON file that describes a result; raises as `write_text` does."""
+    write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n", overwrite)
+
+
+def write_scores(path: Path, scores: Sequence[Score], overwrite: bool = False) -> None:
+    """Write one line a structure, in full precision; "n/a" where a measure has no value."""
+    _write_table(path, Score, scores, overwrite)
+
+
+def write_volumes(path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False) -> None:
+    """Write one line a tissue or sum of tissues, in full precision."""
+    _write_table(path, TissueVolume, volumes, overwrite)
+
+
+def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
+    """Aligned columns for the screen: the scan's name, then what the scores file holds."""
+    rows = [["scan", *_columns(Score)]]
+    for name, scores in scores_by_name.items():
+        shown = printable(name)
+        rows.extend([shown, *(_short(cell) for cell in _cells(score))] for score in scores)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def table_text(lines: Iterable[Sequence[Any]]) -> str:
+    """Tab-separated lines, numbers in full precision, "n/a" where there is no value."""
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
+    writer.writerows([_full(cell) for cell in line] for line in lines)
+    return text.getvalue()
+
+
+def _write_table(path: Path, kind: type, rows: Sequence[Any], overwrite: bool) -> None:
+    """One column an attribute of the dataclass `kind`, one line a row."""
+    write_text(path, table_text([_columns(kind), *map(_cells, rows)]), overwrite)
+
+
+def _columns(kind: type) -> list[str]:
+    return [column.name for column in dataclasses.fields(kind)]
+
+
+def _cells(row: Any) -> list[Any]:
+    return [getattr(row, column) for column in _columns(type(row))]
+
+
+def _full(cell: Any) -> str:
+    if cell is None:
+        return "n/a"
+    if isinstance(cell, float):
+        return repr(float(cell)) if math.isfinite(cell) else _not_finite(cell)
+    return str(cell)
+
+
+def _short(cell: Any) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.{SCREEN_DIGITS}f}" if math.isfinite(cell) else _not_finite(cell)
+    return str(cell)
+
+
+def _not_finite(value: float) -> str:
+    return "n/a" if math.isnan(value) else str(value)

@@ -1,0 +1,1 @@
+"""The machine: JAX's environment, background work, locks, atomic files; it knows no brains."""

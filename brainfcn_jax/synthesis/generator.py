@@ -1,0 +1,77 @@
+"""A loaded, compiled generator: label maps in memory, scans by seed and number."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from brainfcn_jax.imaging.choices import SliceAxis
+from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast, t1_contrast
+from brainfcn_jax.synthesis.label_maps import (
+    HELD_OUT,
+    HELD_OUT_NEWBORNS,
+    Kind,
+    LabelSource,
+    load_adults,
+    load_newborns,
+    read_t1_priors,
+)
+from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
+from brainfcn_jax.synthesis.rendering import generate
+
+
+class Generator:
+    """Makes scans from label maps; compiled at the first one, for all of them.
+
+    Attributes:
+        sources: the label maps, each as likely as any other.
+        recipe: grid and ranges.
+    """
+
+    def __init__(self, sources: Sequence[LabelSource], contrast: Contrast, recipe: Recipe) -> None:
+        self.sources = tuple(sources)
+        self.recipe = recipe
+        self._generate = jax.jit(lambda key, packed: generate(key, packed, contrast, recipe))
+
+    def example(
+        self, seed: int, index: int
+    ) -> tuple[str, Float32[np.ndarray, "s h w"], UInt8[np.ndarray, "s h w"]]:
+        """Scan number `index` of `seed`: its label map's name, image and tissues, slices first."""
+        source_key, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), index))
+        place = int(jax.random.randint(source_key, (), 0, len(self.sources)))
+        source = self.sources[place]
+        made = self._generate(key, jnp.asarray(source.packed))
+        return source.name, np.asarray(made.image), np.asarray(made.tissues)
+
+
+def load_generator(
+    kind: Kind,
+    folder: str | Path,
+    slice_axis: SliceAxis = "axial",
+    heads_folder: str | Path | None = None,
+    names: Sequence[str] = (),
+    recipe: Recipe | None = None,
+    variants: int = 1,
+    leave_out: Sequence[str] | None = None,
+) -> Generator:
+    """Reads the label maps of one kind; `recipe` is that kind's own when not given.
+
+    Those in `leave_out` are not used unless `names` asks for them; None: those of the kind that no
+    shipped model is trained on.
+
+    Raises:
+        InputError: no label maps are found, or they cannot be used.
+    """
+    if leave_out is None:
+        leave_out = HELD_OUT if kind == "adult" else HELD_OUT_NEWBORNS
+    if kind == "adult":
+        priors = read_t1_priors(folder)
+        contrast = t1_contrast(priors.mean, priors.mean_spread, priors.spread)
+        sources = load_adults(folder, slice_axis, names, leave_out)
+        return Generator(sources, contrast, recipe or adult_recipe(slice_axis=slice_axis))
+    sources = load_newborns(folder, slice_axis, heads_folder, variants, names, leave_out)
+    recipe = recipe or newborn_recipe(slice_axis=slice_axis)
+    return Generator(sources, newborn_t2_contrast(), recipe)

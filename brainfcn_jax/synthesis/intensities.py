@@ -1,0 +1,88 @@
+"""How bright each structure is in one image (pure JAX)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from brainfcn_jax.synthesis.recipes import Contrasts
+from brainfcn_jax.synthesis.structures import CODES, STRUCTURES, TISSUE_OF_CODE
+
+_IN_BRAIN = TISSUE_OF_CODE > 0
+_BRANCHES = 0.2
+_LOWEST, _WILDEST_SPREAD = 0.005, 0.12
+
+
+class Contrast(NamedTuple):
+    """Intensities of all structures in one kind of scan, as measured or known.
+
+    Attributes:
+      mean: mean intensity of each structure.
+      mean_spread: how much that mean varies between scans (standard deviation).
+      spread: standard deviation within the structure.
+    """
+
+    mean: Float[Array, " structure"]
+    mean_spread: Float[Array, " structure"]
+    spread: Float[Array, " structure"]
+
+
+def t1_contrast(
+    mean: Float[np.ndarray, " structure"],
+    mean_spread: Float[np.ndarray, " structure"],
+    spread: Float[np.ndarray, " structure"],
+) -> Contrast:
+    """The contrast of T1w scans from priors on any scale, brought to white matter = 1.
+
+    The cerebellar cortex of label maps holds the finest branches of white matter, which the
+    priors' medians leave out: it is moved a fifth of the way to white matter.
+    """
+    scale = 1 / mean[CODES["white_matter"]]
+    cerebellum = np.array([s.name == "cerebellar_cortex" for s in STRUCTURES])
+    branched = np.where(cerebellum, mean + _BRANCHES * (1 / scale - mean), mean)
+    return Contrast(*(jnp.asarray(table * scale) for table in (branched, mean_spread, spread)))
+
+
+def newborn_t2_contrast() -> Contrast:
+    """The contrast of T2w scans of newborns, fluid = 1; means vary by 0.08 between scans."""
+    mean = jnp.array([s.newborn_t2 for s in STRUCTURES], jnp.float32)
+    spread = jnp.array([s.newborn_t2_spread for s in STRUCTURES], jnp.float32)
+    return Contrast(mean, jnp.minimum(0.4 * mean, 0.13), 1.5 * spread)
+
+
+def draw_intensities(
+    key: PRNGKeyArray, contrast: Contrast, ranges: Contrasts
+) -> tuple[Float[Array, " structure"], Float[Array, " structure"]]:
+    """Mean and spread of every structure in one image.
+
+    Likely images: `m + used * mean_spread * N(0, 1)`, then stretched about the cortex by
+    `exp(contrast_spread * N(0, 1))`. Wild ones, a share `wild_fraction`: means from U(0, 1),
+    nothing else known; air stays dark.
+
+    Returns:
+      Means (at least 0) and standard deviations within, one for each structure.
+    """
+    keys = jax.random.split(key, 6)
+    varied = contrast.mean + ranges.mean_spread_used * contrast.mean_spread * jax.random.normal(
+        keys[0], contrast.mean.shape
+    )
+    middle = varied[CODES["cortex"]]
+    stretch = jnp.exp(ranges.contrast_spread * jax.random.normal(keys[1]))
+    likely = jnp.where(_IN_BRAIN, middle + stretch * (varied - middle), varied)
+    brain, other = (
+        jax.random.uniform(k, (), minval=low, maxval=high)
+        for k, (low, high) in zip(
+            keys[2:4], (ranges.brain_spread_used, ranges.other_spread_used), strict=True
+        )
+    )
+    likely_spread = jnp.where(_IN_BRAIN, brain, other) * contrast.spread
+    wild = jax.random.uniform(keys[4], (2, *contrast.mean.shape))
+    is_wild = jax.random.uniform(keys[5]) < ranges.wild_fraction
+    mean = jnp.where(is_wild, wild[0], likely)
+    spread = jnp.where(is_wild, _WILDEST_SPREAD * wild[1] ** 2, likely_spread)
+    is_air = np.isin(np.arange(len(STRUCTURES)), (CODES["air"], CODES["airway"]))
+    dark = is_air & is_wild
+    mean, spread = jnp.where(dark, _LOWEST, mean), jnp.where(dark, _LOWEST, spread)
+    return jnp.maximum(mean, _LOWEST), spread

@@ -1,0 +1,42 @@
+"""Words of messages: names, numbers and other people's text in one line (plain Python)."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import SupportsFloat
+
+_MOST_NAMED = 9
+
+
+def natural_order(name: str) -> list[tuple[int, int, str]]:
+    """Sorting key in which runs of digits count as numbers."""
+    parts = re.findall(r"\d+|\D+", name)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
+
+
+def printable(text: str) -> str:
+    """A text that stays one line of a screen: control characters and undecoded bytes escaped.
+
+    File names may hold both: a line's end would fake a second message, an escape sequence would
+    command the terminal.
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def first_few(names: Sequence[object]) -> str:
+    """Names for a message: the first nine, and how many more there are."""
+    further = len(names) - _MOST_NAMED
+    shown = ", ".join(map(str, names[:_MOST_NAMED]))
+    return shown if further <= 0 else f"{shown} and {further} more"
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, which may be many."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def listed(numbers: Iterable[SupportsFloat]) -> str:
+    """Numbers for a message, as "1 x 1 x 3"."""
+    return " x ".join(f"{float(number):g}" for number in numbers)

@@ -1,0 +1,133 @@
+"""Where the batches of a run come from: scans in memory, generated images, or both."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from brainfcn_jax.training.batches import (
+    Batch,
+    BatchShape,
+    TrainingVolume,
+    batch_shape,
+    batches,
+    channel_means,
+    in_order,
+    make_batch,
+    part_of,
+    training_slices,
+)
+from brainfcn_jax.training.devices import device_count, own_microbatches
+from brainfcn_jax.training.labelled_scans import TrainingData, load_training_data
+from brainfcn_jax.training.settings import GeneratorSettings, Settings
+from brainfcn_jax.training.synthetic_volumes import GeneratedPool, held_out_maps, load_pool, shares
+
+NO_SCANS: tuple[TrainingVolume, ...] = ()
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What a run is trained on.
+
+    Attributes:
+        batches: batches(first_step, steps) gives those of steps `first_step` to `steps` - 1, a
+            function of the seed and the step's number; of each only what falls to this process.
+        channel_means: to be subtracted from the stacks.
+        spacing_mm: voxel size along the canonical x, y, z.
+        subjects: how many scans or label maps there are.
+    """
+
+    batches: Callable[[int, int], Iterator[Batch]]
+    channel_means: tuple[float, float, float]
+    spacing_mm: tuple[float, float, float]
+    subjects: int
+
+
+def load_supply(settings: Settings) -> Supply:
+    """Loads what the settings train on.
+
+    Raises:
+        InputError: a scan or label map is missing or cannot be used.
+        UsageError: more is asked for than there is, or what is held out.
+    """
+    if settings.generator is None:
+        return supply_of_scans(settings, load_training_data(settings.data))
+    scans = NO_SCANS
+    if settings.generator.real_fraction > 0:
+        held_out = held_out_maps(settings.generator, settings.data)
+        scans = load_training_data(settings.data, held_out).volumes
+    pool = load_pool(settings.generator, settings.data, settings.seed)
+    return supply_of_generated(settings, settings.generator, pool, scans)
+
+
+def supply_of_scans(settings: Settings, data: TrainingData) -> Supply:
+    """Batches of scans alone."""
+    shape, own = _batch_shape(settings, data.volumes)
+    return Supply(
+        lambda first, steps: batches(data.volumes, shape, settings.seed, range(first, steps), own),
+        channel_means(data.volumes),
+        data.spacing_mm,
+        len(data.volumes),
+    )
+
+
+def supply_of_generated(
+    settings: Settings,
+    generator: GeneratorSettings,
+    pool: GeneratedPool,
+    scans: tuple[TrainingVolume, ...],
+) -> Supply:
+    """Batches of generated slices, with a share from scans; all as large as the largest."""
+    first_volumes = pool.first_volumes()
+    shape, own = _batch_shape(settings, (*first_volumes, *scans))
+    return Supply(
+        lambda first, steps: mixed_batches(
+            pool, scans, shape, settings.seed, generator.real_fraction, range(first, steps), own
+        ),
+        channel_means(first_volumes),
+        pool.spacing_mm,
+        pool.maps + len(scans),
+    )
+
+
+def mixed_batches(
+    pool: GeneratedPool,
+    scans: tuple[TrainingVolume, ...],
+    shape: BatchShape,
+    seed: int,
+    real_fraction: float,
+    steps: range,
+    microbatches: range,
+) -> Iterator[Batch]:
+    """Some microbatches of some steps: `real_fraction` of the images from scans, first the others.
+
+    The slices of the scans come in the order of `batches.in_order`, those that are generated in
+    that of `pool.draw`; nothing is generated for microbatches that are not asked for.
+    """
+    real_slices = training_slices(scans)
+    part, images = part_of(shape, microbatches)
+    for step in steps:
+        all_real, all_generated = shares(step, shape.images, real_fraction)
+        generated = all_generated[images.start : images.stop]
+        before = len(all_generated)
+        real = all_real[max(images.start - before, 0) : max(images.stop - before, 0)]
+        drawn = [pool.slice_of(number) for number in generated]
+        pairs = [(len(scans) + nth, place) for nth, (_, place) in enumerate(drawn)]
+        if real:
+            pairs += real_slices[in_order(len(real_slices), np.asarray(real), seed)].tolist()
+        volumes = (*scans, *(volume for volume, _ in drawn))
+        yield make_batch(volumes, np.asarray(pairs, np.int64).reshape(-1, 2), part)
+
+
+def _batch_shape(
+    settings: Settings, volumes: tuple[TrainingVolume, ...]
+) -> tuple[BatchShape, range]:
+    """The shape of all batches, and which of the microbatches are this process's."""
+    training = settings.training
+    shape = batch_shape(
+        volumes,
+        training.images_per_step,
+        training.images_per_microbatch,
+        device_count(training.launcher),
+    )
+    return shape, own_microbatches(shape.microbatches, training.launcher)

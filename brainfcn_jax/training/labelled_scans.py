@@ -1,0 +1,121 @@
+"""The scans of an experiment, loaded once and kept in memory (input/output)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool
+
+from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.imaging.boxes import head_box
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.file_names import without_extension
+from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS
+from brainfcn_jax.network.fcn import volume_to_stacks
+from brainfcn_jax.training.batches import TrainingVolume
+from brainfcn_jax.training.settings import DataSettings
+from brainfcn_jax.training.subjects import Subject, find_subjects, load_subject
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training scans, cut to what is trained on.
+
+    Attributes:
+        volumes: one for each subject.
+        spacing_mm: median voxel size, as that of a scan sliced along `settings.slice_axis`, along
+            the canonical x, y, z.
+    """
+
+    volumes: tuple[TrainingVolume, ...]
+    spacing_mm: tuple[float, float, float]
+
+
+def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> TrainingData:
+    """Loads, equalises and crops the training subjects, less those of the held-out label maps.
+
+    Raises:
+        InputError: a subject is missing, cannot be used, or none shows a head.
+        UsageError: more subjects are asked for than there are.
+    """
+    chosen = training_subjects(settings, held_out_maps)
+    axes = settings.train_slice_axes or (settings.slice_axis,) * len(chosen)
+    loaded = [
+        _load_training_volume(subject, axis, settings)
+        for subject, axis in zip(chosen, axes, strict=False)
+    ]
+    volumes, spacings_mm = zip(*loaded, strict=True)
+    if not any(volume.has_head.any() for volume in volumes):
+        raise InputError(f"no slice of the {len(volumes)} training scans shows a head")
+    slice_mm, *in_plane_mm = np.median(spacings_mm, axis=0)
+    x_mm, y_mm, z_mm = np.insert(in_plane_mm, SLICE_AXES[settings.slice_axis], slice_mm)
+    return TrainingData(volumes, (float(x_mm), float(y_mm), float(z_mm)))
+
+
+def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> list[Subject]:
+    """The subjects to train on, in order: never one that is held out for validation.
+
+    Args:
+        settings: who is asked for.
+        held_out_maps: label maps that are not trained on either, by file name without extensions.
+
+    Raises:
+        InputError: a subject is missing.
+        UsageError: more are asked for than there are.
+    """
+    found = find_subjects(
+        settings.root, settings.scan_pattern, settings.labels_pattern, settings.train
+    )
+    chosen = [
+        subject
+        for subject in found
+        if subject.name not in settings.validation and map_name(subject) not in held_out_maps
+    ]
+    if not chosen:
+        raise UsageError(
+            f"all {len(found)} subjects in '{settings.root}' are held out; leave some to train on"
+        )
+    if settings.train_subjects > len(chosen):
+        raise UsageError(
+            f"data.train_subjects asks for {settings.train_subjects} subjects, and "
+            f"'{settings.root}' has {len(chosen)} that are not held out"
+        )
+    return chosen[: settings.train_subjects or len(chosen)]
+
+
+def map_name(subject: Subject) -> str:
+    """The file name of a subject's label map without extensions."""
+    return without_extension(subject.labels_path.name)
+
+
+def _load_training_volume(
+    subject: Subject, slice_axis: str, settings: DataSettings
+) -> tuple[TrainingVolume, tuple[float, float, float]]:
+    scan, labels = load_subject(subject, settings.scheme)
+    axis = SLICE_AXES[slice_axis]
+    slices_first = np.moveaxis(scan.data, axis, 0)
+    in_head = equalise_volume(slices_first, "head")
+    whole = settings.equalise != "head"
+    equalised = equalise_volume(slices_first, settings.equalise) if whole else in_head
+    head = in_head > 0
+    in_plane = _in_plane_crop(head, settings.crop_to_head)
+    volume = TrainingVolume(
+        name=subject.name,
+        stacks=np.asarray(volume_to_stacks(jnp.asarray(equalised[in_plane]))),
+        labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
+        has_head=np.any(head, axis=(1, 2)),
+    )
+    height_mm, width_mm = (mm for place, mm in enumerate(scan.spacing_mm) if place != axis)
+    return volume, (scan.spacing_mm[axis], height_mm, width_mm)
+
+
+def _in_plane_crop(
+    head: Bool[np.ndarray, "slice height width"], crop_to_head: bool
+) -> tuple[slice, slice, slice]:
+    """The head's box in plane, all slices; everything when there is nothing to crop to."""
+    if not crop_to_head or not head.any():
+        return slice(None), slice(None), slice(None)
+    _, rows, columns = head_box(head.astype(np.uint8), HEAD_MARGIN_VOXELS)
+    return slice(None), slice(*rows), slice(*columns)

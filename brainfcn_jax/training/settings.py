@@ -1,0 +1,298 @@
+"""The settings of one experiment: defaults, and what a config says of them (plain Python)."""
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from ml_collections import ConfigDict
+
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.labels import SCHEMES
+from brainfcn_jax.text import first_few
+from brainfcn_jax.training.settings_reader import Rule, read_section
+
+# Beyond some of these limits a value is a slip: it would fill the memory before anything is said.
+NotNegative = Annotated[int, Rule("of 0 or more", lambda number: number >= 0)]
+Positive = Annotated[int, Rule("of 1 or more", lambda number: number >= 1)]
+Images = Annotated[int, Rule("in 1..10000", lambda number: 1 <= number <= 10_000)]
+Maps = Annotated[int, Rule("in 1..256", lambda number: 1 <= number <= 256)]
+Pixels = Annotated[
+    int, Rule("in 16..1024 and a multiple of 16", lambda n: 16 <= n <= 1024 and n % 16 == 0)
+]
+Rate = Annotated[float, Rule("above 0", lambda rate: rate > 0)]
+Decay = Annotated[float, Rule("of 0 or more", lambda decay: decay >= 0)]
+Fraction = Annotated[float, Rule("in 0..1", lambda fraction: 0 <= fraction <= 1)]
+FractionBelow1 = Annotated[float, Rule("of at least 0 and below 1", lambda part: 0 <= part < 1)]
+Degrees = Annotated[float, Rule("in 0..180", lambda degrees: 0 <= degrees <= 180)]
+Scale = Annotated[float, Rule("in 0.1..10", lambda scale: 0.1 <= scale <= 10)]
+Pattern = Annotated[str, Rule("that holds '{subject}'", lambda pattern: "{subject}" in pattern)]
+Scheme = Annotated[str, Rule(f"that is one of {', '.join(SCHEMES)}", lambda name: name in SCHEMES)]
+SliceAxis = Literal["axial", "coronal", "sagittal"]
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """Which scans are used, and how they are brought to the network.
+
+    Attributes:
+        root: folder that the patterns start from; with a generator, also that of its label maps.
+        scan_pattern: path of a scan below `root`, with `{subject}` for the subject's name.
+        labels_pattern: path of the label map that belongs to it.
+        scheme: name of the label maps' code scheme (see `labels`).
+        train: names of the training subjects; empty: all that are found, less `validation`.
+        train_subjects: only the first so many training subjects are used; 0: all of them.
+        train_slice_axes: slice axis of each subject in `train`; empty: `slice_axis` for all.
+        validation: names of the subjects held out to follow the training; empty: none.
+        validation_root: folder where these lie, by the same patterns; empty: `root`.
+        modality: what the scans show, such as "T1w"; kept with the trained model.
+        slice_axis: axis along which a volume is cut into slices.
+        equalise: histogram equalisation over the whole "volume" or inside the "head" only.
+        crop_to_head: train on the bounding box of the head instead of on whole slices.
+        mask_slice: slice that gives the brain mask in post-processing, "middle" or "largest".
+    """
+
+    root: str = ""
+    scan_pattern: Pattern = "{subject}_T1w.nii.gz"
+    labels_pattern: Pattern = "{subject}_dseg.nii.gz"
+    scheme: Scheme = "tissues"
+    train: tuple[str, ...] = ()
+    train_subjects: NotNegative = 0
+    train_slice_axes: tuple[SliceAxis, ...] = ()
+    validation: tuple[str, ...] = ()
+    validation_root: str = ""
+    modality: str = "T1w"
+    slice_axis: SliceAxis = "axial"
+    equalise: Literal["volume", "head"] = "head"
+    crop_to_head: bool = True
+    mask_slice: Literal["middle", "largest"] = "largest"
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Images made from label maps, in place of the scans in `DataSettings.root` or beside them.
+
+    Attributes:
+        kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues).
+        maps: label maps, by file name without extensions; one named n times is used n times as
+            often; empty: all that are found, less `held_out`.
+        held_out: label maps that nothing is trained on: neither images made from them nor a
+            scan that they label.
+        heads_root: "newborn" only: folder of SynthSeg's maps, which lend face, eyes and neck;
+            empty: heads get a plain neck.
+        shape: slices, rows and columns of an image; the last two also of a batch.
+        volumes_in_pool: images that are kept, so that a step's slices come from many.
+        slices_per_volume: how many slices are taken from each image.
+        brain_fraction: least share of an image's slices that show brain.
+        real_fraction: share of the slices that come from the labelled scans.
+    """
+
+    kind: Literal["adult", "newborn"] = "adult"
+    maps: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    heads_root: str = ""
+    shape: tuple[Pixels, Pixels, Pixels] = (160, 176, 224)
+    volumes_in_pool: Images = 12
+    slices_per_volume: Positive = 64
+    brain_fraction: Fraction = 0.75
+    real_fraction: FractionBelow1 = 0.0
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The network and what its training starts from.
+
+    Attributes:
+        stages: VGG16 stages that are used, 5 for neonates and 4 for adults in the paper.
+        maps: channels of each specialised layer.
+        precision: dtype of activations; weights and scores are always float32. "auto": bfloat16
+            where it is fast, else float32; a run's folder records which.
+        start: "imagenet" for the published VGG16 weights, "model" for a trained model, "random"
+            for none.
+        vgg16_path: file of the published weights; empty: the variable BRAINFCN_VGG16 names it.
+        model_path: "model" only: weight file of the trained model, whose channel means are kept.
+    """
+
+    stages: Literal[4, 5] = 4
+    maps: Maps = 16
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    start: Literal["imagenet", "model", "random"] = "imagenet"
+    vgg16_path: str = ""
+    model_path: str = ""
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """How gradients become steps.
+
+    Attributes:
+        name: "sgd" with momentum, in Caffe's order, or "adam".
+        learning_rate: after the warm-up; it belongs to the loss named in `TrainingSettings`.
+        schedule: course of the learning rate after the warm-up.
+        warmup_steps: steps over which the learning rate rises from 0.
+        momentum: of SGD, or Adam's first decay rate.
+        weight_decay: added to the gradient of kernels, never of biases.
+    """
+
+    name: Literal["sgd", "adam"] = "adam"
+    learning_rate: Rate = 1e-4
+    schedule: Literal["constant", "linear_to_zero", "cosine"] = "linear_to_zero"
+    warmup_steps: NotNegative = 100
+    momentum: FractionBelow1 = 0.9
+    weight_decay: Decay = 0.0
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """Random changes of each training image.
+
+    Attributes:
+        rotation_degrees: largest rotation, in either direction.
+        scale_range: smallest and largest scale.
+        mirror: whether half of the images are mirrored left to right; not for sagittal slices.
+    """
+
+    rotation_degrees: Degrees = 10.0
+    scale_range: tuple[Scale, Scale] = (0.9, 1.1)
+    mirror: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long and in what portions the network is trained.
+
+    Attributes:
+        steps: updates of the weights.
+        images_per_step: images whose losses are averaged in one update.
+        images_per_microbatch: images whose activations are held at once on a device.
+        loss: "sum" or "mean" over the pixels of an image.
+        validate_every: steps from one validation to the next.
+        checkpoint_every: steps from one checkpoint to the next.
+        log_every: steps from one line of metrics to the next.
+        launcher: "jit" on one device, "pmap" over all devices of all processes.
+    """
+
+    steps: Positive = 3000
+    images_per_step: Images = 4
+    images_per_microbatch: Images = 4
+    loss: Literal["sum", "mean"] = "mean"
+    validate_every: Positive = 500
+    checkpoint_every: Positive = 250
+    log_every: Positive = 10
+    launcher: Literal["jit", "pmap"] = "jit"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One experiment.
+
+    Attributes:
+        seed: of everything random: new layers, order of images, augmentation.
+        data: the scans.
+        generator: images made from label maps; None: only scans are trained on.
+        network: the network and its start.
+        optimizer: how gradients become steps.
+        augmentation: random changes of images.
+        training: length and portions.
+        licence: terms under which weights trained on these scans may be used.
+    """
+
+    seed: NotNegative = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    generator: GeneratorSettings | None = None
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    licence: str = ""
+
+
+def experiment(**changes: Any) -> ConfigDict:
+    """A config with every key: the defaults of `Settings`, but for `changes`.
+
+    Args:
+        changes: a value for a key of `Settings`, or a dictionary for keys of one of its sections:
+            `experiment(seed=1, data={"modality": "T2w"})`.
+    """
+    values = dataclasses.asdict(Settings())
+    for key, change in changes.items():
+        if isinstance(change, dict):
+            section = values.get(key) or dataclasses.asdict(GeneratorSettings())
+            change = {**section, **change}
+        values[key] = change
+    return ConfigDict(values)
+
+
+def settings_from_config(config: ConfigDict) -> Settings:
+    """The settings that `config` holds, every key read and checked.
+
+    Raises:
+        UsageError: keys are unknown, values have the wrong type or make no sense; all that is
+            wrong is named at once.
+    """
+    problems: list[str] = []
+    settings = read_section(Settings, config.to_dict(), "", problems)
+    if settings is not None:
+        problems += [*_contradictions(settings), *_data_contradictions(settings.data)]
+        problems += _generator_contradictions(settings.generator, settings.data)
+    if settings is None or problems:
+        raise UsageError("the config cannot be used: " + "; ".join(problems))
+    return settings
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Rules about several keys that are broken."""
+    network, training = settings.network, settings.training
+    smallest, largest = settings.augmentation.scale_range
+    warmup_steps = settings.optimizer.warmup_steps
+    trained_axes = {settings.data.slice_axis, *settings.data.train_slice_axes}
+    rules = {
+        "network.start is 'model' and network.model_path names none, or the other way round": (
+            (network.start == "model") == (network.model_path != "")
+        ),
+        f"training.steps is {training.steps}, less than the {warmup_steps} steps of the warm-up; "
+        f"give more, or --config.optimizer.warmup_steps={training.steps // 10} too": (
+            warmup_steps <= training.steps
+        ),
+        "augmentation.scale_range must be two numbers, smallest first": smallest <= largest,
+        "augmentation.mirror would turn sagittal slices front to back; set it to False": (
+            not (settings.augmentation.mirror and "sagittal" in trained_axes)
+        ),
+        "training.images_per_microbatch must lie in 1..training.images_per_step": (
+            training.images_per_microbatch <= training.images_per_step
+        ),
+    }
+    return [rule for rule, kept in rules.items() if not kept]
+
+
+def _data_contradictions(data: DataSettings) -> list[str]:
+    """Rules about the data section that are broken."""
+    both = sorted(set(data.train) & set(data.validation))
+    rules = {
+        "data.root is empty; name the folder with --config.data.root=FOLDER": data.root != "",
+        f"data.train and data.validation share {first_few(both)}": not both,
+        f"data.train_subjects is {data.train_subjects}, but data.train names {len(data.train)}": (
+            not data.train or data.train_subjects <= len(data.train)
+        ),
+        f"data.train_slice_axes names {len(data.train_slice_axes)} axes for the "
+        f"{len(data.train)} subjects in data.train": (
+            len(data.train_slice_axes) in (0, len(data.train))
+        ),
+    }
+    return [rule for rule, kept in rules.items() if not kept]
+
+
+def _generator_contradictions(generator: GeneratorSettings | None, data: DataSettings) -> list[str]:
+    """Rules about the generator section that are broken."""
+    if generator is None:
+        return []
+    both = sorted(set(generator.maps) & set(generator.held_out))
+    rules = {
+        f"generator.maps and generator.held_out share {first_few(both)}": not both,
+        "generator.heads_root is for generator.kind 'newborn'": (
+            generator.kind == "newborn" or not generator.heads_root
+        ),
+        "data.train and data.train_subjects choose scans, but generator.real_fraction is 0": (
+            generator.real_fraction > 0 or not (data.train or data.train_subjects)
+        ),
+    }
+    return [rule for rule, kept in rules.items() if not kept]

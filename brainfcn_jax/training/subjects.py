@@ -1,0 +1,143 @@
+"""Folders of scans with labels, found by the patterns of their file names (input/output).
+
+A pattern is a path below the data folder in which {subject} stands for the subject's name, and *
+and ? for what differs from file to file:
+
+    MRBrainS13   TrainingData/{subject}/T1.nii    TrainingData/{subject}/LabelsForTraining.nii
+    pairs        {subject}_T1w.nii.gz             {subject}_dseg.nii.gz
+"""
+
+import glob
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.imaging.nifti import Scan, load_labels, load_scan
+from brainfcn_jax.text import natural_order
+
+SUBJECT = "{subject}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A scan and its labels on disk, under the name that the data folder gives them."""
+
+    name: str
+    scan_path: Path
+    labels_path: Path
+
+
+def find_subjects(
+    root: str | Path, scan_pattern: str, labels_pattern: str, names: tuple[str, ...] = ()
+) -> list[Subject]:
+    """The subjects of a data folder: the named ones in that order, or all, in natural order.
+
+    Natural order takes runs of digits as numbers: 2 before 10. Hidden files are passed over.
+
+    Raises:
+        UsageError: a pattern without {subject}, or absolute, or both the same; a name twice.
+        InputError: no folder, nothing found, half a pair (every missing file is listed), or
+            several files where one is meant.
+    """
+    root = Path(root)
+    _check_request(scan_pattern, labels_pattern, names)
+    if not root.is_dir():
+        raise InputError(f"'{root}' is not a folder; set the data folder with --config.data.root")
+    scans, labels = _found(root, scan_pattern), _found(root, labels_pattern)
+    _keep_most_literal(scans, scan_pattern, labels, labels_pattern)
+    chosen = names or tuple(sorted(scans.keys() | labels.keys(), key=natural_order))
+    if not chosen:
+        raise InputError(
+            f"'{root}' holds no '{scan_pattern}' and no '{labels_pattern}'; check the data folder "
+            "and the patterns (--config.data.root, .scan_pattern, .labels_pattern)"
+        )
+    _check_pairs(root, chosen, ((scan_pattern, scans), (labels_pattern, labels)))
+    return [Subject(name, scans[name][0], labels[name][0]) for name in chosen]
+
+
+def load_subject(subject: Subject, scheme: str = "tissues") -> tuple[Scan, np.ndarray]:
+    """A subject's scan and its tissues (uint8, x y z, on the scan's grid).
+
+    Raises:
+        InputError: a file that cannot be used, or labels on another grid or with unknown values.
+    """
+    scan = load_scan(subject.scan_path)
+    return scan, load_labels(subject.labels_path, like=scan, scheme=scheme)
+
+
+def _check_request(scan_pattern: str, labels_pattern: str, names: tuple[str, ...]) -> None:
+    for pattern in (scan_pattern, labels_pattern):
+        if SUBJECT not in pattern or Path(pattern).is_absolute():
+            raise UsageError(
+                f"'{pattern}' must be a path below the data folder with {SUBJECT} in it"
+            )
+    if scan_pattern == labels_pattern:
+        raise UsageError(f"'{scan_pattern}' is the pattern of scans and of labels; give two")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UsageError(f"subjects named more than once: {', '.join(twice)}")
+
+
+def _found(root: Path, pattern: str) -> dict[str, list[Path]]:
+    """Files that fit a pattern, by subject."""
+    wildcards = pattern.replace("[", "[[]").replace(SUBJECT, "*")
+    expression = _expression(pattern)
+    found: dict[str, list[Path]] = {}
+    for name in sorted(glob.glob(wildcards, root_dir=root)):
+        match = expression.fullmatch(Path(name).as_posix())
+        if match and (root / name).is_file():
+            found.setdefault(match["subject"], []).append(root / name)
+    return found
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    """The pattern as a regular expression; a second {subject} must repeat the first."""
+    first, *others = Path(pattern).as_posix().split(SUBJECT)
+    parts = [re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in others]
+    start = re.escape(first).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
+    return re.compile(f"{start}(?P<subject>[^/]+?){'(?P=subject)'.join(parts)}")
+
+
+def _keep_most_literal(
+    scans: dict[str, list[Path]],
+    scan_pattern: str,
+    labels: dict[str, list[Path]],
+    labels_pattern: str,
+) -> None:
+    """Gives a file that fits both patterns to the one with more letters of its own.
+
+    With {subject}.nii and {subject}_seg.nii, the file 7_seg.nii is labels, not a scan "7_seg".
+    """
+    weaker, stronger = scans, labels
+    if _literal_letters(scan_pattern) > _literal_letters(labels_pattern):
+        weaker, stronger = labels, scans
+    taken = {path for paths in stronger.values() for path in paths}
+    for name in list(weaker):
+        weaker[name] = [path for path in weaker[name] if path not in taken]
+        if not weaker[name]:
+            del weaker[name]
+
+
+def _literal_letters(pattern: str) -> int:
+    return len(re.sub(r"[*?]", "", pattern.replace(SUBJECT, "")))
+
+
+def _check_pairs(
+    root: Path, names: tuple[str, ...], sides: tuple[tuple[str, dict[str, list[Path]]], ...]
+) -> None:
+    problems = []
+    for name in names:
+        for pattern, found in sides:
+            paths = found.get(name, [])
+            if not paths:
+                problems.append(f"{pattern.replace(SUBJECT, name)} is missing")
+            if len(paths) > 1:
+                several = ", ".join(path.relative_to(root).as_posix() for path in paths)
+                problems.append(f"{pattern.replace(SUBJECT, name)} fits several files ({several})")
+    if problems:
+        raise InputError(
+            f"'{root}' lacks one scan and one label map a subject: " + "; ".join(problems)
+        )

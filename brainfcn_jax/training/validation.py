@@ -1,0 +1,70 @@
+"""How well a model segments whole scans that it was not trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import UInt8
+
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.inference.segmentation import segment_scan
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.measures.metrics import dice
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.training.settings import DataSettings
+from brainfcn_jax.training.subjects import Subject, find_subjects, load_subject
+
+
+@dataclass(frozen=True)
+class ValidationCase:
+    """A whole labelled scan that is not trained on."""
+
+    name: str
+    scan: Scan
+    labels: UInt8[np.ndarray, "x y z"]
+
+
+def validation_dice(model: Model, cases: Sequence[ValidationCase]) -> dict[str, float]:
+    """Mean Dice of each tissue over the cases, by abbreviation, through the inference path.
+
+    A case with none of a tissue, in neither labels nor prediction, has no say in that tissue; a
+    tissue that no case has is left out.
+    """
+    found = [(segment_scan(model, case.scan).labels, case.labels) for case in cases]
+    means: dict[str, float] = {}
+    for tissue in TISSUES:
+        values = [
+            dice(predicted == tissue.index, labels == tissue.index) for predicted, labels in found
+        ]
+        defined = [value for value in values if not np.isnan(value)]
+        if defined:
+            means[tissue.abbreviation] = float(np.mean(defined))
+    return means
+
+
+def validation_subjects(settings: DataSettings) -> list[Subject]:
+    """The subjects held out to follow the training; none when the settings name none.
+
+    Raises:
+        InputError: a subject is missing.
+    """
+    if not settings.validation:
+        return []
+    return find_subjects(
+        settings.validation_root or settings.root,
+        settings.scan_pattern,
+        settings.labels_pattern,
+        settings.validation,
+    )
+
+
+def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
+    """Loads the subjects held out of the training; none when the settings name none.
+
+    Raises:
+        InputError: a subject is missing or cannot be used.
+    """
+    return tuple(
+        ValidationCase(subject.name, *load_subject(subject, settings.scheme))
+        for subject in validation_subjects(settings)
+    )

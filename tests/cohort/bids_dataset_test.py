@@ -1,0 +1,86 @@
+"""Scans of a BIDS data set."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from brainfcn_jax.cohort.bids_dataset import find_bids_scans
+from brainfcn_jax.errors import InputError
+
+FILES = (
+    "dataset_description.json",
+    "participants.tsv",
+    "sub-10/anat/sub-10_T1w.nii.gz",
+    "sub-2/ses-b/anat/sub-2_ses-b_T1w.nii",
+    "sub-2/ses-a/anat/sub-2_ses-a_run-2_T1w.nii.gz",
+    "sub-2/ses-a/anat/sub-2_ses-a_run-10_T1w.nii.gz",
+    "sub-2/ses-a/anat/sub-2_ses-a_T2w.nii.gz",
+    "sub-2/ses-a/anat/sub-2_ses-a_run-2_T1w.json",
+    "sub-2/ses-a/func/sub-2_ses-a_task-rest_bold.nii.gz",
+    "derivatives/other/sub-2/anat/sub-2_T1w.nii.gz",
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in FILES:
+        path = tmp_path / "bids" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path / "bids"
+
+
+def found(root: Path, modality: str = "T1w", *labels: Sequence[str]) -> list[str]:
+    """The scans' paths below the data set."""
+    scans, _ = find_bids_scans(root, modality, *labels)
+    return [scan.path.relative_to(root).as_posix() for scan in scans]
+
+
+def test_all_scans_of_the_modality_are_found_in_natural_order(root: Path) -> None:
+    assert found(root) == [
+        "sub-2/ses-a/anat/sub-2_ses-a_run-2_T1w.nii.gz",
+        "sub-2/ses-a/anat/sub-2_ses-a_run-10_T1w.nii.gz",
+        "sub-2/ses-b/anat/sub-2_ses-b_T1w.nii",
+        "sub-10/anat/sub-10_T1w.nii.gz",
+    ]
+    assert found(root, "T2w") == ["sub-2/ses-a/anat/sub-2_ses-a_T2w.nii.gz"]
+
+
+def test_a_scan_knows_its_place_and_its_uri(root: Path) -> None:
+    (scan,), _ = find_bids_scans(root, "T1w", ["2"], ["b"])
+    assert (scan.participant, scan.session) == ("2", "b")
+    assert scan.folder == Path("sub-2/ses-b/anat")
+    assert scan.uri == "bids:raw:sub-2/ses-b/anat/sub-2_ses-b_T1w.nii"
+
+
+def test_participants_and_sessions_can_be_chosen_with_or_without_prefix(root: Path) -> None:
+    assert found(root, "T1w", ["sub-10"]) == ["sub-10/anat/sub-10_T1w.nii.gz"]
+    assert len(found(root, "T1w", ["10", "2", "sub-2"])) == 4
+    assert found(root, "T1w", [], ["ses-b"]) == ["sub-2/ses-b/anat/sub-2_ses-b_T1w.nii"]
+
+
+def test_what_is_left_out_is_said(root: Path) -> None:
+    (root / "dataset_description.json").unlink()
+    (root / "sub-10" / "anat" / "sub-2_T1w.nii").touch()
+    (root / "sub-3").mkdir()
+    _, notes = find_bids_scans(root, "T1w")
+    assert [note.split(" ", 1)[1] for note in notes] == [
+        "has no dataset_description.json, which every BIDS data set has",
+        "has no T1w scan",
+        "is left out: its name is not of sub-10",
+    ]
+
+
+def test_what_is_not_there_is_named_beside_what_is(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no sub-3, sub-4; found are sub-2, sub-10"):
+        find_bids_scans(root, "T1w", ["3", "2", "4"])
+    with pytest.raises(InputError, match="has no T2w scan of sub-10"):
+        find_bids_scans(root, "T2w", ["10"])
+    with pytest.raises(InputError, match="in sessions z"):
+        find_bids_scans(root, "T1w", [], ["z"])
+    with pytest.raises(InputError, match="is not a folder"):
+        find_bids_scans(tmp_path / "none", "T1w")
+    (tmp_path / "plain").mkdir()
+    with pytest.raises(InputError, match="found are none"):
+        find_bids_scans(tmp_path / "plain", "T1w")

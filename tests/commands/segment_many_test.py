@@ -1,0 +1,261 @@
+"""`run_eval.py` on many scans: what is read, what is skipped, what all scans have in common."""
+
+import csv
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import jax
+import pytest
+from eval_example import intensities, run, write_image
+from threshold_model import threshold_labels
+
+from brainfcn_jax.cohort.steps import label_case
+from brainfcn_jax.inference import prediction
+from brainfcn_jax.network.model_file import Model, load_model
+from brainfcn_jax.results.record import MANIFEST
+
+pytestmark = pytest.mark.usefixtures("narrow")
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder of three scans, the labels of two, and one file that is no image."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for number in (1, 2, 10):
+        write_image(folder / f"s{number}_T1w.nii.gz", intensities() + number)
+    for number in (1, 2):
+        write_image(folder / f"s{number}_dseg.nii.gz", threshold_labels(intensities()))
+    (folder / "readme.txt").write_text("three scans")
+    return folder
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    """The bytes of every result, those that hold dates and times left out."""
+    return {
+        path.relative_to(out).as_posix(): path.read_bytes()
+        for path in sorted(out.rglob("*"))
+        if path.is_file() and path.name != MANIFEST and path.suffix != ".html"
+    }
+
+
+def manifest(out: Path) -> dict[str, Any]:
+    """The records of a folder's manifest."""
+    return dict(json.loads((out / MANIFEST).read_text())["scans"])
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """The rows of a table."""
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream, delimiter="\t"))
+
+
+def test_a_folder_goes_through_one_model_in_natural_order(
+    scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 0
+    said = [line for line in capsys.readouterr().err.splitlines() if "->" in line]
+    assert [line.split("'")[1] for line in said[:3]] == [
+        str(scans / f"s{number}_T1w.nii.gz") for number in (1, 2, 10)
+    ]
+    rows = table(out / "group_volumes.tsv")
+    assert [row["scan"] for row in rows] == ["s1", "s2", "s10"]
+    for row in rows:
+        of_scan = {
+            r["abbreviation"]: r for r in table(out / f"{row['scan']}_desc-tissue_volumes.tsv")
+        }
+        assert row["WM_mm3"] == of_scan["WM"]["volume_mm3"]
+        assert row["quality"] in ("PASS", "CHECK")
+    assert not (out / "group_scores.tsv").exists()
+
+
+def test_the_manifest_says_what_was_made_of_what(scans: Path, weights: str, out: Path) -> None:
+    run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}")
+    text = (out / MANIFEST).read_text()
+    assert str(out.parent) not in text
+    records = manifest(out)
+    assert sorted(records) == ["s1", "s10", "s2"]
+    record = records["s10"]
+    assert record["status"] == "done"
+    assert record["inputs"]["scan"]["file"] == "s10_T1w.nii.gz"
+    assert record["request"]["settings"]["save_prob"] is False
+    made = {state["file"]: state for state in record["outputs"]}
+    label_map = out / "s10_desc-tissue_dseg.nii.gz"
+    assert made[label_map.name]["bytes"] == label_map.stat().st_size
+    assert set(made) == {path.name for path in out.glob("s10_*")}
+
+
+def test_one_model_and_one_trace_serve_all_scans(
+    scans: Path, weights: str, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, traced = [], []
+
+    def load(path: str) -> Model:
+        loaded.append(path)
+        return load_model(path)
+
+    def classify(*arguments: Any) -> Any:
+        traced.append(arguments[-1].shape)
+        return prediction.classify(*arguments)
+
+    monkeypatch.setattr("brainfcn_jax.cohort.steps.load_model", load)
+    compiled = jax.jit(classify, static_argnums=(0, 1))
+    monkeypatch.setattr("brainfcn_jax.inference.prediction._compiled_classify", compiled)
+    assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 0
+    assert loaded == [weights]
+    assert len(traced) == 1
+
+
+def test_bytes_depend_neither_on_the_order_nor_on_the_company(
+    scans: Path, weights: str, out: Path
+) -> None:
+    arguments = [f"--weights={weights}", "--save_uncertainty"]
+    run(f"--volume={scans}", f"--out_dir={out}", *arguments)
+    alone = out.parent / "alone"
+    for number in (10, 1, 2):
+        run(f"--volume={scans / f's{number}_T1w.nii.gz'}", f"--out_dir={alone}", *arguments)
+    together, apart = contents(out), contents(alone)
+    assert together.keys() == apart.keys()
+    images = [name for name in together if not name.endswith(".json")]
+    assert all(together[name] == apart[name] for name in images)
+
+
+def test_resume_skips_what_is_finished_and_unchanged(
+    scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}", "--resume"]
+    (scans / "s2_T1w.nii.gz").rename(scans / "s2_T1w.nii")
+    assert run(*arguments) == 1  # gzip in a file that says it is not
+    failed = manifest(out)["s2"]
+    assert failed["status"] == "failed"
+    assert failed["failure"].startswith("'s2_T1w.nii' ")
+    assert str(scans) not in (out / MANIFEST).read_text()
+    before = contents(out)
+    times = {path: path.stat().st_mtime_ns for path in out.glob("s1*_desc-*")}
+    write_image(scans / "s2_T1w.nii", intensities())
+    os.utime(scans / "s1_T1w.nii.gz")
+    capsys.readouterr()
+    assert run(*arguments) == 0
+    assert "2 of 3 scans were finished already" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    assert {name: contents(out)[name] for name in before if name[:2] == "s1"} == {
+        name: before[name] for name in before if name[:2] == "s1"
+    }
+    assert [row["scan"] for row in table(out / "group_volumes.tsv")] == ["s1", "s2", "s10"]
+
+
+def test_resume_labels_anew_what_has_changed(
+    scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments) == 0
+    write_image(scans / "s1_T1w.nii.gz", intensities()[::-1])
+    corrected = out / "s2_desc-tissue_dseg.nii.gz"
+    corrected.write_bytes(b"by hand")
+    capsys.readouterr()
+    assert run(*arguments, "--resume") == 0
+    said = capsys.readouterr().err
+    assert "2 of 3 scans were finished already" in said
+    assert "kept as edited since: s2_desc-tissue_dseg.nii.gz" in said
+    assert corrected.read_bytes() == b"by hand"
+    assert run(*arguments, "--resume", "--save_uncertainty") == 1
+    assert f"'{corrected}' was edited since" in capsys.readouterr().err
+    assert corrected.read_bytes() == b"by hand"
+    assert (out / "s1_desc-tissue_uncertainty.nii.gz").exists()
+
+
+def test_without_resume_or_overwrite_results_stay(
+    scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments) == 0
+    before = contents(out)
+    assert run(*arguments) == 1
+    assert "3 of 3 scans failed" in capsys.readouterr().err
+    assert contents(out) == before
+    assert {record["status"] for record in manifest(out).values()} == {"done"}
+    assert run(*arguments, "--resume") == 0
+
+
+def test_a_stopped_runs_files_are_replaced(
+    scans: Path, weights: str, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}", "--resume"]
+
+    def stopped_half_way(labelled: Any, _: object) -> None:
+        labelled.case.outputs.label_map.write_bytes(b"half")
+        raise OSError("as if killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("brainfcn_jax.cohort.run.write_case", stopped_half_way)
+        assert run(*arguments) == 1
+    assert (out / "s1_desc-tissue_dseg.nii.gz").read_bytes() == b"half"
+    assert run(*arguments) == 0
+    undisturbed = out.parent / "undisturbed"
+    run(*arguments[:2], f"--out_dir={undisturbed}")
+    found, expected = contents(out), contents(undisturbed)
+    assert found.keys() == expected.keys()
+    assert all(found[n] == expected[n] for n in found if n.endswith((".gz", ".tsv")))
+
+
+def test_an_unforeseen_error_fails_its_scan_and_shows_itself(
+    scans: Path,
+    weights: str,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def bug_on_s2(loaded: Any, *others: Any) -> Any:
+        if "s2" in loaded.case.volume:
+            raise ZeroDivisionError("a\nbug")
+        return label_case(loaded, *others)
+
+    monkeypatch.setattr("brainfcn_jax.cohort.steps.label_case", bug_on_s2)
+    assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 1
+    said = capsys.readouterr().err
+    assert "cannot be labelled: an unforeseen ZeroDivisionError: a bug" in said
+    assert "in bug_on_s2" in said
+    assert [record["status"] for record in manifest(out).values()] == ["done", "done", "failed"]
+    rows = table(out / "group_volumes.tsv")
+    assert [(row["scan"], row["quality"]) for row in rows][1] == ("s2", "FAILED")
+
+
+def test_references_of_a_folder_are_scored_and_tabled(
+    scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scans / "s10_T1w.nii.gz").unlink()
+    arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments, f"--reference={scans}") == 0
+    rows = table(out / "group_scores.tsv")
+    assert [row["scan"] for row in rows] == ["s1"] * 7 + ["s2"] * 7
+    assert rows[2]["structure"] == "WM"
+    assert rows[2]["dice"] == "1.0"
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 14
+
+
+def test_tables_are_made_anew_on_request(scans: Path, weights: str, out: Path) -> None:
+    run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}")
+    before = contents(out)
+    (out / "group_volumes.tsv").unlink()
+    assert run("bids", out, "group") == 0
+    assert contents(out) == before
+
+
+def test_a_table_of_the_users_is_not_replaced(
+    scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out.mkdir()
+    (out / "group_volumes.tsv").write_text("mine")
+    arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments) == 1
+    assert "group_volumes.tsv' exists already" in capsys.readouterr().err
+    assert (out / "group_volumes.tsv").read_text() == "mine"
+    assert len(list(out.glob("*_dseg.nii.gz"))) == 3
+    assert run(*arguments, "--resume", "--overwrite") == 0

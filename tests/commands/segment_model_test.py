@@ -1,0 +1,113 @@
+"""`run_eval.py`: shipped models, the demo, and scans that look like another modality."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from eval_example import intensities, one_line, read_image, run, write_image
+from narrow import narrow_the_network
+from threshold_model import threshold_model
+
+from brainfcn_jax.cohort import plan
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
+from brainfcn_jax.network import shipped_models
+from brainfcn_jax.network.model_file import save_model
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow_the_network(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that holds adult_t1w and nothing else."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    save_model(folder / "adult_t1w.h5", threshold_model())
+    digest = shipped_models.file_digest(folder / "adult_t1w.h5")
+    (folder / shipped_models.DIGESTS).write_text(f"{digest}  adult_t1w.h5\n")
+    monkeypatch.setattr(shipped_models, "weights_folder", lambda: folder)
+    return folder
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> str:
+    return write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
+
+
+def test_the_demo_needs_no_other_flag(
+    shipped: Path, scan: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plan, "demo_scan", lambda: Path(scan))
+    assert run("--volume=demo") == 0
+    assert read_image("out/demo_desc-tissue_dseg.nii.gz").shape == intensities().shape
+    sidecar = json.loads(Path("out/demo_desc-tissue_dseg.json").read_text())
+    assert sidecar["Weights"]["File"] == "adult_t1w.h5"
+    assert sidecar["Sources"] == ["sub-01_T1w.nii.gz"]
+    assert sidecar["Warnings"] == []
+
+
+def test_nilearn_ships_the_demos_scan_and_its_tissue_maps() -> None:
+    scan = load_scan(demo_scan())
+    assert scan.data.shape == (197, 233, 189)
+    assert scan.spacing_mm == (1.0, 1.0, 1.0)
+    for image in ("gm", "wm"):
+        assert demo_file(image).is_file()
+    with pytest.raises(InputError, match="pip install nilearn"):
+        demo_file("none")
+
+
+def test_a_model_that_is_missing_or_damaged_ends_with_3(
+    shipped: Path, scan: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"--volume={scan}", "--model=neonate_t2w") == 3
+    assert "'neonate_t2w' is not in this copy" in one_line(capsys.readouterr().err)
+    (shipped / "adult_t1w.h5").write_bytes(b"damaged")
+    assert run(f"--volume={scan}") == 3
+    assert "'adult_t1w' is damaged" in one_line(capsys.readouterr().err)
+    assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--model=adult_t1w", "--weights=mine.h5"], "both given"),
+        (["--model=child"], "adult_t1w"),
+        (["--weights="], "--weights must be given"),
+        (["--out_dir="], "--out_dir must be given"),
+    ],
+)
+def test_wrong_usage_ends_with_2(
+    wrong: list[str], said: str, shipped: Path, scan: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"--volume={scan}", *wrong) == 2
+    assert said in one_line(capsys.readouterr().err)
+
+
+def test_a_scan_of_another_modality_is_flagged(
+    shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scan = write_image(tmp_path / "sub-01_T2w.nii.gz", intensities())
+    assert run(f"--volume={scan}") == 0
+    lines = capsys.readouterr().err.splitlines()
+    (warning,) = [line for line in lines if "warning: " in line]
+    assert f"'{scan}': its name says T2w" in warning
+    sidecar = json.loads(Path("out/sub-01_desc-tissue_dseg.json").read_text())
+    assert [text in warning for text in sidecar["Warnings"]] == [True]
+
+
+def test_a_finer_scan_gets_labels_on_its_own_grid(shipped: Path, tmp_path: Path) -> None:
+    affine = np.diag([1.5, 1.5, 6.0, 1.0])
+    scan = write_image(tmp_path / "fine.nii.gz", intensities(), affine)
+    assert run(f"--volume={scan}") == 0
+    labels = read_image("out/fine_desc-tissue_dseg.nii.gz")
+    np.testing.assert_array_equal(labels.affine, affine)
+    assert labels.shape == intensities().shape
+    sidecar = json.loads(Path("out/fine_desc-tissue_dseg.json").read_text())
+    assert sidecar["NetworkSpacing"] == [3.0, 3.0, 3.0]
+    assert any("6 mm" in note for note in sidecar["Notes"])

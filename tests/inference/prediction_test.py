@@ -1,0 +1,121 @@
+"""Inference on slices-first volumes: the same answer whatever the batches, compiled once."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from narrow import narrow_the_network
+from threshold_model import DESCRIPTION
+
+from brainfcn_jax.inference import prediction as predict_module
+from brainfcn_jax.inference.prediction import network_of, padded_windows, predict
+from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.network.fcn import parameter_shapes, subtract_mean, volume_to_stacks
+from brainfcn_jax.network.model_file import Model
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Model:
+    """A narrow network of random weights, whose labels vary from voxel to voxel."""
+    narrow_the_network(monkeypatch)
+    rng = np.random.default_rng(0)
+    params = {
+        layer: {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in names.items()}
+        for layer, names in parameter_shapes(4, DESCRIPTION.maps, CLASSES).items()
+    }
+    return Model(params, dataclasses.replace(DESCRIPTION, channel_means=(60.0, 61.0, 62.0)))
+
+
+def random_volume(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).integers(0, 256, shape, np.uint8)
+
+
+def labels_of_whole_volume(model: Model, volume: np.ndarray) -> np.ndarray:
+    """The definition, without windows or batches: all slices at once, padded alike."""
+    _, height, width = volume.shape
+    padded = np.pad(volume, ((0, 0), (0, -height % 32), (0, -width % 32)))
+    means = jnp.asarray(model.description.channel_means)
+    logits, _ = network_of(model).apply(
+        {"params": jax.device_put(model.params)},
+        subtract_mean(volume_to_stacks(jnp.asarray(padded)), means),
+    )
+    return np.asarray(logits.argmax(-1))[:, :height, :width]
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3, 5])
+def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> None:
+    volume = random_volume(slices, 30, 21)
+    predicted = predict(model, volume, batch_slices=2)
+    assert predicted.labels.dtype == np.uint8
+    assert predicted.labels.shape == volume.shape
+    expected = labels_of_whole_volume(model, volume)
+    assert len(np.unique(expected)) > 1
+    assert (predicted.labels == expected).mean() > 0.999  # ties of float32 sums
+
+
+def test_probabilities_add_up_to_one_and_agree_with_the_labels(model: Model) -> None:
+    predicted = predict(model, random_volume(3, 30, 21), batch_slices=2, with_probabilities=True)
+    assert predicted.probabilities is not None
+    assert predicted.probabilities.shape == (CLASSES, 3, 30, 21)
+    total = predicted.probabilities.sum(0, dtype=np.float32)
+    np.testing.assert_allclose(total, 1, atol=2e-3)
+    of_labels = np.take_along_axis(predicted.probabilities, predicted.labels[None].astype(int), 0)
+    np.testing.assert_array_equal(of_labels[0], predicted.probabilities.max(0))
+
+
+def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
+    volume = random_volume(3, 30, 21)
+    weights = tuple(np.linspace(0.5, 2, size, dtype=np.float32) for size in volume.shape)
+    slices, rows, columns = weights
+    plain = predict(model, volume, batch_slices=2, with_probabilities=True)
+    weighted = predict(model, volume, voxel_weights=(slices, rows, columns), batch_slices=2)
+    assert plain.probabilities is not None
+    shares = plain.probabilities.astype(np.float64)
+    entropy = -(shares * np.log(np.maximum(shares, 1e-30))).sum(0) / np.log(CLASSES)
+    np.testing.assert_allclose(plain.entropy, entropy, atol=3e-3)
+    np.testing.assert_allclose(plain.class_sums, shares.sum((1, 2, 3)), rtol=1e-3)
+    assert plain.class_sums.sum() == pytest.approx(volume.size, rel=1e-6)
+    expected = np.einsum("cijk,i,j,k->c", shares, slices, rows, columns)
+    np.testing.assert_allclose(weighted.class_sums, expected, rtol=1e-3)
+
+
+def test_probabilities_are_left_out_unless_asked_for(model: Model) -> None:
+    assert predict(model, random_volume(1, 16, 16), batch_slices=2).probabilities is None
+
+
+def test_volumes_of_any_depth_are_traced_once(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced_shapes = []
+
+    def counted(volume: jax.Array) -> jax.Array:
+        traced_shapes.append(volume.shape)
+        return volume_to_stacks(volume)
+
+    monkeypatch.setattr(predict_module, "volume_to_stacks", counted)
+    for slices, height, width in [(1, 60, 33), (2, 64, 64), (3, 40, 50), (7, 33, 64)]:
+        predict(model, random_volume(slices, height, width), batch_slices=3)
+    assert traced_shapes == [(5, 64, 64)]
+
+
+def test_other_weights_of_the_same_network_are_not_compiled_again(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = random_volume(2, 16, 16)
+    predict(model, volume, batch_slices=2)
+    monkeypatch.setattr(predict_module, "volume_to_stacks", None)  # a trace would call it
+    description = dataclasses.replace(DESCRIPTION, channel_means=(0.0, 0.0, 0.0))
+    zeros = jax.tree.map(np.zeros_like, model.params)
+    labels = predict(Model(zeros, description), volume, batch_slices=2).labels
+    assert not labels.any()
+
+
+def test_windows_overlap_by_one_neighbour_and_are_filled_with_zeros() -> None:
+    volume = np.arange(1, 4, dtype=np.uint8)[:, None, None] * np.ones((1, 1, 33), np.uint8)
+    windows = list(padded_windows(volume, 2))
+    assert [window.shape for window in windows] == [(4, 32, 64)] * 2
+    assert [window[:, 0, 0].tolist() for window in windows] == [[0, 1, 2, 3], [2, 3, 0, 0]]
+    assert windows[0][:, 1:].max() == 0
+    assert windows[0][:, :, 33:].max() == 0

@@ -1,0 +1,55 @@
+"""Volumes: by hand, exact to the last digit, and their sums."""
+
+import numpy as np
+import pytest
+
+from brainfcn_jax.labels import CLASSES, CSF, TISSUES, VENT, WM
+from brainfcn_jax.measures.volumes import (
+    brain_volume,
+    intracranial_volume,
+    tissue_volumes,
+    volume_table,
+)
+
+VOXEL_MM3 = 0.35 * 0.35 * 2.0
+
+
+def labels_with(**voxels: int) -> np.ndarray:
+    """A volume of 1000 voxels with so many of each tissue."""
+    indices = {tissue.abbreviation: tissue.index for tissue in TISSUES}
+    flat = np.zeros(1000, np.uint8)
+    flat[: sum(voxels.values())] = np.repeat(
+        [indices[name] for name in voxels], list(voxels.values())
+    )
+    return np.random.default_rng(0).permutation(flat).reshape(10, 20, 5)
+
+
+def test_by_hand() -> None:
+    rows = tissue_volumes(
+        labels_with(WM=120, CSF=7), [900.5, *(0.0, 0.0), 90.25, *(0.0, 0.0, 0.0), 9.25], 2.0
+    )
+    assert [row.index for row in rows] == list(range(CLASSES))
+    assert [row.abbreviation for row in rows[:2]] == ["BG", "CoGM"]
+    assert (rows[0].voxels, rows[0].volume_mm3, rows[0].soft_volume_mm3) == (873, 1746, 1801)
+    assert (rows[WM].voxels, rows[WM].volume_mm3, rows[WM].soft_volume_mm3) == (120, 240, 180.5)
+    assert rows[VENT].voxels == 0
+    assert rows[CSF].volume_mm3 == 14
+
+
+def test_a_volume_is_exactly_its_voxels_times_one_voxel() -> None:
+    rows = volume_table(labels_with(CoGM=331, WM=207, Vent=11), [0.1] * CLASSES, VOXEL_MM3)
+    assert all(row.volume_mm3 == row.voxels * VOXEL_MM3 for row in rows)
+
+
+def test_the_brain_is_without_fluids_and_the_intracranial_volume_is_everything() -> None:
+    labels = labels_with(CoGM=5, BGT=10, WM=20, BS=40, CB=80, Vent=160, CSF=320)
+    soft = [float(2**index) for index in range(CLASSES)]
+    rows = tissue_volumes(labels, soft, 3.0)
+    brain, everything = brain_volume(rows, 3.0), intracranial_volume(rows, 3.0)
+    assert (brain.voxels, brain.volume_mm3) == (155, 465)
+    assert (everything.voxels, everything.volume_mm3) == (635, 1905)
+    assert brain.soft_volume_mm3 == pytest.approx(3 * (2 + 4 + 8 + 16 + 32))
+    assert everything.soft_volume_mm3 == pytest.approx(3 * (2 + 4 + 8 + 16 + 32 + 64 + 128))
+    assert volume_table(labels, soft, 3.0) == (*rows, brain, everything)
+    assert brain.index is None
+    assert brain_volume(volume_table(labels, soft, 3.0), 3.0) == brain  # sums are not counted

@@ -1,0 +1,82 @@
+"""The page of all scans in a real browser: skipped where there is no Chromium."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chromium import HOSTILE, check_quiet, needs_chromium, opened, started
+from labelled_brain import intensities, labelled_brain
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.measures.quality import Flag
+from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
+from brainfcn_jax.results.pages.picture import scan_picture, thumbnail
+
+pytestmark = needs_chromium
+SPACING_MM = (6.0, 6.0, 6.0)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """A headless Chromium."""
+    with started(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+def test_the_group_can_be_sorted_and_filtered(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    labels = labelled_brain((30, 35, 33), SPACING_MM)
+    picture = scan_picture(intensities(labels), labels, SPACING_MM, "x")
+    rows = [
+        GroupRow(name, verdict, flags, {"WM": volume}, 0.2, thumbnail(picture), "sub/x.html")
+        for name, verdict, flags, volume in (
+            ("sub-10", "PASS", (), 5e5),
+            ("sub-9", "CHECK", (Flag("odd", HOSTILE),), 6e5),
+            (HOSTILE, "PASS", (), 4e5),
+        )
+    ]
+    rows.append(GroupRow("sub-1", "FAILED", failure=HOSTILE))
+    write_group_page(tmp_path / "group.html", rows)
+    opened(browser, tmp_path / "group.html")
+
+    def shown() -> list[str]:
+        cells = browser.find_elements(By.CSS_SELECTOR, "#scans td.name")
+        return [cell.text for cell in cells if cell.is_displayed()]
+
+    by_name, _, _, by_volume = browser.find_elements(By.CSS_SELECTOR, "th button")
+    assert shown() == ["sub-10", "sub-9", HOSTILE, "sub-1"]
+    by_name.click()
+    assert shown()[-3:] == ["sub-1", "sub-9", "sub-10"]
+    by_volume.click()
+    assert shown() == [HOSTILE, "sub-10", "sub-9", "sub-1"]
+    by_volume.click()
+    assert shown() == ["sub-9", "sub-10", HOSTILE, "sub-1"]
+    browser.find_element(By.ID, "unclear").click()
+    assert shown() == ["sub-9", "sub-1"]
+    loaded = "return [...document.images].map((image) => image.naturalHeight)"
+    assert browser.execute_script(loaded) == [130] * 3
+    check_quiet(browser)
+
+
+@pytest.mark.parametrize("width", [1300, 900])
+def test_the_table_fits_the_window(browser: webdriver.Chrome, tmp_path: Path, width: int) -> None:
+    reasons = tuple(
+        Flag(f"flag {number}", "the ventricles have 123.4 ml, outside what is plausible for adults")
+        for number in range(3)
+    )
+    volumes_mm3 = {tissue.abbreviation: 7.4e5 for tissue in TISSUES} | {"Brain": 1.5e6, "ICV": 2e6}
+    name = "sub-01/ses-01/anat/sub-01_ses-01"
+    rows = [GroupRow(name, "CHECK", reasons, volumes_mm3, 0.2, model="a")]
+    rows.append(GroupRow("sub-02", "PASS", (), volumes_mm3, 0.2, model="a"))
+    write_group_page(tmp_path / "group.html", rows)
+    browser.set_window_size(width, 1000)
+    opened(browser, tmp_path / "group.html")
+    table, checked = (
+        browser.find_element(By.CSS_SELECTOR, chosen) for chosen in ("#scans", "#scans tbody")
+    )
+    section = table.find_element(By.XPATH, "ancestor::section")
+    assert table.size["width"] < section.size["width"]
+    lines = [why.size["height"] for why in checked.find_elements(By.CSS_SELECTOR, ".why div")]
+    assert len(lines) == 3 and max(lines) < 2 * min(lines)
+    assert checked.size["height"] < 200  # no tower of words

@@ -1,0 +1,166 @@
+"""Result files: their names, their tables, and that none is replaced or left half-written."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from brainfcn_jax.errors import OutputError
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.measures.metrics import Score
+from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.results.paths import (
+    distinct_names,
+    output_paths,
+    refuse_existing,
+    scan_name,
+    sidecar_path,
+)
+from brainfcn_jax.results.tables import (
+    screen_table,
+    write_json,
+    write_scores,
+    write_text,
+    write_volumes,
+)
+
+SCORES = [
+    Score("WM", 0.123456789, 2.0, 0.25, math.inf, 0.5),
+    Score("BS", math.nan, math.nan, math.nan, math.nan, math.nan),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("data/sub-01_ses-1_T1w.nii.gz", "sub-01_ses-1"),
+        ("sub-01_T2w.nii", "sub-01"),
+        ("T1.nii", "T1"),
+        ("subject.1.mgz", "subject.1"),
+        ("brain.IMG", "brain"),
+        ("scan", "scan"),
+    ],
+)
+def test_results_are_named_after_the_scan(path: str, name: str) -> None:
+    assert scan_name(path) == name
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["a/x_T1w.nii", "b/y.nii"], ["x", "y"]),
+        (["a/T1.nii", "b/T1.nii", "b/z.nii"], ["a_T1", "b_T1", "z"]),
+        (["in/1/anat/T1.nii", "in/2/anat/T1.nii"], ["1_T1", "2_T1"]),
+        (["s1/v1/T1.nii", "s1/v2/T1.nii", "s2/v1/T1.nii"], ["s1_v1_T1", "s1_v2_T1", "s2_v1_T1"]),
+        (["/T1.nii", "/a/T1.nii"], ["T1", "a_T1"]),
+        (["a/T1.nii", "a/../a/T1.nii.gz"], ["T1", "T1"]),
+        (["a/s_T1w.nii", "a/s_T2w.nii", "b/s_T1w.nii"], ["a_s", "a_s", "b_s"]),
+    ],
+)
+def test_names_that_are_shared_get_the_folders_that_differ(
+    paths: list[str], names: list[str]
+) -> None:
+    assert distinct_names(paths) == names
+
+
+def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OutputError, match="exists already"):
+        refuse_existing([tmp_path / "link"], overwrite=False)
+
+
+def settings(save_prob: bool = False, save_uncertainty: bool = False) -> EvaluationSettings:
+    return EvaluationSettings("m", None, None, "tissues", False, save_prob, save_uncertainty)
+
+
+def test_result_names_follow_bids_derivatives() -> None:
+    outputs = output_paths("out", "sub-01", "sub-01/anat")
+    folder = Path("out/sub-01/anat")
+    assert outputs.label_map == folder / "sub-01_desc-tissue_dseg.nii.gz"
+    assert sidecar_path(outputs.label_map) == folder / "sub-01_desc-tissue_dseg.json"
+    assert outputs.scores == folder / "sub-01_desc-tissue_scores.tsv"
+    assert outputs.root == Path("out")
+
+
+def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
+    outputs = output_paths("out", "a.b")
+    always = [
+        "desc-brain_mask.json",
+        "desc-brain_mask.nii.gz",
+        "desc-tissue_dseg.json",
+        "desc-tissue_dseg.nii.gz",
+        "desc-tissue_qc.png",
+        "desc-tissue_report.html",
+        "desc-tissue_volumes.json",
+        "desc-tissue_volumes.tsv",
+    ]
+    maps = [
+        f"label-{t.abbreviation}_probseg.{kind}" for t in TISSUES for kind in ("json", "nii.gz")
+    ]
+
+    def names(settings: EvaluationSettings, scored: bool = False) -> list[str]:
+        return sorted(path.name.removeprefix("a.b_") for path in outputs.all(settings, scored))
+
+    assert names(settings()) == always
+    assert names(settings(), scored=True) == sorted([*always, "desc-tissue_scores.tsv"])
+    assert names(settings(save_prob=True)) == sorted([*always, *maps])
+    uncertainty = ["desc-tissue_uncertainty.json", "desc-tissue_uncertainty.nii.gz"]
+    assert names(settings(save_uncertainty=True)) == sorted([*always, *uncertainty])
+
+
+def test_volumes_are_written_in_full_precision(tmp_path: Path) -> None:
+    rows = [TissueVolume(3, "white matter", "WM", 7, 7 * 0.1, 0.7000000001)]
+    rows += [TissueVolume(None, "brain", "Brain", 7, 0.7, 0.5)]
+    write_volumes(tmp_path / "volumes.tsv", rows)
+    assert (tmp_path / "volumes.tsv").read_text().splitlines() == [
+        "index\tname\tabbreviation\tvoxels\tvolume_mm3\tsoft_volume_mm3",
+        f"3\twhite matter\tWM\t7\t{7 * 0.1!r}\t0.7000000001",
+        "n/a\tbrain\tBrain\t7\t0.7\t0.5",
+    ]
+
+
+def test_scores_are_written_in_full_precision(tmp_path: Path) -> None:
+    path = tmp_path / "scores.tsv"
+    write_scores(path, SCORES)
+    rows = [line.split("\t") for line in path.read_text().splitlines()]
+    assert rows[0] == [
+        "structure",
+        "dice",
+        "hausdorff_95_mm",
+        "mean_surface_distance_mm",
+        "absolute_volume_difference_percent",
+        "volumetric_similarity",
+    ]
+    assert rows[1] == ["WM", "0.123456789", "2.0", "0.25", "inf", "0.5"]
+    assert rows[2] == ["BS", *["n/a"] * 5]
+
+
+def test_the_screen_shows_aligned_columns() -> None:
+    lines = screen_table({"a.nii": SCORES[:1], "longer.nii": SCORES[1:]}).splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["scan", "structure", "dice"],
+        ["a.nii", "WM", "0.123"],
+        ["longer.nii", "BS", "n/a"],
+    ]
+    assert (
+        len({line.index(word) for line, word in zip(lines, ("str", "WM", "BS"), strict=True)}) == 1
+    )
+
+
+def test_a_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "text"
+    write_text(path, "first")
+    with pytest.raises(OutputError, match="exists already"):
+        write_text(path, "second")
+    assert path.read_text() == "first"
+    write_text(path, "second", overwrite=True)
+    assert path.read_text() == "second"
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "text", {"no": {"json"}})
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_text(tmp_path / "no_folder" / "text", "text")
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,118 @@
+"""Training that starts from a trained model: its numbers, its means, and what does not fit."""
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from narrow import narrow_the_network, network_and_params
+from tiny_scans import tiny_settings, write_pairs
+from training.cheap_step import launch_cheaply
+
+from brainfcn_jax.errors import OutputError, UsageError, WeightsError
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
+from brainfcn_jax.training import loop
+from brainfcn_jax.training.initialisation import initial_params, starting_model
+from brainfcn_jax.training.loop import train
+from brainfcn_jax.training.settings import Settings
+
+MEANS = (61.5, 62.25, 63.125)
+DESCRIPTION = ModelDescription(
+    stages=4,
+    maps=2,
+    tissues=tuple(tissue.name for tissue in TISSUES),
+    channel_means=MEANS,
+    slice_axis="axial",
+    spacing_mm=(1.0, 1.0, 1.0),
+    modality="T1w",
+    equalise="head",
+    mask_slice="largest",
+    licence="Apache-2.0, shipped.",
+    training="before",
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def narrow() -> Iterator[None]:
+    """A narrow network."""
+    with pytest.MonkeyPatch.context() as patch:
+        narrow_the_network(patch)
+        yield
+    jax.clear_caches()
+
+
+def save(path: Path, **changes: Any) -> Path:
+    """A weight file of the narrow network."""
+    _, params = network_and_params()
+    model = Model(jax.device_get(params), dataclasses.replace(DESCRIPTION, **changes))
+    save_model(path, model)
+    return path
+
+
+def settings_for(root: Path, model: Path, **changes: Any) -> Settings:
+    """Settings that start from a model."""
+    return tiny_settings(
+        root,
+        network__start="model",
+        network__model_path=str(model),
+        **{"network__maps": 2, "data__validation": (), "training__steps": 2} | changes,
+    )
+
+
+def test_other_starts_have_no_model() -> None:
+    assert starting_model(tiny_settings(Path("scans"))) is None
+
+
+def test_the_models_numbers_are_where_training_starts(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, save(tmp_path / "model.h5"))
+    model = starting_model(settings)
+    assert model is not None
+    network, expected = network_and_params()
+    params = initial_params(jax.random.key(0), settings.network, network, model)
+    jax.tree.map(np.testing.assert_array_equal, params, expected)
+
+
+def test_all_that_differs_is_named_with_the_flag_that_mends_it(tmp_path: Path) -> None:
+    model = save(tmp_path / "model.h5", slice_axis="coronal", equalise="volume")
+    with pytest.raises(UsageError) as refused:
+        starting_model(settings_for(tmp_path, model, network__stages=5, network__maps=16))
+    for words in (
+        "--config.network.stages=4",
+        "--config.network.maps=2",
+        "data.slice_axis is coronal there and axial here",
+        "--config.data.equalise=volume",
+    ):
+        assert words in str(refused.value)
+
+
+def test_another_count_of_tissues_or_a_missing_file_is_refused(tmp_path: Path) -> None:
+    renamed = ("other", *DESCRIPTION.tissues[1:])
+    with pytest.raises(UsageError, match="it knows the tissues other"):
+        starting_model(settings_for(tmp_path, save(tmp_path / "other.h5", tissues=renamed)))
+    with pytest.raises(WeightsError, match=r"none\.h5"):
+        starting_model(settings_for(tmp_path, tmp_path / "none.h5"))
+
+
+def test_fine_tuning_keeps_the_means_and_the_licence_and_leaves_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    root = write_pairs(tmp_path / "scans", ("sub-01",))
+    model = save(tmp_path / "model.h5")
+    before = model.read_bytes()
+    settings = settings_for(root, model)
+    workdir = train(settings, tmp_path / "run")
+    tuned = load_model(workdir.last)
+    assert tuned.description.channel_means == MEANS
+    assert tuned.description.licence.endswith("Started from: Apache-2.0, shipped.")
+    assert str(model) not in tuned.description.training
+    assert not np.array_equal(
+        tuned.params["fusion"]["kernel"], load_model(model).params["fusion"]["kernel"]
+    )
+    assert model.read_bytes() == before
+    with pytest.raises(OutputError, match="not of a training run"):
+        train(settings, root)

@@ -1,0 +1,41 @@
+"""Validation: mean Dice over whole scans; what is nowhere has no say."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from tiny_scans import tiny_settings, write_pairs
+
+from brainfcn_jax.network.model_file import Model, ModelDescription
+from brainfcn_jax.training import validation
+from brainfcn_jax.training.validation import load_validation_cases, validation_dice
+
+MODEL = Model(
+    {},
+    ModelDescription(4, 4, ("a",), (0.0, 0.0, 0.0), "axial", (1.0, 1.0, 1.0), "", "head",
+                     "middle", "", ""),
+)  # fmt: skip
+
+
+def test_the_mean_over_scans_of_what_they_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_pairs(tmp_path, ("sub-01", "sub-02", "sub-03"))
+    settings = tiny_settings(root, data__validation=("sub-02", "sub-03"))
+    first, second = load_validation_cases(settings.data)
+    without_csf = np.where(first.labels == 7, 0, first.labels).astype(np.uint8)
+    answers = iter([without_csf, np.full_like(second.labels, 1)])
+    monkeypatch.setattr(
+        validation, "segment_scan", lambda model, scan: SimpleNamespace(labels=next(answers))
+    )
+
+    found = validation_dice(MODEL, (first, second))
+
+    ones = int((second.labels == 1).sum())
+    assert found["CoGM"] == pytest.approx((1 + 2 * ones / (ones + second.labels.size)) / 2)
+    assert found["WM"] == pytest.approx((1 + 0) / 2)
+    if (first.labels == 7).any():
+        assert found["CSF"] == 0
+    else:
+        assert "CSF" not in found
