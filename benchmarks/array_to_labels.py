@@ -27,7 +27,7 @@ from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.inference.prediction import predict
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.network.model_file import Model
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 _STAGES = flags.DEFINE_integer("stages", 4, "Stages of the network.", 4, 5)
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file; the shipped one unless given.")
@@ -96,7 +96,7 @@ def main(argv: list[str]) -> None:
     """Times, prints and writes."""
     del argv
     measuring.use_threads(_THREADS.value)
-    take_what_is_allotted()
+    prepare_jax()
     torch.set_num_threads(_THREADS.value)
     model = chosen_model(_STAGES.value, _WEIGHTS.value)
     scan = load_scan(_SCAN.value or demo_scan())

@@ -35,7 +35,7 @@ from torch_network import FORMS, TorchNetwork, torch_images
 from brainfcn_jax.inference.prediction import network_of
 from brainfcn_jax.network.fcn import packed_kernels
 from brainfcn_jax.network.model_file import Model
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 _STAGES = flags.DEFINE_integer("stages", 4, "Stages of the network.", 4, 5)
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file; the shipped one unless given.")
@@ -202,7 +202,7 @@ def main(argv: list[str]) -> int:
     del argv
     measuring.use_threads(_THREADS.value)
     measuring.limit_instruction_sets(MAX_ISA.value)
-    take_what_is_allotted()
+    prepare_jax()
     torch.set_num_threads(_THREADS.value)
     model = chosen_model(_STAGES.value, _WEIGHTS.value)
     stacks = middle_slices(model, _SCAN.value, _SLICES.value, _SIZE.value, _SIZE.value)

@@ -16,7 +16,7 @@ from absl import app, flags
 from brainfcn_jax.inference.prediction import predict
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, find_model
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 _SLICES = flags.DEFINE_integer("slices", 48, "Slices of the volume.", 1)
 _HEIGHT = flags.DEFINE_integer("height", 240, "Height of a slice.", 16)
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     """Compiles on one batch, then times the whole volume."""
     del argv
     measuring.use_threads(_THREADS.value)
-    take_what_is_allotted()
+    prepare_jax()
     model = load_model(find_model(DEFAULT_MODEL))
     shape = (_SLICES.value, _HEIGHT.value, _WIDTH.value)
     volume = np.random.default_rng(0).integers(1, 256, shape, np.uint8)

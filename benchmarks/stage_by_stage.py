@@ -36,8 +36,8 @@ from brainfcn_jax.inference.network_input import prepare
 from brainfcn_jax.inference.prediction import BATCH_SLICES, network_of, padded_windows
 from brainfcn_jax.network.kernels import fastest
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
-from brainfcn_jax.results.options import EvaluationSettings
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 _SCAN = flags.DEFINE_string("scan", None, "The scan.", required=True)
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
@@ -45,11 +45,12 @@ _THREADS = flags.DEFINE_integer("threads", 2, "Cores.", 1)
 _REPEATS = flags.DEFINE_integer("repeats", 3, "Timed runs.", 1)
 _OUT = flags.DEFINE_string("out", None, "JSON file for the numbers.", required=True)
 
-EVALUATION, SEGMENTATION = "brainfcn_jax.cohort.steps", "brainfcn_jax.inference.segmentation"
+READING, SEGMENTATION = "brainfcn_jax.cohort.steps", "brainfcn_jax.inference.segmentation"
+MEASURING, WRITING = "brainfcn_jax.inference.segmented_scan", "brainfcn_jax.results.writing"
 INPUT = "brainfcn_jax.inference.network_input"
 NETWORK = "network, with stacking"
 STEPS: Mapping[str, tuple[tuple[str, str], ...]] = {
-    "reading": ((EVALUATION, "load_scan"), (EVALUATION, "load_codes")),
+    "reading": ((READING, "load_scan"), (READING, "load_codes")),
     "equalising": ((INPUT, "equalise_volume"), (INPUT, "find_head_threshold")),
     "resampling to the network's grid": ((INPUT, "resample"),),
     "cropping, histograms": ((SEGMENTATION, "prepare"),),
@@ -57,14 +58,14 @@ STEPS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "post-processing": ((SEGMENTATION, "clean_labels"),),
     "resampling to the scan's grid": ((SEGMENTATION, "scan_maps"), (SEGMENTATION, "scan_labels")),
     "volumes, quality, warnings": (
-        (EVALUATION, "volume_table"),
-        (EVALUATION, "assess"),
-        (EVALUATION, "looks_skull_stripped"),
-        (EVALUATION, "modality_warnings"),
+        (MEASURING, "volume_table"),
+        (MEASURING, "assess"),
+        (MEASURING, "looks_skull_stripped"),
+        (MEASURING, "modality_warnings"),
     ),
-    "measures against a reference": ((EVALUATION, "reference_scores"),),
-    "picture and page": ((EVALUATION, "write_pages"),),
-    "writing all else": ((EVALUATION, "write_case"),),
+    "measures against a reference": ((READING, "reference_scores"),),
+    "picture and page": ((WRITING, "write_pages"),),
+    "writing all else": ((WRITING, "write_results"),),
 }
 """What is timed, by module and name: where the function is looked up when it is called."""
 
@@ -109,18 +110,18 @@ def clocked() -> Iterator[Clock]:
 
 
 def run_once(
-    opened: OpenModel, settings: EvaluationSettings, out_dir: Path, reference: Path | None
+    opened: OpenModel, settings: SegmentationSettings, out_dir: Path, reference: Path | None
 ) -> Path:
     """The whole way of the scan; gives the label map's path."""
-    evaluation = importlib.import_module(EVALUATION)  # where the timed functions are
+    steps, writing = map(importlib.import_module, (READING, WRITING))  # where they are timed
     references = [] if reference is None else [str(reference)]
-    (case,) = plan_files([_SCAN.value], references, str(out_dir))
-    labelled = evaluation.label_case(evaluation.read_case(case, settings), opened, settings)
-    evaluation.write_case(labelled, settings)
-    return case.outputs.label_map
+    (planned,) = plan_files([_SCAN.value], references, str(out_dir))
+    results = steps.segment_read(steps.read_planned(planned, settings), opened, settings)
+    writing.write_results(results, settings)
+    return planned.outputs.label_map
 
 
-def step_rows(opened: OpenModel, settings: EvaluationSettings) -> list[dict[str, Any]]:
+def step_rows(opened: OpenModel, settings: SegmentationSettings) -> list[dict[str, Any]]:
     """Medians of each step over the repeats, after one run that compiles."""
     runs: list[dict[str, float]] = []
     with TemporaryDirectory() as folder:
@@ -147,8 +148,8 @@ def main(argv: list[str]) -> None:
     del argv
     measuring.use_threads(_THREADS.value)
     measuring.limit_instruction_sets(MAX_ISA.value)
-    take_what_is_allotted()
-    settings = EvaluationSettings(_MODEL.value, None, None, "tissues", overwrite=True)
+    prepare_jax()
+    settings = SegmentationSettings(_MODEL.value, None, None, "tissues", overwrite=True)
     opened = open_model(settings)
     prepared = prepare(load_scan(_SCAN.value), opened.model.description)
     window = next(padded_windows(prepared.inside, BATCH_SLICES))

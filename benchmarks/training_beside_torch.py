@@ -34,7 +34,7 @@ from torch_network import TorchNetwork, gradients, torch_images
 from brainfcn_jax.inference.prediction import network_of
 from brainfcn_jax.network.fcn import SegmentationNetwork
 from brainfcn_jax.network.model_file import Model
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.settings import AugmentationSettings
 from brainfcn_jax.training.step import (
@@ -236,7 +236,7 @@ def main(argv: list[str]) -> None:
     del argv
     measuring.use_threads(_THREADS.value)
     measuring.limit_instruction_sets(MAX_ISA.value)
-    take_what_is_allotted()
+    prepare_jax()
     torch.set_num_threads(_THREADS.value)
     model = chosen_model(_STAGES.value, _WEIGHTS.value)
     height, width = _HEIGHT.value, _WIDTH.value

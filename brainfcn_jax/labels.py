@@ -69,14 +69,12 @@ class CodeScheme:
     Attributes:
         name: how settings and flags call it.
         codes: code -> tissue index, for every code that a file may hold (0 included).
-        codes_of_tissues: the code that tissue index i goes back to, for i = 0..7.
         structures: what is scored.
         ignored_codes: predictions are not scored where the reference has one of these.
     """
 
     name: str
     codes: Mapping[int, int]
-    codes_of_tissues: tuple[int, ...]
     structures: tuple[ScoredStructure, ...]
     ignored_codes: frozenset[int] = frozenset()
 
@@ -88,7 +86,6 @@ def _structure(name: str, tissues: set[int], codes: set[int]) -> ScoredStructure
 TISSUE_SCHEME = CodeScheme(
     name="tissues",
     codes=MappingProxyType({index: index for index in range(CLASSES)}),
-    codes_of_tissues=tuple(range(CLASSES)),
     structures=tuple(_structure(t.abbreviation, {t.index}, {t.index}) for t in TISSUES),
 )
 """This project's own label maps."""
@@ -108,7 +105,6 @@ MRBRAINS13 = CodeScheme(
             8: BS,
         }
     ),
-    codes_of_tissues=(0, 1, 2, 3, 8, 7, 6, 5),
     structures=(
         _structure("GM", {COGM, BGT}, {1, 2}),
         _structure("WM", {WM}, {3, 4}),
@@ -116,12 +112,11 @@ MRBRAINS13 = CodeScheme(
     ),
     ignored_codes=frozenset({7, 8}),
 )
-"""MRBrainS13 `LabelsForTraining`; white matter goes back to 3, never to 4 (lesions)."""
+"""MRBrainS13 `LabelsForTraining`."""
 
 MRBRAINS13_TESTING = CodeScheme(
     name="mrbrains13_testing",
     codes=MappingProxyType({0: BACKGROUND, 1: CSF, 2: COGM, 3: WM}),
-    codes_of_tissues=(0, 2, 2, 3, 0, 0, 1, 1),
     structures=(
         _structure("GM", {COGM, BGT}, {2}),
         _structure("WM", {WM}, {3}),
@@ -149,7 +144,6 @@ NEOBRAINS12 = CodeScheme(
             8: CSF,
         }
     ),
-    codes_of_tissues=(0, 7, 3, 5, 6, 1, 4, 8),
     structures=(
         _structure("CoGM", {COGM}, {7}),
         _structure("BGT", {BGT}, {3}),
@@ -160,10 +154,7 @@ NEOBRAINS12 = CodeScheme(
         _structure("CSF", {CSF}, {8}),
     ),
 )
-"""NeoBrainS12; white matter goes back to 5 (unmyelinated).
-
-Myelinated white matter is scored in merged white matter only.
-"""
+"""NeoBrainS12; myelinated white matter is scored in merged white matter only."""
 
 SCHEMES: Mapping[str, CodeScheme] = MappingProxyType(
     {s.name: s for s in (TISSUE_SCHEME, MRBRAINS13, MRBRAINS13_TESTING, NEOBRAINS12)}
@@ -198,19 +189,3 @@ def to_tissues(
             f"{scheme.name!r} labels do not have; allowed are {first_few(sorted(scheme.codes))}"
         )
     return tissues
-
-
-def from_tissues(
-    tissues: UInt8[np.ndarray, "*shape"], scheme: CodeScheme
-) -> UInt8[np.ndarray, "*shape"]:
-    """The scheme's code of every tissue index, after its `codes_of_tissues`.
-
-    Several codes that mean one tissue come back as one: white matter is 3 in MRBrainS13 and
-    5 in NeoBrainS12.
-
-    Raises:
-        InputError: a value is not a tissue index.
-    """
-    if tissues.size and tissues.max() >= CLASSES:
-        raise InputError(f"holds tissue {tissues.max()}; tissues are 0..{CLASSES - 1}")
-    return np.array(scheme.codes_of_tissues, np.uint8)[tissues]

@@ -1,6 +1,8 @@
 """What the tests of `run_eval.py` share: a tiny scan on disk, and the command in this process."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -37,6 +39,15 @@ def read_image(path: Path | str) -> nibabel.Nifti1Image:
 def run(*arguments: object) -> int:
     """The exit code of `run_eval.py` with these arguments."""
     return exit_code(["run_eval.py", *map(str, arguments)])
+
+
+def records(out: Path) -> dict[str, Any]:
+    """What the records of a folder of results hold, by the names of their scans."""
+    ending = "_desc-tissue_record.json"
+    return {
+        path.relative_to(out).as_posix().removesuffix(ending): json.loads(path.read_text())
+        for path in sorted(out.rglob(f"*{ending}"))
+    }
 
 
 def one_line(captured: str) -> str:

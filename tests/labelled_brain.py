@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, UInt8
 
 from brainfcn_jax.labels import BGT, BS, CB, COGM, CSF, VENT, WM
-from brainfcn_jax.measures.volumes import TissueVolume, volume_table
+from brainfcn_jax.measures.volumes import Volumes, volume_table
 
 SPACING_MM = (3.0, 3.0, 3.0)
 SHAPE = (60, 70, 66)
@@ -57,7 +57,7 @@ def entropies(labels: UInt8[np.ndarray, "x y z"]) -> Float16[np.ndarray, "x y z"
 
 def volumes(
     labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float] = SPACING_MM
-) -> tuple[TissueVolume, ...]:
+) -> Volumes:
     """The rows of the volumes table, with soft volumes equal to those counted."""
     counts = np.bincount(labels.ravel(), minlength=8).astype(float).tolist()
     return volume_table(labels, counts, float(np.prod(spacing_mm)))

@@ -69,7 +69,8 @@ def find_bids_scans(
         raise InputError(f"'{root}' is not a folder; give a BIDS data set as --bids_dir")
     wanted = _labels("sub-", participants)
     found = [path.name for path in _folders(root, "sub-*")]
-    missing = [f"sub-{label}" for label in wanted if f"sub-{label}" not in found]
+    there = set(found)
+    missing = [f"sub-{label}" for label in wanted if f"sub-{label}" not in there]
     if missing or not found:
         what = first_few(missing) or "participant (a folder sub-01)"
         raise InputError(f"'{root}' has no {what}; found are {first_few(found) or 'none'}")

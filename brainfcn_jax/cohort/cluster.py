@@ -1,4 +1,4 @@
-"""Scans labelled by several processes, here or on other machines, through Dask.
+"""Scans segmented by several processes, here or on other machines, through Dask.
 
 Every worker process loads the model once. Files are read and written by the workers, so all
 machines must see them under the same paths. Needs the extra "cluster"; imported only where asked
@@ -17,16 +17,17 @@ from typing import Any
 
 from distributed import Client, LocalCluster, Security, WorkerPlugin, as_completed, get_worker
 
-from brainfcn_jax.cohort.resume import Job, Ledger, planned_files
-from brainfcn_jax.cohort.run import Executor, Result, skipped
-from brainfcn_jax.cohort.steps import Labeller, OpenModel, open_model, read_case
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping, planned_files
+from brainfcn_jax.cohort.resume import Todo
+from brainfcn_jax.cohort.run import Executor, skipped
+from brainfcn_jax.cohort.steps import OpenModel, Segmenter, open_model, read_planned
 from brainfcn_jax.errors import ClusterError
-from brainfcn_jax.results.case import Case, Outcome, case_name
-from brainfcn_jax.results.options import EvaluationSettings
 from brainfcn_jax.results.paths import refuse_existing
-from brainfcn_jax.results.writing import write_case
+from brainfcn_jax.results.scan_results import Outcome, PlannedScan
+from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.results.writing import write_results
 from brainfcn_jax.runtime.background import Done
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 CONNECT_SECONDS = 30
 _CLOSE_SECONDS = 2
@@ -46,24 +47,24 @@ class LoadedModel(WorkerPlugin):
     """The model in a worker process, loaded when the process joins.
 
     Attributes:
-        labeller: labels with the model; only on the worker.
+        segmenter: segments with the model; only on the worker.
     """
 
     name = _PLUGIN
 
     def __init__(
-        self, settings: EvaluationSettings, request: dict[str, Any], local_workers: int | None
+        self, settings: SegmentationSettings, request: dict[str, Any], local_workers: int | None
     ) -> None:
         self._settings = settings
         self._request = request
         self._local_workers = local_workers
-        self.labeller: Labeller | None = None
+        self.segmenter: Segmenter | None = None
 
     def setup(self, worker: Any) -> None:
         """Loads the model; raises ClusterError when it, or the software, is another one."""
         if self._local_workers is not None:
             use_share_of_processors(int(worker.name), self._local_workers)
-        take_what_is_allotted()
+        prepare_jax()
         opened = open_model(self._settings)
         found = identity(opened)
         if found != self._request:
@@ -71,19 +72,19 @@ class LoadedModel(WorkerPlugin):
                 f"a worker would not give the same results: it has {found}, asked for is "
                 f"{self._request}; install the same software and weights on all machines"
             )
-        self.labeller = Labeller(opened)
+        self.segmenter = Segmenter(opened)
 
 
 @contextlib.contextmanager
 def cluster_executor(
     opened: OpenModel,
-    settings: EvaluationSettings,
+    settings: SegmentationSettings,
     *,
     scheduler: str | None = None,
     tls: Tls | None = None,
     local_workers: int | None = None,
 ) -> Iterator[Executor]:
-    """Gives an executor for `run_cases`: on the cluster of a scheduler, or of processes here.
+    """Gives an executor for `segment_all`: on the cluster of a scheduler, or of processes here.
 
     Args:
         opened: the model, as this process has it; the workers must have the same.
@@ -105,59 +106,73 @@ def cluster_executor(
         plugin = LoadedModel(_absolute_settings(settings), identity(opened), local_workers)
         client.register_plugin(plugin)
 
-        def execute(cases: Sequence[Case], ledger: Ledger) -> Generator[Done[Case], None, None]:
-            return label_on(client, cases, ledger)
+        def execute(
+            scans: Sequence[PlannedScan], bookkeeping: Bookkeeping
+        ) -> Generator[Done[PlannedScan], None, None]:
+            return segment_on(client, scans, bookkeeping)
 
         yield execute
 
 
-def label_on(
-    client: Client, cases: Sequence[Case], ledger: Ledger
-) -> Generator[Done[Case], None, None]:
-    """Labels the cases on a cluster, and gives what became of them in their order.
+def segment_on(
+    client: Client, scans: Sequence[PlannedScan], bookkeeping: Bookkeeping
+) -> Generator[Done[PlannedScan], None, None]:
+    """Segments the scans on a cluster, and gives what became of them in their order.
 
-    What is finished is in the manifest at once. A lost worker's cases go to others; a case that
+    What is finished has its record at once. A lost worker's scans go to others; a scan that
     several workers died of fails.
     """
-    ready: dict[int, Done[Case]] = {}
-    jobs: dict[int, Job] = {}
-    for place, case in enumerate(cases):
+    ready: dict[int, Done[PlannedScan]] = {}
+    todos: dict[int, Todo] = {}
+    for index, planned in enumerate(scans):
         try:
-            job = ledger.job(case)
-            if job.todo.needed:
-                refuse_existing(planned_files(case, job.settings), job.settings.overwrite)
-                jobs[place] = job
+            todo = bookkeeping.todo(planned)
+            if todo.needed:
+                settings = bookkeeping.settings(todo)
+                refuse_existing(planned_files(planned, settings), settings.overwrite)
+                bookkeeping.begin(planned, todo)
+                todos[index] = todo
             else:
-                ready[place] = Done(case, skipped(job))
-        except Exception as error:  # told to whoever takes the case
-            ready[place] = Done(case, error=error)
-    ledger.writing(list(jobs.values()))
-    places = {
-        client.submit(label_job, _absolute(job), key=_key(job), pure=False): place
-        for place, job in jobs.items()
+                ready[index] = Done(planned, skipped(planned, todo))
+        except Exception as error:  # told to whoever takes the scan
+            ready[index] = Done(planned, error=error)
+    indices = {
+        client.submit(
+            segment_job,
+            _absolute(scans[index]),
+            _absolute_settings(bookkeeping.settings(todo)),
+            key=f"{scans[index].name}-{os.urandom(8).hex()}",
+            pure=False,
+        ): index
+        for index, todo in todos.items()
     }
     try:
         waited_for = 0
-        finished = as_completed(list(places))
-        while waited_for < len(cases):
+        finished = as_completed(list(indices))
+        while waited_for < len(scans):
             if waited_for in ready:
                 yield ready.pop(waited_for)
                 waited_for += 1
                 continue
             future = next(finished)
-            place = places[future]
-            ready[place] = _done(jobs[place], future, ledger)
+            index = indices[future]
+            ready[index] = _done(scans[index], todos[index], future, bookkeeping)
             future.release()
     finally:
-        client.cancel(list(places))
+        client.cancel(list(indices))
 
 
-def label_job(job: Job) -> Outcome:
-    """Reads, labels and writes one case: what a worker does."""
+def segment_job(planned: PlannedScan, settings: SegmentationSettings) -> Outcome:
+    """Reads, segments and writes one scan, maybe a second time: what a worker does.
+
+    Its files were not there before, or may be replaced; what is there now was left by a worker
+    that was lost.
+    """
     plugin = get_worker().plugins[_PLUGIN]
-    assert isinstance(plugin, LoadedModel) and plugin.labeller is not None
-    loaded = read_case(job.case, job.settings)
-    return write_case(plugin.labeller.label(loaded, job.settings), job.settings)
+    assert isinstance(plugin, LoadedModel) and plugin.segmenter is not None
+    settings = dataclasses.replace(settings, overwrite=True)
+    read = read_planned(planned, settings)
+    return write_results(plugin.segmenter.segment(read, settings), settings)
 
 
 def identity(opened: OpenModel) -> dict[str, Any]:
@@ -173,47 +188,34 @@ def use_share_of_processors(number: int, count: int) -> None:
         os.sched_setaffinity(0, share)
 
 
-def _done(job: Job, future: Any, ledger: Ledger) -> Done[Case]:
-    case = job.case
+def _done(
+    planned: PlannedScan, todo: Todo, future: Any, bookkeeping: Bookkeeping
+) -> Done[PlannedScan]:
     try:
         outcome = future.result()
-        root = case.outputs.root
+        root = planned.outputs.root
         files = tuple(root / path.relative_to(root.absolute()) for path in outcome.files)
-        outcome = dataclasses.replace(outcome, case=case, files=files)
-        ledger.done(job, outcome)
-    except Exception as error:  # told to whoever takes the case
-        return Done(case, error=error)
-    return Done(case, Result(outcome))
+        outcome = dataclasses.replace(outcome, planned=planned, files=files)
+        bookkeeping.finish(planned, todo, outcome)
+    except Exception as error:  # told to whoever takes the scan
+        return Done(planned, error=error)
+    return Done(planned, outcome)
 
 
-def _key(job: Job) -> str:
-    return f"{case_name(job.case)}-{os.urandom(8).hex()}"
-
-
-def _absolute(job: Job) -> Job:
-    """The job with paths that hold wherever a worker runs, and that it may do a second time.
-
-    Its files were not there before, or may be replaced; what is there then was left by a worker
-    that was lost.
-    """
-    case = job.case
+def _absolute(planned: PlannedScan) -> PlannedScan:
+    """The plan with paths that hold wherever a worker runs."""
     outputs = dataclasses.replace(
-        case.outputs, root=case.outputs.root.absolute(), folder=case.outputs.folder.absolute()
+        planned.outputs,
+        root=planned.outputs.root.absolute(),
+        folder=planned.outputs.folder.absolute(),
     )
-    reference = None if case.reference is None else str(Path(case.reference).absolute())
+    reference = None if planned.reference is None else str(Path(planned.reference).absolute())
     return dataclasses.replace(
-        job,
-        case=dataclasses.replace(
-            case,
-            volume=str(Path(case.volume).absolute()),
-            reference=reference,
-            outputs=outputs,
-        ),
-        settings=dataclasses.replace(_absolute_settings(job.settings), overwrite=True),
+        planned, path=str(Path(planned.path).absolute()), reference=reference, outputs=outputs
     )
 
 
-def _absolute_settings(settings: EvaluationSettings) -> EvaluationSettings:
+def _absolute_settings(settings: SegmentationSettings) -> SegmentationSettings:
     weights, source = (
         None if path is None else str(Path(path).absolute())
         for path in (settings.weights, settings.source_dataset)

@@ -1,29 +1,21 @@
-"""Many scans through one model: read, labelled and written at the same time, one after another."""
+"""Many scans through one model: read, segmented and written at the same time, one after another."""
 
 import contextlib
 import dataclasses
-import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brainfcn_jax.cohort.resume import Job, Ledger
-from brainfcn_jax.cohort.steps import (
-    CASE_ERRORS,
-    Labeller,
-    LoadedCase,
-    OpenModel,
-    failed_outcome,
-    read_case,
-)
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.resume import Todo
+from brainfcn_jax.cohort.steps import ReadScan, failed_outcome, read_planned
 from brainfcn_jax.errors import BrainfcnError
 from brainfcn_jax.inference.prediction import Progress, unwatched
-from brainfcn_jax.results.case import Case, LabelledCase, Outcome, case_name
-from brainfcn_jax.results.options import EvaluationSettings
-from brainfcn_jax.results.record import Manifest
+from brainfcn_jax.results.record import refuse_earlier_manifest
+from brainfcn_jax.results.scan_results import Outcome, PlannedScan, ScanResults
+from brainfcn_jax.results.settings import SegmentationSettings
 from brainfcn_jax.results.shared_files import SHARED
-from brainfcn_jax.results.writing import write_case
+from brainfcn_jax.results.writing import write_results
 from brainfcn_jax.runtime.atomic_files import remove_unfinished
 from brainfcn_jax.runtime.background import Done, overlapped
 from brainfcn_jax.runtime.locks import claimed
@@ -33,143 +25,125 @@ NO_LOCKS_NOTE = (
     "into one folder at once"
 )
 
+Executor = Callable[[Sequence[PlannedScan], Bookkeeping], Generator[Done[PlannedScan], None, None]]
+"""Segments scans in the order given and keeps their records; `Done.value` is an `Outcome`."""
 
-@dataclass(frozen=True)
-class Result:
-    """What became of one case of a run.
-
-    Attributes:
-        outcome: its results, or why there are none.
-        skipped: whether an earlier run had finished it.
-        trace: lines on where in the program an unforeseen error came up.
-    """
-
-    outcome: Outcome
-    skipped: bool = False
-    trace: tuple[str, ...] = ()
+Segment = Callable[[ReadScan, SegmentationSettings, Progress], ScanResults]
+Write = Callable[[ScanResults, SegmentationSettings], Outcome]
 
 
-Executor = Callable[[Sequence[Case], Ledger], Generator[Done[Case], None, None]]
-"""Labels cases in the order given and keeps the ledger up to "done"; `Done.value` is a `Result`."""
-
-
-def run_cases(
-    cases: Sequence[Case],
-    settings: EvaluationSettings,
+def segment_all(
+    scans: Sequence[PlannedScan],
+    settings: SegmentationSettings,
     provenance: Mapping[str, Any],
     executor: Executor,
     *,
     resume: bool = False,
     note: Callable[[str], None] = lambda _: None,
-) -> Generator[Result, None, None]:
-    """Labels all cases of one folder, in order; one that fails never stops the others.
+) -> Generator[Outcome, None, None]:
+    """Segments all scans of one folder, in order; one that fails never stops the others.
 
-    Close the iterator to end the run early: what is finished by then is in the manifest. What
-    killed runs left of writing files is removed when no other run is in the folder.
+    Close the iterator to end the run early: what is finished by then has its record. What killed
+    runs left of writing files is removed when no other run is in the folder.
 
     Args:
-        cases: all with the same `outputs.root`.
-        settings: of all cases.
+        scans: all with the same `outputs.root`.
+        settings: of all scans.
         provenance: what the sidecars say of the model.
         executor: does the work, here or elsewhere.
-        resume: whether cases that are finished and unchanged are skipped.
+        resume: whether scans that are finished and unchanged are skipped.
         note: is told what the user should know of the run.
 
     Raises:
-        InputError: the folder has a manifest that cannot be read.
-        OutputError: another run is at work on one of the cases, or the folder cannot be used.
+        InputError: the folder holds results of an earlier version.
+        OutputError: another run is at work on one of the scans, or the folder cannot be used.
     """
-    root = cases[0].outputs.root
-    with claimed(root, [case_name(case) for case in cases]) as claims:
+    root = scans[0].outputs.root
+    refuse_earlier_manifest(root)
+    with claimed(root, [scan.name for scan in scans]) as claims:
         if not claims.supported:
             note(NO_LOCKS_NOTE)
         with claims.alone() as alone:
             if alone:
-                remove_unfinished(_all_files(root, cases, settings))
-        ledger = Ledger(Manifest(root, claims), settings, provenance, resume)
-        with contextlib.closing(executor(cases, ledger)) as finished:
+                remove_unfinished(_all_files(root, scans, settings))
+        bookkeeping = Bookkeeping(settings, provenance, resume)
+        with contextlib.closing(executor(scans, bookkeeping)) as finished:
             for done in finished:
-                yield _result(done, ledger)
-
-
-def _all_files(root: Path, cases: Sequence[Case], settings: EvaluationSettings) -> Iterator[Path]:
-    """Every file that runs on these cases write, whatever else they are asked for."""
-    most = dataclasses.replace(settings, save_prob=True, save_uncertainty=True)
-    yield from (root / name for name in SHARED)
-    for case in cases:
-        yield from case.outputs.all(most, scored=True)
+                yield _outcome(done, bookkeeping)
 
 
 def local_executor(
-    opened: OpenModel, progress_of: Callable[[Case], Progress] = lambda _: unwatched
+    segment: Segment,
+    progress_of: Callable[[PlannedScan], Progress] = lambda _: unwatched,
+    write: Write | None = None,
 ) -> Executor:
-    """Labels cases in this process: while one is computed, the next is read, the last written.
+    """Gives an executor in this process: while one scan is segmented, the next is read.
 
-    `progress_of` gives for a case what is told its steps: "reading", those of `segment_scan`,
-    "writing".
+    Args:
+        segment: segments a scan that was read: `Segmenter.segment`.
+        progress_of: gives for a scan what is told its steps: "reading", those of `segment_scan`,
+            "writing".
+        write: writes its files; `write_results` unless given.
     """
 
-    def execute(cases: Sequence[Case], ledger: Ledger) -> Generator[Done[Case], None, None]:
-        steps = _Steps(opened, ledger, progress_of)
-        return overlapped(cases, (steps.read, steps.label, steps.write))
+    def execute(
+        scans: Sequence[PlannedScan], bookkeeping: Bookkeeping
+    ) -> Generator[Done[PlannedScan], None, None]:
+        def read(planned: PlannedScan) -> tuple[PlannedScan, Todo, ReadScan | None]:
+            progress_of(planned)("reading", 0, 1)
+            todo = bookkeeping.todo(planned)
+            found = read_planned(planned, bookkeeping.settings(todo)) if todo.needed else None
+            return planned, todo, found
+
+        def label(
+            given: tuple[PlannedScan, Todo, ReadScan | None],
+        ) -> tuple[PlannedScan, Todo, ScanResults | None]:
+            planned, todo, found = given
+            if found is None:
+                return planned, todo, None
+            return planned, todo, segment(found, bookkeeping.settings(todo), progress_of(planned))
+
+        def finish(given: tuple[PlannedScan, Todo, ScanResults | None]) -> Outcome:
+            planned, todo, results = given
+            if results is None:
+                return skipped(planned, todo)
+            progress_of(planned)("writing", 0, 1)
+            bookkeeping.begin(planned, todo)
+            outcome = (write or write_results)(results, bookkeeping.settings(todo))
+            bookkeeping.finish(planned, todo, outcome)
+            return outcome
+
+        return overlapped(scans, (read, label, finish))
 
     return execute
 
 
-class _Steps:
-    """The three steps of one case; each gives what the next one takes."""
-
-    def __init__(
-        self, opened: OpenModel, ledger: Ledger, progress_of: Callable[[Case], Progress]
-    ) -> None:
-        self._progress_of = progress_of
-        self._labeller = Labeller(opened)
-        self._ledger = ledger
-
-    def read(self, case: Case) -> tuple[Job, LoadedCase | None]:
-        self._progress_of(case)("reading", 0, 1)
-        job = self._ledger.job(case)
-        return job, read_case(case, job.settings) if job.todo.needed else None
-
-    def label(self, given: tuple[Job, LoadedCase | None]) -> tuple[Job, LabelledCase | None]:
-        job, loaded = given
-        if loaded is None:
-            return job, None
-        return job, self._labeller.label(loaded, job.settings, self._progress_of(job.case))
-
-    def write(self, given: tuple[Job, LabelledCase | None]) -> Result:
-        job, labelled = given
-        if labelled is None:
-            return skipped(job)
-        self._progress_of(job.case)("writing", 0, 1)
-        self._ledger.writing([job])
-        outcome = write_case(labelled, job.settings)
-        self._ledger.done(job, outcome)
-        return Result(outcome)
+def skipped(planned: PlannedScan, todo: Todo) -> Outcome:
+    """The outcome of a scan that needed nothing."""
+    notes = (todo.note,) if todo.note else ()
+    return Outcome(planned, summary=todo.summary, notes=notes, skipped=True)
 
 
-def skipped(job: Job) -> Result:
-    """The result of a case that needed nothing."""
-    notes = (job.todo.note,) if job.todo.note else ()
-    return Result(Outcome(job.case, notes=notes), skipped=True)
+def _all_files(
+    root: Path, scans: Sequence[PlannedScan], settings: SegmentationSettings
+) -> Iterator[Path]:
+    """Every file that runs on these scans write, whatever else they are asked for."""
+    most = dataclasses.replace(settings, save_prob=True, save_uncertainty=True)
+    yield from (root / name for name in SHARED)
+    for scan in scans:
+        yield scan.outputs.record
+        yield from scan.outputs.all(most, scored=True)
 
 
-def _result(done: Done[Case], ledger: Ledger) -> Result:
-    """What became of a case; its failure goes into the manifest if that can be written."""
+def _outcome(done: Done[PlannedScan], bookkeeping: Bookkeeping) -> Outcome:
+    """What became of a scan; its failure goes into its record if that can be written."""
     if done.error is None:
-        assert isinstance(done.value, Result)
+        assert isinstance(done.value, Outcome)
         return done.value
-    trace: tuple[str, ...] = ()
-    if isinstance(done.error, CASE_ERRORS):
-        outcome = failed_outcome(done.item, done.error)
-    else:
-        trace = tuple("".join(traceback.format_exception(done.error)).splitlines())
-        kind, reason = type(done.error).__name__, " ".join(str(done.error).split())
-        failure = f"'{done.item.volume}' cannot be labelled: an unforeseen {kind}: {reason}"
-        outcome = Outcome(done.item, failure=failure)
+    outcome = failed_outcome(done.item, done.error)
     try:
-        ledger.failed(done.item, outcome.failure or "")
+        bookkeeping.fail(done.item, outcome.failure or "")
     except BrainfcnError as error:
         if str(error) != outcome.failure:
             outcome = dataclasses.replace(outcome, failure=f"{outcome.failure}; and {error}")
-    return Result(outcome, trace=trace)
+    return outcome

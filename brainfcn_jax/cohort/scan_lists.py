@@ -82,7 +82,7 @@ def scans_in_folder(folder: Path, modality: str) -> tuple[list[Path], list[Path]
     scans = [image for image in images if _may_be_scan(image, modality)]
     if not scans:
         raise InputError(f"'{folder}' holds no {modality} scan; {_what_it_holds(folder, images)}")
-    return scans, [image for image in images if image not in scans]
+    return scans, [image for image in images if not _may_be_scan(image, modality)]
 
 
 def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path]]:
@@ -100,7 +100,7 @@ def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path
         raise InputError(
             f"'{pattern}' fits no {modality} scan, {found}; give files by name, or a folder"
         )
-    return scans, [image for image in images if image not in scans]
+    return scans, [image for image in images if not _may_be_scan(image, modality)]
 
 
 def _is_pattern(given: str) -> bool:

@@ -8,15 +8,15 @@ from tqdm import tqdm
 
 if TYPE_CHECKING:
     from brainfcn_jax.inference.prediction import Progress
-    from brainfcn_jax.results.case import Case
+    from brainfcn_jax.results.scan_results import PlannedScan
 
 STEPS = {
-    "reading": ("reading", 0.00, 0.10),
-    "preprocessing": ("preparing", 0.10, 0.07),
-    "network": ("network", 0.17, 0.63),
-    "postprocessing": ("cleaning", 0.80, 0.02),
-    "interpolation": ("resampling", 0.82, 0.03),
-    "writing": ("writing", 0.85, 0.15),
+    "reading": ("reading", 0.00, 0.05),
+    "preprocessing": ("preparing", 0.05, 0.03),
+    "network": ("network", 0.08, 0.77),
+    "postprocessing": ("cleaning", 0.85, 0.01),
+    "interpolation": ("resampling", 0.86, 0.04),
+    "writing": ("writing", 0.90, 0.10),
 }
 """What a step is called, the fraction of a scan's time that is over when it begins, and its own."""
 
@@ -46,23 +46,23 @@ class ScanBar:
     def __exit__(self, *_: object) -> None:
         self._bar.close()
 
-    def progress_of(self, case: "Case") -> "Progress":
-        """Returns what is told the steps of a case, from whatever thread."""
-        return functools.partial(self._step, case)
+    def progress_of(self, planned: "PlannedScan") -> "Progress":
+        """Returns what is told the steps of a scan, from whatever thread."""
+        return functools.partial(self._step, planned)
 
-    def scan_done(self, case: "Case") -> None:
+    def scan_done(self, planned: "PlannedScan") -> None:
         """Counts a scan as done, whatever became of it."""
         with self._lock:
-            self._fractions.pop(case.volume, None)
+            self._fractions.pop(planned.path, None)
             self._finished += 1
             self._show(f"{self._finished} of {self._scans} scans done")
 
-    def _step(self, case: "Case", step: str, done: int, total: int) -> None:
+    def _step(self, planned: "PlannedScan", step: str, done: int, total: int) -> None:
         called, begins, fraction = STEPS[step]
         with self._lock:
-            self._fractions[case.volume] = begins + fraction * done / total
+            self._fractions[planned.path] = begins + fraction * done / total
             slices = f", slice {done} of {total}" if total > 1 else ""
-            self._show(f"{case.outputs.name}: {called}{slices}")
+            self._show(f"{planned.outputs.name}: {called}{slices}")
 
     def _show(self, description: str) -> None:
         self._bar.n = self._finished + sum(self._fractions.values())

@@ -19,7 +19,7 @@ from brainfcn_jax.errors import BrainfcnError, UsageError
 from brainfcn_jax.runtime.jax_environment import (
     choose_device,
     choose_threads,
-    take_what_is_allotted,
+    prepare_jax,
 )
 from brainfcn_jax.text import first_line, printable
 
@@ -38,7 +38,7 @@ Positional = Callable[[flags.FlagValues, list[str]], None]
 
 def run(define_flags: Definition, command: Command, description: str) -> NoReturn:
     """Runs a command with the program's own arguments and ends the program."""
-    take_what_is_allotted()
+    prepare_jax()
     sys.exit(exit_code(define_flags, command, description, sys.argv))
 
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import brainfcn_jax
 
 if TYPE_CHECKING:
-    from brainfcn_jax.cohort.run import Result
     from brainfcn_jax.cohort.steps import OpenModel
-    from brainfcn_jax.results.case import Outcome
+    from brainfcn_jax.results.scan_results import Outcome
 
 _ML_PER_MM3 = 1e-3
 
@@ -26,56 +25,54 @@ def equipment_line(opened: "OpenModel") -> str:
     )
 
 
-def alarming_lines(result: "Result") -> Iterator[str]:
+def alarming_lines(outcome: "Outcome") -> Iterator[str]:
     """Gives why a scan failed, or why its labels may be wrong."""
-    outcome = result.outcome
-    yield from result.trace
+    yield from outcome.trace
     if outcome.failure is not None:
         yield outcome.failure
-    yield from (f"warning: '{outcome.case.volume}': {warning}" for warning in outcome.warnings)
+    yield from (f"warning: '{outcome.planned.path}': {warning}" for warning in outcome.warnings)
 
 
-def result_lines(result: "Result") -> Iterator[str]:
+def result_lines(outcome: "Outcome") -> Iterator[str]:
     """Gives what is worth knowing of a scan that did not fail: notes, files, verdict, volumes."""
-    outcome = result.outcome
     if outcome.failure is not None:
         return
-    name = f"'{outcome.case.volume}'"
+    name = f"'{outcome.planned.path}'"
     yield from (f"{name}: {note}" for note in outcome.notes)
-    if not result.skipped:
-        yield f"{name} -> '{outcome.case.outputs.label_map}'"
+    if not outcome.skipped:
+        yield f"{name} -> '{outcome.planned.outputs.label_map}'"
         yield from _verdict_lines(outcome)
 
 
 def timing_line(outcome: "Outcome") -> str:
     """Returns the seconds that each step of a scan took."""
     steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in outcome.seconds.items())
-    return f"'{outcome.case.volume}': seconds: {steps}"
+    return f"'{outcome.planned.path}': seconds: {steps}"
 
 
-def closing_line(results: Sequence["Result"]) -> str:
+def closing_line(outcomes: Sequence["Outcome"]) -> str:
     """Returns how many scans of a run ended how."""
-    found = Counter(map(_ending, results))
+    found = Counter(map(_ending, outcomes))
     counts = ", ".join(f"{found[end]} {end}" for end in ("PASS", "CHECK", "failed", "skipped"))
-    return f"{len(results)} scans: {counts}"
+    return f"{len(outcomes)} scans: {counts}"
 
 
-def _ending(result: "Result") -> str:
-    if result.outcome.failure is not None:
+def _ending(outcome: "Outcome") -> str:
+    if outcome.failure is not None:
         return "failed"
-    if result.skipped or result.outcome.quality is None:
+    if outcome.skipped or outcome.summary is None:
         return "skipped"
-    return result.outcome.quality.verdict
+    return outcome.summary.verdict
 
 
 def _verdict_lines(outcome: "Outcome") -> Iterator[str]:
     """Gives the verdict and the volumes, then every reason for a CHECK."""
-    quality = outcome.quality
-    assert quality is not None
-    ml = {row.abbreviation: row.volume_mm3 * _ML_PER_MM3 for row in outcome.volumes}
-    name = f"'{outcome.case.volume}'"
+    summary = outcome.summary
+    assert summary is not None
+    ml = {name: mm3 * _ML_PER_MM3 for name, mm3 in summary.volumes_mm3.items()}
+    name = f"'{outcome.planned.path}'"
     yield (
-        f"{name}: {quality.verdict}, brain {ml['Brain']:.0f} ml, intracranial {ml['ICV']:.0f} ml; "
-        f"look at '{outcome.case.outputs.report}'"
+        f"{name}: {summary.verdict}, brain {ml['Brain']:.0f} ml, intracranial {ml['ICV']:.0f} ml; "
+        f"look at '{outcome.planned.outputs.report}'"
     )
-    yield from (f"{name}: CHECK, since {flag.reason}" for flag in quality.flags)
+    yield from (f"{name}: CHECK, since {flag.reason}" for flag in summary.flags)

@@ -1,4 +1,4 @@
-"""Labels seven tissues in brain scans, and scores the labels where references are given.
+"""Segments seven tissues in brain scans, and scores the labels where references are given.
 
   run_eval.py --volume=demo
   run_eval.py --volume=SCAN [--model=NAME | --weights=FILE] [--out_dir=DIR]
@@ -41,17 +41,17 @@ from brainfcn_jax.commands.scan_messages import (
 )
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 if TYPE_CHECKING:
-    from brainfcn_jax.cohort.run import Executor, Result
+    from brainfcn_jax.cohort.run import Executor
     from brainfcn_jax.cohort.steps import OpenModel
-    from brainfcn_jax.results.case import Case
-    from brainfcn_jax.results.options import EvaluationSettings
+    from brainfcn_jax.results.scan_results import Outcome, PlannedScan
+    from brainfcn_jax.results.settings import SegmentationSettings
 
 
-def evaluate_command(values: flags.FlagValues) -> int:
+def segment_command(values: flags.FlagValues) -> int:
     """Does what the flags ask for; gives the exit code."""
     if values.list_models:
         print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
@@ -61,21 +61,22 @@ def evaluate_command(values: flags.FlagValues) -> int:
         return compare_command(values)
     if values.analysis_level == "group":
         return group_command(values)
-    return label_command(values)
+    return segment_scans(values)
 
 
-def label_command(values: flags.FlagValues) -> int:
-    """Labels the scans that the flags name; gives the exit code."""
-    model = chosen_model(values)
+def segment_scans(values: flags.FlagValues) -> int:
+    """Segments the scans that the flags name; gives the exit code."""
+    if values.weights is not None:
+        runner.require(values, ["weights"])
     _check_inputs(values)
     # Late, since these import jax: --help and wrong usage are answered at once.
     from brainfcn_jax.cohort.steps import open_model
-    from brainfcn_jax.results.options import EvaluationSettings
+    from brainfcn_jax.results.settings import SegmentationSettings
     from brainfcn_jax.results.tables import screen_table
 
     runner.require_device(values)
-    settings = EvaluationSettings(
-        model,
+    settings = SegmentationSettings(
+        values.model,
         values.weights,
         values.frame,
         values.scheme,
@@ -87,25 +88,24 @@ def label_command(values: flags.FlagValues) -> int:
     opened = open_model(settings)
     if values.verbose:
         log(equipment_line(opened))
-    cases = find_cases(values, opened.model.description.modality)
-    results = label_cases(values, cases, settings, opened)
-    outcomes = [result.outcome for result in results]
-    scores = {out.case.volume: out.scores for out in outcomes if out.scores is not None}
+    scans = plan_scans(values, opened.model.description.modality)
+    outcomes = segment_planned(values, scans, settings, opened)
+    scores = {out.planned.path: out.scores for out in outcomes if out.scores is not None}
     if scores:
         print(screen_table(scores))
-    if skipped := sum(result.skipped for result in results):
-        inform(values, f"{skipped} of {len(cases)} scans were finished already")
-    failed = [f"'{outcome.case.volume}'" for outcome in outcomes if outcome.failure is not None]
-    if failed and len(cases) > 1:
-        log(f"{len(failed)} of {len(cases)} scans failed: {', '.join(failed)}")
-    if len(cases) > 1:
-        inform(values, closing_line(results))
+    if skipped := sum(outcome.skipped for outcome in outcomes):
+        inform(values, f"{skipped} of {len(scans)} scans were finished already")
+    failed = [f"'{outcome.planned.path}'" for outcome in outcomes if outcome.failure is not None]
+    if failed and len(scans) > 1:
+        log(f"{len(failed)} of {len(scans)} scans failed: {', '.join(failed)}")
+    if len(scans) > 1:
+        inform(values, closing_line(outcomes))
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
     return code if values.participant_label else _write_group(values, code)
 
 
-def find_cases(values: flags.FlagValues, modality: str) -> list["Case"]:
-    """Scans, their references and their results side by side; raises InputError, UsageError."""
+def plan_scans(values: flags.FlagValues, modality: str) -> list["PlannedScan"]:
+    """Plans scans, their references and results side by side; raises InputError, UsageError."""
     from brainfcn_jax.cohort.bids_dataset import find_bids_scans
     from brainfcn_jax.cohort.plan import plan_bids, plan_files
     from brainfcn_jax.cohort.scan_lists import expand_references, expand_volumes
@@ -125,54 +125,59 @@ def find_cases(values: flags.FlagValues, modality: str) -> list["Case"]:
     return plan_files(scans, references, values.out_dir)
 
 
-def label_cases(
+def segment_planned(
     values: flags.FlagValues,
-    cases: Sequence["Case"],
-    settings: "EvaluationSettings",
+    scans: Sequence["PlannedScan"],
+    settings: "SegmentationSettings",
     opened: "OpenModel",
-) -> list["Result"]:
-    """Labels the cases here or on a cluster, telling what becomes of each."""
-    from brainfcn_jax.cohort.run import run_cases
+) -> list["Outcome"]:
+    """Segments the scans here or on a cluster, telling what becomes of each."""
+    from brainfcn_jax.cohort.run import segment_all
 
-    results = []
-    bar = ScanBar(len(cases), hidden=values.quiet)
+    outcomes = []
+    bar = ScanBar(len(scans), hidden=values.quiet)
     try:
         with bar, choose_executor(values, settings, opened, bar) as executor:
-            run = run_cases(
-                cases, settings, opened.provenance, executor, resume=values.resume, note=log
+            run = segment_all(
+                scans, settings, opened.provenance, executor, resume=values.resume, note=log
             )
             with contextlib.closing(run):
-                for result in run:
-                    bar.scan_done(result.outcome.case)
-                    tell(values, result)
-                    results.append(result)
+                for outcome in run:
+                    bar.scan_done(outcome.planned)
+                    tell(values, outcome)
+                    outcomes.append(outcome)
     except KeyboardInterrupt:
         log(
-            f"{len(results)} of {len(cases)} scans are done; the same command with --resume goes on"
+            f"{len(outcomes)} of {len(scans)} scans are done; the same command with --resume goes "
+            "on"
         )
         raise
-    return results
+    return outcomes
 
 
 def choose_executor(
-    values: flags.FlagValues, settings: "EvaluationSettings", opened: "OpenModel", bar: ScanBar
+    values: flags.FlagValues, settings: "SegmentationSettings", opened: "OpenModel", bar: ScanBar
 ) -> contextlib.AbstractContextManager["Executor"]:
-    """What labels the cases: this process, processes of this machine, or a cluster.
+    """Gives what segments the scans: this process, processes of this machine, or a cluster.
 
     Raises:
         UsageError: flags for a cluster contradict each other, or Dask is not installed.
     """
     if values.scheduler is None and values.local_workers is None:
         from brainfcn_jax.cohort.run import local_executor
+        from brainfcn_jax.cohort.steps import Segmenter
 
-        return contextlib.nullcontext(local_executor(opened, bar.progress_of))
+        segment = Segmenter(opened).segment
+        return contextlib.nullcontext(local_executor(segment, bar.progress_of))
     try:
-        from brainfcn_jax.cohort.cluster import Tls, cluster_executor
+        from brainfcn_jax.cohort.cluster import CONNECT_SECONDS, Tls, cluster_executor
     except ModuleNotFoundError as error:
         raise UsageError(
             f"labelling on a cluster needs {error.name}, which is not installed; install it with "
             "'pip install brainfcn-jax[cluster]'"
         ) from error
+    if values.scheduler is not None:
+        inform(values, f"trying the scheduler '{values.scheduler}' for up to {CONNECT_SECONDS} s")
     certificates = (values.tls_ca_file, values.tls_cert, values.tls_key)
     tls = Tls(*certificates) if any(certificates) else None
     return cluster_executor(
@@ -188,34 +193,24 @@ def group_command(values: flags.FlagValues) -> int:
     """Makes tables and page of all scans in the folder of results anew; gives the exit code."""
     if not Path(values.out_dir).is_dir():
         raise UsageError(f"'{values.out_dir}' is not a folder; give the results as --out_dir")
-    return _write_group(values, runner.ALL_DONE)
+    return _write_group(values, runner.ALL_DONE, anew=True)
 
 
-def chosen_model(values: flags.FlagValues) -> str | None:
-    """The name of the shipped model to use, or None when --weights names a file instead."""
-    if values.weights is None:
-        return values.model or DEFAULT_MODEL
-    if values.model is not None:
-        raise UsageError("--model and --weights are both given; give one of them")
-    runner.require(values, ["weights"])
-    return None
-
-
-def tell(values: flags.FlagValues, result: "Result") -> None:
+def tell(values: flags.FlagValues, outcome: "Outcome") -> None:
     """Says on stderr what became of a scan."""
-    for line in alarming_lines(result):
+    for line in alarming_lines(outcome):
         log(line)
-    for line in result_lines(result):
+    for line in result_lines(outcome):
         inform(values, line)
-    if values.verbose and result.outcome.seconds:
-        log(timing_line(result.outcome))
+    if values.verbose and outcome.seconds:
+        log(timing_line(outcome))
 
 
 def exit_code(argv: Sequence[str]) -> int:
     """Runs the command with the program's name and arguments; gives its exit code."""
     return runner.exit_code(
         define_flags,
-        evaluate_command,
+        segment_command,
         __doc__,
         segment_flags.rewritten(argv),
         segment_flags.take_positional,
@@ -228,7 +223,7 @@ def main() -> None:
     An interrupted program ends at once, without waiting for what is still being computed.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    take_what_is_allotted()
+    prepare_jax()
     code = exit_code(sys.argv)
     if code == runner.INTERRUPTED:
         sys.stdout.flush()
@@ -267,14 +262,13 @@ def _check_cluster(values: flags.FlagValues) -> None:
         )
 
 
-def _write_group(values: flags.FlagValues, code: int) -> int:
+def _write_group(values: flags.FlagValues, code: int, anew: bool = False) -> int:
     """Writes tables and page of all scans; gives `code`."""
     from brainfcn_jax.results.group import write_group
-    from brainfcn_jax.results.record import Manifest
     from brainfcn_jax.runtime.locks import claimed
 
     folder = Path(values.out_dir)
     with claimed(folder, []) as claims:
-        for path in write_group(Manifest(folder, claims), values.overwrite):
+        for path in write_group(folder, claims, values.overwrite, anew):
             inform(values, f"all scans -> '{path}'")
     return code

@@ -31,7 +31,7 @@ STEPS_PER_DOUBLING = 8
 is filled up by 1/8 at most."""
 
 
-class Histogram(NamedTuple):
+class BinCounts(NamedTuple):
     """Voxel counts in `BINS` bins of equal width from the lowest to the highest intensity."""
 
     lowest: Float[Array, ""]
@@ -45,7 +45,7 @@ class Binned(NamedTuple):
     volume: Float[Array, "*shape"]
     counted: Bool[Array, "*shape"]
     bins: Int[Array, "*shape"]
-    histogram: Histogram
+    histogram: BinCounts
 
 
 def head_threshold(
@@ -128,7 +128,7 @@ def _binned(volume: Float[Array, "*shape"], voxels: Int[ArrayLike, ""] | None) -
     highest = jnp.max(volume, initial=-jnp.inf, where=counted)
     bins = _bin_of(volume, lowest, highest)
     counts = jnp.bincount(jnp.where(counted, bins, BINS).ravel(), length=BINS + 1)[:BINS]
-    return Binned(volume, counted, bins, Histogram(lowest, highest, counts))
+    return Binned(volume, counted, bins, BinCounts(lowest, highest, counts))
 
 
 def _threshold(binned: Binned) -> Float[Array, ""]:
@@ -136,25 +136,26 @@ def _threshold(binned: Binned) -> Float[Array, ""]:
     lowest, highest, counts = histogram
     voxels = jnp.sum(counts)
     dark, bright = (
-        _intensity_of_rank(histogram, _share(voxels, percent)) for percent in ROBUST_PERCENTILES
+        _intensity_of_rank(histogram, _percentage_of(voxels, percent))
+        for percent in ROBUST_PERCENTILES
     )
     robust = dark + HEAD_FRACTION_OF_RANGE * (bright - dark)
-    few = _share(voxels, STRIPPED_PERCENT)
+    few = _percentage_of(voxels, STRIPPED_PERCENT)
     empty = jnp.sum((volume == lowest) & counted) >= few
     noise = (volume > lowest) & (volume <= robust) & counted
     stripped = empty & (jnp.sum(noise) < few)
     return jnp.where(stripped | (lowest == highest), lowest, robust)
 
 
-def _share(voxels: Int[Array, ""], percent: int) -> Int[Array, ""]:
+def _percentage_of(voxels: Int[Array, ""], percent: int) -> Int[Array, ""]:
     # The percentage rounded up, in steps that do not leave 32 bits.
     return voxels // 100 * percent + (voxels % 100 * percent + 99) // 100
 
 
-def _intensity_of_rank(histogram: Histogram, rank: Int[Array, ""]) -> Float[Array, ""]:
+def _intensity_of_rank(histogram: BinCounts, rank: Int[Array, ""]) -> Float[Array, ""]:
     index = jnp.argmax(jnp.cumsum(histogram.counts) >= rank)
-    share = (index.astype(jnp.float32) + 0.5) / BINS
-    return histogram.lowest * (1 - share) + histogram.highest * share
+    fraction = (index.astype(jnp.float32) + 0.5) / BINS
+    return histogram.lowest * (1 - fraction) + histogram.highest * fraction
 
 
 def _counts_inside(

@@ -7,6 +7,7 @@ matrix an axis and the volume is multiplied by it.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
@@ -19,13 +20,14 @@ SLAB_VALUES = 16 * 2**20
 
 _EDGE_TOLERANCE = 1e-6
 _SLIVER = 0.01
+_BAND = 32
 
 
 @dataclass(frozen=True)
 class Line:
     """The samples of one axis: `size` of them, `spacing_mm` apart, the first at `first_mm`.
 
-    Places are counted from the middle of the whole axis, of which a line may be a part.
+    Positions are counted from the middle of the whole axis, of which a line may be a part.
     """
 
     first_mm: float
@@ -74,9 +76,9 @@ def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "tar
     fine for the line is averaged away. Beyond the source's ends its last sample holds.
     """
     centres = target.first_mm + target.spacing_mm * np.arange(target.size)
-    places = (centres - source.first_mm) / source.spacing_mm
-    places = np.clip(places, 0, source.size - 1)
-    away = np.abs(places[:, None] - np.arange(source.size)[None, :])
+    positions = (centres - source.first_mm) / source.spacing_mm
+    positions = np.clip(positions, 0, source.size - 1)
+    away = np.abs(positions[:, None] - np.arange(source.size)[None, :])
     width = max(1.0, target.spacing_mm / source.spacing_mm)
     weights = np.clip((width + 1) / 2 - away, 0, 1)  # for width > 1, how far two cells overlap
     return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
@@ -104,20 +106,22 @@ def interpolated_scores(
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "classes slab j2 k2"]]]:
     """Class scores on the lines `target`, slab by slab along the first axis.
 
-    Gives the slab's place on that axis and its scores; at most about `slab_values` of them (but
+    Gives the slab's indices on that axis and its scores; at most about `slab_values` of them (but
     at least one slice) exist at a time, however large the target is.
     """
     first, *others = [_matrix(s, t) for s, t in zip(source, target, strict=True)]
-    if first is None:
-        first = np.eye(source[0].size, dtype=np.float32)
     size, height, width = (line.size for line in target)
     step = max(1, slab_values // (len(scores) * height * width))
     for start in range(0, size, step):
-        rows = first[start : start + step]
+        indices = slice(start, min(start + step, size))
+        if first is None:
+            yield indices, _apply(scores[:, indices].astype(np.float32), [None, *others])
+            continue
+        rows = first[indices]
         used = np.flatnonzero(rows.any(axis=0))
         low, high = int(used[0]), int(used[-1]) + 1
         needed = scores[:, low:high].astype(np.float32)
-        yield slice(start, start + step), _apply(needed, [rows[:, low:high], *others])
+        yield indices, _apply(needed, [rows[:, low:high], *others])
 
 
 def interpolated_labels(
@@ -128,8 +132,8 @@ def interpolated_labels(
 ) -> UInt8[np.ndarray, "i2 j2 k2"]:
     """The class whose interpolated score is highest, on the lines `target`; the first if equal."""
     labels = np.empty([line.size for line in target], np.uint8)
-    for place, slab in interpolated_scores(scores, source, target, slab_values):
-        labels[place] = _highest(slab)
+    for indices, slab in interpolated_scores(scores, source, target, slab_values):
+        labels[indices] = _highest(slab)
     return labels
 
 
@@ -146,34 +150,46 @@ def _apply(
     The first axis goes first and the last one last: slabs are thin along the first.
     """
     first, second, third = matrices
+    count, size, height, width = volumes.shape
     if first is not None:
-        count, size, height, width = volumes.shape
-        volumes = first @ volumes.reshape(count, size, height * width)
-        volumes = volumes.reshape(count, len(first), height, width)
+        volumes = _multiplied(first, volumes.reshape(count, size, height * width))
+        size = len(first)
     if second is not None:
-        volumes = np.swapaxes(_along_last_axis(np.swapaxes(volumes, 2, 3), second), 2, 3)
+        volumes = _multiplied(second, volumes.reshape(count * size, height, width))
+        height = len(second)
     if third is not None:
-        volumes = _along_last_axis(volumes, third)
-    return np.ascontiguousarray(volumes)
+        rows = volumes.reshape(count * size * height, width)
+        volumes = _multiplied(third, rows.T[None])[0].T
+        width = len(third)
+    return np.ascontiguousarray(volumes.reshape(count, size, height, width))
 
 
-def _along_last_axis(
-    volumes: Float32[np.ndarray, "volume i j size"], matrix: Float32[np.ndarray, "target size"]
-) -> Float32[np.ndarray, "volume i j target"]:
-    """The last axis multiplied by a matrix, as one large product.
+def _multiplied(
+    matrix: Float32[np.ndarray, "target size"], volumes: Float32[np.ndarray, "volume size other"]
+) -> Float32[np.ndarray, "volume target other"]:
+    """Multiplies each volume by an interpolation matrix, without most of its zeros.
 
-    numpy's own product over stacks of matrices is up to twelve times slower.
+    Neighbouring targets need neighbouring samples: so `_BAND` rows at a time are multiplied by the
+    columns that they use.
     """
-    *others, size = volumes.shape
-    return (volumes.reshape(-1, size) @ matrix.T).reshape(*others, len(matrix))
+    count, _, others = volumes.shape
+    order: Literal["C", "F"] = "C" if volumes.flags.c_contiguous else "F"
+    product = np.empty((count, len(matrix), others), np.float32, order=order)
+    for start in range(0, len(matrix), _BAND):
+        rows = slice(start, start + _BAND)
+        used = np.flatnonzero(matrix[rows].any(axis=0))
+        columns = slice(int(used[0]), int(used[-1]) + 1)
+        np.matmul(matrix[rows, columns], volumes[:, columns], out=product[:, rows])
+    return product
 
 
 def _highest(scores: Float32[np.ndarray, "classes i j k"]) -> UInt8[np.ndarray, "i j k"]:
-    # np.argmax over the first axis walks through memory in strides: three times slower.
-    best = scores[0].copy()
-    labels = np.zeros(best.shape, np.uint8)
-    for index, candidate in enumerate(scores[1:], start=1):
-        higher = candidate > best
-        labels[higher] = index
-        np.maximum(best, candidate, out=best)
+    # np.argmax over the first axis walks through memory in strides, three times slower; so does
+    # what is larger than the CPU's caches, or is chosen by a mask.
+    labels = np.zeros(scores.shape[1:], np.uint8)
+    for index, label in enumerate(labels):  # a slice
+        best = scores[0, index].copy()
+        for code, candidate in enumerate(scores[1:, index], start=1):
+            np.maximum(label, (candidate > best) * np.uint8(code), out=label)
+            np.maximum(best, candidate, out=best)
     return labels

@@ -17,7 +17,7 @@ MAXIMUM_VOXELS = 512 * 1024**2
 MAXIMUM_SIDE = 32767
 """The longest axis that NIfTI-1 can write."""
 
-MAXIMUM_NON_FINITE_SHARE = 0.01
+MAXIMUM_NON_FINITE_FRACTION = 0.01
 
 LARGEST_INTENSITY = 1e37
 """Intensities beyond this count as not finite: differences of two must fit into float32."""
@@ -86,7 +86,7 @@ def finite_scan(
     Those beyond `LARGEST_INTENSITY` count as infinite.
 
     Raises:
-        InputError: `MAXIMUM_NON_FINITE_SHARE` of the voxels or more are not finite, or all
+        InputError: `MAXIMUM_NON_FINITE_FRACTION` of the voxels or more are not finite, or all
             voxels have one value, or nearly (`SMALLEST_RANGE`).
     """
     with np.errstate(over="ignore", invalid="ignore"):
@@ -96,9 +96,9 @@ def finite_scan(
     notes: tuple[str, ...] = ()
     if missing == scan.size:
         raise InputError("holds no finite value (all are NaN or infinite); give another scan")
-    if missing >= MAXIMUM_NON_FINITE_SHARE * scan.size:
-        share = 100 * missing / scan.size
-        raise InputError(f"is NaN or infinite in {share:.1f}% of its voxels; repair it first")
+    if missing >= MAXIMUM_NON_FINITE_FRACTION * scan.size:
+        percent = 100 * missing / scan.size
+        raise InputError(f"is NaN or infinite in {percent:.1f}% of its voxels; repair it first")
     if missing:
         scan[~finite] = 0
         notes = (f"{missing} voxels were NaN or infinite and are taken as 0",)

@@ -44,8 +44,8 @@ class Segmentation:
         removed_regions: how many in-slice regions the post-processing took away.
         soft_voxels: the probabilities of each class, background first, added up over the whole
             grid before post-processing; together the number of its voxels.
-        entropy: of the probabilities before post-processing, as a share of the largest possible
-            (that of equal probabilities): 0 is sure; 0 outside the head's box.
+        entropy: of the probabilities before post-processing, as a fraction of the largest possible
+            (that of equal probabilities): 0 is certain; 0 outside the head's box.
         head_histogram: the intensities that take part in the equalisation.
         equalised_histogram: the grey levels that they become, on the network's grid.
         network_spacing_mm: voxel size (x, y, z) of the grid that the network saw.
@@ -82,7 +82,7 @@ def segment_scan(
     around the head (on everything when the model equalises the whole volume), and the paper's
     post-processing. The classes' probabilities go back to the scan's own grid by linear
     interpolation (by means, along axes where its voxels are the larger ones), after voxels in
-    regions that the post-processing removed were made sure background, and the most probable
+    regions that the post-processing removed were made certain background, and the most probable
     class is the label. When no axis differs, nothing is resampled and the network's own labels
     are given. `progress` is told the steps, by the names in `Segmentation.seconds`.
 
@@ -189,7 +189,7 @@ def scan_maps(
 ]:
     """Entropy, and probabilities if they are kept, on the scan's grid.
 
-    Outside the head's box background is sure. In a scan that is resampled the entropy is that of
+    Outside the head's box background is certain. In a scan that is resampled the entropy is that of
     the interpolated probabilities; they exist a slab at a time.
     """
     shape = [line.size for line in prepared.scan_grid]
@@ -208,17 +208,17 @@ def scan_maps(
         assert predicted.probabilities is not None
         source = parts(prepared.grid, prepared.box)
         target = parts(prepared.scan_grid, prepared.scan_box)
-        for place, slab in interpolated_scores(predicted.probabilities, source, target):
-            entropy_inside[place] = relative_entropy(slab)
+        for indices, slab in interpolated_scores(predicted.probabilities, source, target):
+            entropy_inside[indices] = relative_entropy(slab)
             if inside is not None:
-                inside[:, place] = slab
+                inside[:, indices] = slab
     return entropy, None if volumes is None else np.moveaxis(volumes, 0, -1)
 
 
 def relative_entropy(
     probabilities: Float32[np.ndarray, "classes i j k"],
 ) -> Float32[np.ndarray, "i j k"]:
-    """-sum p ln p / ln(classes): 0 where one class is sure, 1 where all are equally probable."""
+    """-sum p ln p / ln(classes): 0 where one class is certain, 1 where all are equally probable."""
     nats = np.zeros(probabilities.shape[1:], np.float32)
     for volume in probabilities:
         nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))

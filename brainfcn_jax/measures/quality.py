@@ -28,7 +28,7 @@ MOST_REMOVED_PER_SLICE = 3.0
 """Regions that the post-processing removed, for each slice that holds tissue."""
 
 MOST_MEAN_ENTROPY = 0.30
-"""Mean uncertainty of the labelled voxels, as a share of the largest possible."""
+"""Mean uncertainty of the labelled voxels, as a fraction of the largest possible."""
 
 COMPARED_SIDES = (COGM, BGT, WM, CB)
 """Tissues that are much the same on both sides; ventricles are not, and the brainstem is thin."""
@@ -84,7 +84,7 @@ def assess(
     Args:
         labels: tissues after post-processing, in the canonical frame as all arrays here.
         image: intensities of the scan.
-        entropy: uncertainty of each voxel, 0 (sure) to 1.
+        entropy: uncertainty of each voxel, 0 (certain) to 1.
         volumes: rows of the volumes table.
         removed_regions: how many in-slice regions the post-processing took away.
         spacing_mm: voxel size (x, y, z).
@@ -115,7 +115,7 @@ def missing_tissues(volumes: Sequence[TissueVolume]) -> Finding:
 
 
 def implausible_volumes(volumes: Sequence[TissueVolume], modality: str) -> Finding:
-    """Flags volumes outside the limits of `norms`, but not those of missing tissues."""
+    """Flags volumes outside the limits of `plausible_volumes`, but not those of missing tissues."""
     known = OF_MODALITY.get(modality)
     if known is None:
         return Finding({})
@@ -135,7 +135,7 @@ def asymmetry(
     """Flags halves of different size, and a brain that is nothing like its mirror image.
 
     The index of a tissue is (right - left) / (right + left), of volumes on the two sides of
-    `mirror.halves`' plane.
+    `symmetry.halves`' plane.
     """
     found = halves(labels, spacing_mm)
     if found is None:
@@ -149,8 +149,8 @@ def asymmetry(
         index = float((right - left) / (right + left))
         measured[f"asymmetry_{tissue.abbreviation}"] = index
         if abs(index) > MOST_ASYMMETRY:
-            side, share = ("right", index) if index > 0 else ("left", -index)
-            reasons.append(f"{(1 + share) / 2:.0%} of the {tissue.name} is on the {side}")
+            side, excess = ("right", index) if index > 0 else ("left", -index)
+            reasons.append(f"{(1 + excess) / 2:.0%} of the {tissue.name} is on the {side}")
     if found.mismatch > MOST_MISMATCH:
         reasons.append(
             f"{found.mismatch:.0%} of the brain has another tissue as its mirror image "
@@ -173,12 +173,12 @@ def cut_by_field_of_view(
     measured, reasons = {}, []
     for axis, names in enumerate(_FACES):
         pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
-        for name, place in zip(names, _edges(image, axis), strict=True):
+        for name, index in zip(names, _edges(image, axis), strict=True):
             uncounted = [CSF, BS] if name == "bottom" else [CSF]
-            plane = labels.take(place, axis)
+            plane = labels.take(index, axis)
             brain = (plane > 0) & ~np.isin(plane, uncounted)
             section_mm2 = float(brain.sum()) * pixel_mm2
-            if 0 < place < image.shape[axis] - 1 and not _is_filled(image.take(place, axis)):
+            if 0 < index < image.shape[axis] - 1 and not _is_filled(image.take(index, axis)):
                 section_mm2 = 0.0  # a masked scan: its brain ends here, its field of view does not
             measured[f"section_at_{name}_mm2"] = section_mm2
             if section_mm2 > CUT_SECTION_MM2:

@@ -33,7 +33,7 @@ class Halves:
         left_mm3: volume of each label value on the left, background and fluid left out.
         right_mm3: the same on the right.
         normal: unit vector of the plane that points to the right.
-        mismatch: share of the brain whose mirror image is another tissue, or none.
+        mismatch: fraction of the brain whose mirror image is another tissue, or none.
     """
 
     left_mm3: Float64[np.ndarray, " classes"]

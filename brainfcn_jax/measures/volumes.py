@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,6 +14,10 @@ FLUIDS = frozenset({VENT, CSF})
 
 BRAIN_NAME, BRAIN_ABBREVIATION = "brain", "Brain"
 INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION = "intracranial", "ICV"
+
+_HEADINGS = ["tissue", "", "voxels", "volume (ml)", "soft volume (ml)"]
+_WORDS = 2
+_MM3_PER_ML = 1000.0
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,28 @@ class TissueVolume:
     voxels: int
     volume_mm3: float
     soft_volume_mm3: float
+
+
+class Volumes(tuple[TissueVolume, ...]):
+    """The rows of a volumes table; shown as such a table in a terminal and in a notebook."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Aligned columns, in ml."""
+        rows = [_HEADINGS, *map(_cells, self)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        form = "  ".join(
+            f"{{:{'<' if index < _WORDS else '>'}{width}}}" for index, width in enumerate(widths)
+        )
+        return "\n".join(form.format(*row) for row in rows)
+
+    def _repr_html_(self) -> str:
+        """The same as an HTML table, which notebooks show."""
+        head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+        rows = ("".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) for row in self)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def tissue_volumes(
@@ -74,10 +101,17 @@ def intracranial_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> Ti
 
 def volume_table(
     labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
-) -> tuple[TissueVolume, ...]:
+) -> Volumes:
     """The rows of a volumes table: background, the seven tissues, the brain, the intracranial."""
     rows = tissue_volumes(labels, soft_voxels, voxel_mm3)
-    return (*rows, brain_volume(rows, voxel_mm3), intracranial_volume(rows, voxel_mm3))
+    brain, intracranial = brain_volume(rows, voxel_mm3), intracranial_volume(rows, voxel_mm3)
+    return Volumes((*rows, brain, intracranial))
+
+
+def _cells(row: TissueVolume) -> list[str]:
+    volumes = (row.volume_mm3, row.soft_volume_mm3)
+    ml = (f"{volume / _MM3_PER_ML:.2f}" for volume in volumes)
+    return [row.name, row.abbreviation, str(row.voxels), *ml]
 
 
 def _sum(

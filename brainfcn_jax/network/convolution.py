@@ -39,8 +39,8 @@ def convolve(
     if kernels == "tiles":
         return tile_kernels.convolve(images, kernel, bias, relu, dtype)
     assert kernels == "xla", kernels
-    sums = _correlate(images, kernel, dtype) + bias.astype(dtype).reshape(1, 1, 1, -1)
-    return jnp.maximum(sums, 0) if relu else sums
+    sums = _correlate(images, kernel) + bias.reshape(1, 1, 1, -1)
+    return (jnp.maximum(sums, 0) if relu else sums).astype(dtype)
 
 
 def _forward(
@@ -71,14 +71,15 @@ def _backward(
 convolve.defvjp(_forward, _backward)
 
 
-def _correlate(images: Images, kernel: Kernel, dtype: DTypeLike) -> Results:
+def _correlate(images: Images, kernel: Kernel) -> Results:
+    """Zero-padded cross-correlation in the images' precision, its sums in float32."""
     return lax.conv_general_dilated(
         images,
         kernel.astype(images.dtype),
         (1, 1),
         "SAME",
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
-        preferred_element_type=dtype,
+        preferred_element_type=jnp.float32,
     )
 
 
@@ -90,9 +91,16 @@ def _gradients_by_xla(
     images: Images, kernel: Kernel, gate: Array, gradient: Results
 ) -> tuple[Images, Kernel, Bias]:
     gradient = _gated(gradient, gate)
-    correlate = functools.partial(_correlate, dtype=images.dtype)
-    _, pull_back = jax.vjp(correlate, images, kernel)
-    by_images, by_kernel = pull_back(gradient)
+    turned = jnp.swapaxes(kernel[::-1, ::-1], 2, 3)
+    by_images = _correlate(gradient, turned).astype(images.dtype)
+    by_kernel = lax.conv_general_dilated(
+        images,
+        gradient,
+        (1, 1),
+        ((1, 1), (1, 1)),
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),
+        preferred_element_type=jnp.float32,
+    )
     return by_images, by_kernel, jnp.sum(gradient, (0, 1, 2), dtype=jnp.float32)
 
 

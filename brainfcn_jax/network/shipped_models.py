@@ -1,6 +1,7 @@
 """The models that ship with the package, found by name and checked (input/output)."""
 
 import hashlib
+from os import PathLike, fspath
 from pathlib import Path
 
 from brainfcn_jax.errors import UsageError, WeightsError
@@ -23,6 +24,27 @@ def weights_folder() -> Path:
     package = Path(__file__).parents[1]
     installed = package / "weights_files"
     return installed if installed.is_dir() else package.parent / "weights"
+
+
+def refuse_both(model: object, weights: object) -> None:
+    """Raises UsageError when a model and a weight file are both given (neither is None)."""
+    if model is not None and weights is not None:
+        raise UsageError("model and weights are both given; give one of them")
+
+
+def weight_file(model: str | None, weights: str | PathLike[str] | None) -> str:
+    """Gives the path of the weights to use: the user's file, else those of a shipped model.
+
+    Args:
+        model: the name of a shipped model; None: `DEFAULT_MODEL` unless `weights` is given.
+        weights: a weight file of the user's own, which is not looked at; None: a shipped model's.
+
+    Raises:
+        UsageError: both are given, or no shipped model has that name.
+        WeightsError: the shipped model is missing or damaged.
+    """
+    refuse_both(model, weights)
+    return str(find_model(model or DEFAULT_MODEL)) if weights is None else fspath(weights)
 
 
 def find_model(name: str, folder: Path | None = None) -> Path:

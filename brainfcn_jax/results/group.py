@@ -1,15 +1,23 @@
-"""Tables and the page of all scans in a folder of results, made from its manifest (output)."""
+"""Tables and the page of all scans in a folder of results, made from its records (output)."""
 
 import csv
 import dataclasses
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
+from brainfcn_jax.results.pages.group_page import (
+    THUMBNAIL_BYTES,
+    GroupRow,
+    write_group_page,
+)
 from brainfcn_jax.results.pages.picture import thumbnail
 from brainfcn_jax.results.paths import (
+    GROUP_RECORD,
     PAGE,
     SCORES,
     VOLUMES,
@@ -17,45 +25,85 @@ from brainfcn_jax.results.paths import (
     output_paths,
     refuse_existing,
 )
-from brainfcn_jax.results.record import Manifest, Record, below
-from brainfcn_jax.results.tables import table_text, write_text
-from brainfcn_jax.text import natural_order
+from brainfcn_jax.results.record import Record, below, find_records, refuse_earlier_manifest
+from brainfcn_jax.results.tables import table_text, write_json, write_text
+from brainfcn_jax.runtime.locks import Claims
 
 FAILED = "FAILED"
 
 
-def write_group(manifest: Manifest, overwrite: bool = False) -> tuple[Path, ...]:
-    """Writes tables and page of all scans of a folder, once it has two; gives what it wrote.
+@dataclass(frozen=True)
+class GroupRecord:
+    """What `GROUP_RECORD` tells.
 
-    Those that earlier runs wrote are replaced.
+    Attributes:
+        files: names of the files about all scans that runs wrote, and may replace.
+        made_of: the SHA-256 of the records that they were made from; None: they may be half made.
+    """
+
+    files: tuple[str, ...] = ()
+    made_of: str | None = None
+
+
+def write_group(
+    root: Path, claims: Claims, overwrite: bool = False, anew: bool = False
+) -> tuple[Path, ...]:
+    """Writes tables and page of all scans of a folder, once it has two; gives their paths.
+
+    Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced; unless `anew`, only when
+    a record has changed since.
 
     Raises:
-        InputError: the manifest or a scan's table cannot be read.
+        InputError: a record or a scan's table cannot be read.
         OutputError: a file of that name is there that no run wrote, or one cannot be written.
     """
-    root = manifest.folder
-    with manifest.changing() as change:
-        known = change.contents
-        files = [root / name for name in group_files(finished(known.scans))]
-        refuse_existing([path for path in files if path.name not in known.group], overwrite)
+    refuse_earlier_manifest(root)
+    with claims.turn():
+        records = finished(find_records(root))
+        files = tuple(root / name for name in group_files(records))
+        before = read_group_record(root / GROUP_RECORD)
+        refuse_existing([path for path in files if path.name not in before.files], overwrite)
+        names = tuple(sorted({*before.files, *(path.name for path in files)}))
+        made_of = hashlib.sha256(repr(records).encode("utf-8", "surrogateescape")).hexdigest()
+        after = GroupRecord(names, made_of)
+        if after == before and not anew and all(path.is_file() for path in files):
+            return files
         # Told before it is done: a run that is killed leaves no file that nobody may replace.
-        group = {*known.group, *(path.name for path in files)}
-        change.contents = dataclasses.replace(known, group=tuple(sorted(group)))
-    with manifest.changing() as change:
-        records = finished(change.contents.scans)
+        if names != before.files:
+            _write_group_record(root, GroupRecord(names))
         for path in files:
             if path.name == PAGE:
-                write_group_page(path, group_rows(root, records), overwrite=True)
+                rows, omitted = with_thumbnails(root, group_rows(root, records))
+                write_group_page(path, rows, overwrite=True, omitted=omitted)
             else:
                 table = volumes_table if path.name == VOLUMES else scores_table
                 write_text(path, table(root, records), overwrite=True)
-    return tuple(files)
+        if files and after != before:
+            _write_group_record(root, after)
+    return files
 
 
-def finished(scans: Mapping[str, Record]) -> dict[str, Record]:
-    """The scans that are done or failed, in natural order."""
-    names = sorted(scans, key=natural_order)
-    return {name: scans[name] for name in names if scans[name].status != "writing"}
+def read_group_record(path: Path) -> GroupRecord:
+    """Reads which files about all scans runs wrote; none when there is no such record.
+
+    Raises InputError when the file cannot be read, or is no such record.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return GroupRecord(tuple(name + "" for name in found["files"]), found["made_of"])
+    except FileNotFoundError:
+        return GroupRecord()
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(f"'{path}' cannot be read or is damaged; move it elsewhere") from error
+
+
+def _write_group_record(root: Path, record: GroupRecord) -> None:
+    write_json(root / GROUP_RECORD, dataclasses.asdict(record), overwrite=True)
+
+
+def finished(records: Mapping[str, Record]) -> dict[str, Record]:
+    """The scans that are done or failed."""
+    return {name: record for name, record in records.items() if record.status != "writing"}
 
 
 def group_files(records: Mapping[str, Record]) -> list[str]:
@@ -71,18 +119,39 @@ def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
     return [_row(root, name, record) for name, record in records.items()]
 
 
+def with_thumbnails(root: Path, rows: Sequence[GroupRow]) -> tuple[list[GroupRow], int]:
+    """Gives rows small pictures while the page has room, of scans that did not pass first.
+
+    Gives the number of rows with labels that get none as well.
+    """
+    shown, room = list(rows), THUMBNAIL_BYTES
+    labelled = [index for index, row in enumerate(rows) if row.verdict != FAILED]
+    waiting = sorted(labelled, key=lambda index: rows[index].verdict == "PASS")
+    for done, index in enumerate(waiting):
+        content = _thumbnail(paths_of(root, rows[index].name).picture)
+        if content is not None and len(content) > room:
+            return shown, len(waiting) - done
+        shown[index] = dataclasses.replace(rows[index], thumbnail=content)
+        room -= len(content or b"")
+    return shown, 0
+
+
 def volumes_table(_: Path, records: Mapping[str, Record]) -> str:
-    """One line a scan: its quality, then the volume of every tissue and sum of tissues in mm3."""
-    volumes = {
-        name: record.summary.volumes_mm3 if record.summary else {}
-        for name, record in records.items()
-    }
+    """One line a scan: its quality, its model, then the volume of every tissue and sum in mm3."""
+    summaries = {name: record.summary for name, record in records.items()}
+    volumes = {name: told.volumes_mm3 if told else {} for name, told in summaries.items()}
     columns = list(dict.fromkeys(column for row in volumes.values() for column in row))
     lines = [
-        [name, verdict(record), *map(volumes[name].get, columns)]
-        for name, record in records.items()
+        [
+            name,
+            told.verdict if told else FAILED,
+            told.model if told else None,
+            *map(volumes[name].get, columns),
+        ]
+        for name, told in summaries.items()
     ]
-    return table_text([["scan", "quality", *(f"{column}_mm3" for column in columns)], *lines])
+    header = ["scan", "quality", "model", *(f"{column}_mm3" for column in columns)]
+    return table_text([header, *lines])
 
 
 def scores_table(root: Path, records: Mapping[str, Record]) -> str:
@@ -98,13 +167,8 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> str:
     return table_text(lines)
 
 
-def verdict(record: Record) -> str:
-    """PASS or CHECK, or FAILED where there are no results."""
-    return record.summary.verdict if record.summary else FAILED
-
-
 def paths_of(root: Path, name: str) -> OutputPaths:
-    """The result files of the scan that the manifest calls by a name."""
+    """The result files of the scan that tables call by a name."""
     return output_paths(root, Path(name).name, Path(name).parent)
 
 
@@ -118,8 +182,8 @@ def _row(root: Path, name: str, record: Record) -> GroupRow:
         flags=told.flags,
         volumes_mm3=told.volumes_mm3,
         mean_entropy=told.mean_entropy,
-        thumbnail=_thumbnail(paths.picture),
         page=below(root, paths.report) if paths.report.is_file() else None,
+        model=told.model,
     )
 
 

@@ -9,11 +9,16 @@ from pathlib import Path
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.imaging.file_names import without_extension
 from brainfcn_jax.labels import TISSUES
-from brainfcn_jax.results.options import EvaluationSettings
+from brainfcn_jax.results.settings import SegmentationSettings
 
 CONTRAST_SUFFIXES = ("_T1w", "_T2w")
 
 VOLUMES, SCORES, PAGE = "group_volumes.tsv", "group_scores.tsv", "group_report.html"
+GROUP_RECORD = "group_record.json"
+"""Tells which files about all scans runs wrote, and may replace."""
+
+RECORD_ENDING = "desc-tissue_record.json"
+"""How the record of a scan's results ends, after the scan's name and "_"."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,16 @@ class OutputPaths:
         """How the labels compare with a reference."""
         return self._own("desc-tissue_scores.tsv")
 
-    def all(self, settings: EvaluationSettings, scored: bool = False) -> list[Path]:
+    @property
+    def record(self) -> Path:
+        """What was made of which scan, and how."""
+        return self._own(RECORD_ENDING)
+
+    def all(self, settings: SegmentationSettings, scored: bool = False) -> list[Path]:
         """The scan's own files that will be written, `scored` when it has a reference.
 
-        What scans share (label table, colours, description of the folder) is not among them.
+        Neither its record nor what scans share (label table, colours, description of the folder)
+        is among them.
         """
         maps = [self.label_map, self.brain_mask]
         maps += self.probabilities.values() if settings.save_prob else ()
@@ -106,13 +117,14 @@ def distinct_names(scan_paths: Sequence[str]) -> list[str]:
     many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
     2_T1. Scans that share a name and lie in one folder keep one name.
     """
-    names = [scan_name(path) for path in scan_paths]
-    distinct = list(names)
-    for name in set(names):
-        places = [place for place, other in enumerate(names) if other == name]
-        differing = _differing_folders([scan_paths[place] for place in places])
-        for place, folders in zip(places, differing, strict=True):
-            distinct[place] = "_".join((*folders, name))
+    indices: dict[str, list[int]] = {}
+    for index, path in enumerate(scan_paths):
+        indices.setdefault(scan_name(path), []).append(index)
+    distinct = [""] * len(scan_paths)
+    for name, sharing in indices.items():
+        differing = _differing_folders([scan_paths[index] for index in sharing])
+        for index, folders in zip(sharing, differing, strict=True):
+            distinct[index] = "_".join((*folders, name))
     return distinct
 
 

@@ -1,26 +1,30 @@
-"""The manifest of a folder of results: what was made of which scan, and how (input/output).
+"""The record beside each scan's results: what was made of which scan, and how (input/output).
 
-One JSON file, rewritten whole after every scan, tells what is finished. It holds file names below
-the folder or without any folder, never a path that leads elsewhere.
+One small JSON file a scan, written whole, last of all that is written of it. It holds file names
+below the folder of results or without any folder, never a path that leads elsewhere.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import json
-import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.measures.quality import Flag
+from brainfcn_jax.results.paths import RECORD_ENDING, make_folder
 from brainfcn_jax.runtime.atomic_files import new_file
-from brainfcn_jax.runtime.locks import Claims
+from brainfcn_jax.text import natural_order
 
-MANIFEST = "brainfcn_manifest.json"
-FORMAT, FORMAT_VERSION = "brainfcn_jax.manifest", 1
+FORMAT, FORMAT_VERSION = "brainfcn_jax.record", 1
+
+EARLIER_MANIFEST = "brainfcn_manifest.json"
+"""What earlier versions wrote for all scans together."""
+
+_FOLDERS = ("", "sub-*/anat/", "sub-*/ses-*/anat/")
+"""Where records lie below a folder of results, as patterns."""
 
 Status = Literal["writing", "done", "failed"]
 
@@ -53,12 +57,14 @@ class Summary:
         flags: why somebody should look at it.
         mean_entropy: of the labelled voxels, 0 to 1; None where nothing is labelled.
         volumes_mm3: of each row of its volumes table, by abbreviation.
+        model: the weight file that made the labels, without its ending.
     """
 
     verdict: str
     flags: tuple[Flag, ...]
     mean_entropy: float | None
     volumes_mm3: Mapping[str, float]
+    model: str
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class Record:
         status: "writing" from just before its first file until after its last; "done"; "failed".
         inputs: the scan, and its reference if any, by these words.
         request: what else decides the results: version, weights, settings.
-        outputs: its files once they are whole.
+        outputs: its files once they are whole; those of an earlier run unless it is "done".
         writing: names of the files that a run that was stopped may have begun to write.
         seconds: wall time of each step.
         summary: what is told of it among others; None without results.
@@ -86,93 +92,61 @@ class Record:
     failure: str | None = None
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What a manifest holds.
+def write_record(path: Path, record: Record) -> None:
+    """Writes a record in place of an earlier one; OutputError when it cannot be written."""
+    whole = {"format": FORMAT, "version": FORMAT_VERSION, **dataclasses.asdict(record)}
+    make_folder(path.parent)
+    with new_file(path, overwrite=True) as temporary:
+        temporary.write_text(json.dumps(whole, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
-    Attributes:
-        scans: the records by the names of their scans.
-        group: names of the files about all scans, which runs replace.
+
+def read_record(path: Path) -> Record | None:
+    """Reads a record; gives None when there is none.
+
+    Raises:
+        InputError: the file cannot be read, or is no record.
     """
-
-    scans: Mapping[str, Record] = field(default_factory=dict)
-    group: tuple[str, ...] = ()
-
-
-class Manifest:
-    """The manifest of one folder; runs that share the folder take turns in changing it.
-
-    Safe to use from several threads.
-    """
-
-    def __init__(self, folder: Path, claims: Claims) -> None:
-        self.folder = folder
-        self.path = folder / MANIFEST
-        self._claims = claims
-        self._one_thread = threading.Lock()
-
-    def read(self) -> Mapping[str, Record]:
-        """The records by the names of their scans; none when there is no manifest yet.
-
-        Raises:
-            InputError: the file cannot be read, or is no manifest.
-        """
-        return read_manifest(self.path).scans
-
-    def record(self, records: Mapping[str, Record]) -> None:
-        """Puts records in, in place of those of the same names; raises as `changing`."""
-        with self.changing() as change:
-            before = change.contents
-            change.contents = dataclasses.replace(before, scans={**before.scans, **records})
-
-    @contextlib.contextmanager
-    def changing(self) -> Iterator["Change"]:
-        """Gives what the manifest holds, to be replaced, while no other run changes it.
-
-        Raises:
-            InputError: there is a file of this name that is no manifest.
-            OutputError: it cannot be written.
-        """
-        with self._one_thread, self._claims.turn():
-            before = read_manifest(self.path)
-            change = Change(before)
-            yield change
-            if change.contents is before:
-                return
-            with new_file(self.path, overwrite=True) as temporary:
-                temporary.write_text(_as_json(change.contents), encoding="utf-8")
-
-
-@dataclass
-class Change:
-    """What a manifest is to hold."""
-
-    contents: Contents
-
-
-def read_manifest(path: Path) -> Contents:
-    """What a manifest holds, nothing when there is none; raises as `Manifest.read` does."""
     try:
         found = json.loads(path.read_text("utf-8"))
         if (found["format"], found["version"]) != (FORMAT, FORMAT_VERSION):
             raise ValueError
-        return Contents(
-            scans={_inside(name): _record(record) for name, record in found["scans"].items()},
-            group=_texts(found["group"]),
-        )
+        return _record(found)
     except FileNotFoundError:
-        return Contents()
+        return None
     except OSError as error:
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
-            f"'{path}' is damaged or no manifest of this version; move it elsewhere, or choose "
+            f"'{path}' is damaged or no record of this version; move it elsewhere, or choose "
             "another --out_dir"
         ) from error
 
 
+def find_records(root: Path) -> dict[str, Record]:
+    """Reads all records of a folder of results, by the names of their scans in natural order.
+
+    Raises:
+        InputError: one of them cannot be read, or is no record.
+    """
+    found = {}
+    for folder in _FOLDERS:
+        for path in root.glob(f"{folder}*_{RECORD_ENDING}"):
+            if (record := read_record(path)) is not None:
+                found[below(root, path).removesuffix(f"_{RECORD_ENDING}")] = record
+    return {name: found[name] for name in sorted(found, key=natural_order)}
+
+
+def refuse_earlier_manifest(root: Path) -> None:
+    """Raises InputError, which says what to do, for results of a version without records."""
+    if (root / EARLIER_MANIFEST).exists():
+        raise InputError(
+            f"'{root}' holds results of an earlier version, told in {EARLIER_MANIFEST}, which is "
+            "no longer read; choose another --out_dir, or delete that file and give --overwrite"
+        )
+
+
 def file_state(path: str | Path, name: str) -> FileState:
-    """What a file holds now, told under a name; InputError when it cannot be read."""
+    """Reads what a file holds now, told under a name; InputError when it cannot be read."""
     try:
         with open(path, "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -183,7 +157,7 @@ def file_state(path: str | Path, name: str) -> FileState:
 
 
 def output_states(folder: Path, files: Iterable[Path]) -> tuple[FileState, ...]:
-    """What result files hold now, named below their folder; InputError as `file_state`."""
+    """Reads what result files hold now, named below their folder; InputError as `file_state`."""
     return tuple(file_state(path, below(folder, path)) for path in files)
 
 
@@ -201,35 +175,25 @@ def _record(found: Any) -> Record:
         status=status,
         inputs={name: _state(state) for name, state in found["inputs"].items()},
         request=_of(dict, found["request"]),
-        outputs=tuple(map(_state, found["outputs"])),
-        writing=_texts(found["writing"]),
+        outputs=tuple(map(_output, found["outputs"])),
+        writing=tuple(map(_inside, _of(list, found["writing"]))),
         seconds=_numbers(found["seconds"]),
         summary=None if found["summary"] is None else _summary(found["summary"]),
         failure=None if found["failure"] is None else _of(str, found["failure"]),
     )
 
 
-def _as_json(contents: Contents) -> str:
-    scans = contents.scans
-    whole = {
-        "format": FORMAT,
-        "version": FORMAT_VERSION,
-        "scans": {name: dataclasses.asdict(scans[name]) for name in sorted(scans)},
-        "group": contents.group,
-    }
-    return json.dumps(whole, indent=1, allow_nan=False) + "\n"
-
-
-def _texts(found: Any) -> tuple[str, ...]:
-    return tuple(_of(str, text) for text in _of(list, found))
-
-
-def _inside(name: str) -> str:
-    """A scan's name, which must not lead out of the folder."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.name:
+def _inside(name: Any) -> str:
+    """The name of a result, which must not lead out of the folder."""
+    parts = Path(_of(str, name)).parts
+    if not parts or Path(name).is_absolute() or ".." in parts:
         raise ValueError(name)
-    return name
+    return str(name)
+
+
+def _output(found: Any) -> FileState:
+    _inside(found["file"])
+    return _state(found)
 
 
 def _summary(found: Any) -> Summary:
@@ -240,6 +204,7 @@ def _summary(found: Any) -> Summary:
         flags=tuple(flags),
         mean_entropy=None if entropy is None else float(entropy),
         volumes_mm3=_numbers(found["volumes_mm3"]),
+        model=_of(str, found["model"]),
     )
 
 

@@ -19,8 +19,7 @@ from brainfcn_jax.results.label_tables import (
     itksnap_table,
     slicer_table,
 )
-from brainfcn_jax.results.paths import PAGE, SCORES, VOLUMES
-from brainfcn_jax.results.record import MANIFEST
+from brainfcn_jax.results.paths import GROUP_RECORD, PAGE, RECORD_ENDING, SCORES, VOLUMES
 from brainfcn_jax.results.sidecars import SOFTWARE
 from brainfcn_jax.runtime.atomic_files import new_file
 
@@ -43,7 +42,7 @@ SHARED = (
     VOLUMES,
     SCORES,
     PAGE,
-    MANIFEST,
+    GROUP_RECORD,
 )
 """Names of all files of a results folder that are not of one scan."""
 
@@ -52,7 +51,8 @@ NOT_IN_BIDS = (
     VOLUMES,
     SCORES,
     PAGE,
-    MANIFEST,
+    GROUP_RECORD,
+    f"*_{RECORD_ENDING}",
     "*_desc-tissue_volumes.tsv",
     "*_desc-tissue_volumes.json",
     "*_desc-tissue_uncertainty.nii.gz",

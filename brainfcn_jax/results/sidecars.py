@@ -13,9 +13,9 @@ from brainfcn_jax.imaging.nifti import voxel_mm3
 from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
 from brainfcn_jax.network.model_file import Model
 from brainfcn_jax.network.shipped_models import file_digest
-from brainfcn_jax.results.case import LabelledCase, source_name
-from brainfcn_jax.results.options import EvaluationSettings
 from brainfcn_jax.results.paths import sidecar_path
+from brainfcn_jax.results.scan_results import ScanResults
+from brainfcn_jax.results.settings import SegmentationSettings
 
 Contents = dict[str, Any]
 
@@ -40,52 +40,50 @@ SOFTWARE = "brainfcn-jax"
 """How results call this software; the name it is installed by."""
 
 
-def sidecars(
-    labelled: LabelledCase, save_prob: bool, save_uncertainty: bool
-) -> dict[Path, Contents]:
-    """The JSON files of a case and their contents."""
-    outputs = labelled.case.outputs
+def sidecars(results: ScanResults, save_prob: bool, save_uncertainty: bool) -> dict[Path, Contents]:
+    """Gives the JSON files of a scan and their contents."""
+    outputs = results.planned.outputs
     of_results = {
-        outputs.label_map: label_map_contents(labelled),
-        outputs.brain_mask: brain_mask_contents(labelled),
-        outputs.volumes: volumes_contents(labelled),
+        outputs.label_map: label_map_contents(results),
+        outputs.brain_mask: brain_mask_contents(results),
+        outputs.volumes: volumes_contents(results),
     }
     if save_prob:
         for tissue in TISSUES:
             path = outputs.probabilities[tissue.index]
             of_results[path] = {
                 "Description": f"Probability of {tissue.name}, before post-processing",
-                **common_contents(labelled),
+                **common_contents(results),
             }
     if save_uncertainty:
         of_results[outputs.uncertainty] = {
             "Description": "Entropy of the tissue probabilities before post-processing, as a share "
             "of the largest possible (ln 8): 0 is sure, 1 is all labels equally probable",
-            **common_contents(labelled),
+            **common_contents(results),
         }
     return {sidecar_path(path): contents for path, contents in of_results.items()}
 
 
-def common_contents(labelled: LabelledCase) -> Contents:
-    """What the files of one case have in common."""
+def common_contents(results: ScanResults) -> Contents:
+    """What the files of one scan have in common."""
     return {
-        "Sources": [source_name(labelled)],
-        "SpatialReference": labelled.case.source or "orig",
-        "SkullStripped": labelled.skull_stripped,
+        "Sources": [results.planned.source_name],
+        "SpatialReference": results.planned.source or "orig",
+        "SkullStripped": results.segmented.skull_stripped,
         "Manual": False,
-        **labelled.provenance,
-        "Warnings": list(labelled.warnings),
-        "Notes": list(labelled.notes),
+        **results.provenance,
+        "Warnings": list(results.segmented.warnings),
+        "Notes": list(results.segmented.notes),
     }
 
 
-def label_map_contents(labelled: LabelledCase) -> Contents:
+def label_map_contents(results: ScanResults) -> Contents:
     """Of the label map: also what its labels mean and what is worth knowing about it."""
-    segmentation, quality = labelled.segmentation, labelled.quality
+    segmentation, quality = results.segmented.segmentation, results.segmented.quality
     return {
         "Description": "Brain tissues, one label a voxel, on the grid of the scan",
         "LabelMap": {tissue.name: tissue.index for tissue in (BACKGROUND_TISSUE, *TISSUES)},
-        **common_contents(labelled),
+        **common_contents(results),
         "NetworkSpacing": segmentation.network_spacing_mm,
         "RegionsRemoved": segmentation.removed_regions,
         "Quality": {
@@ -97,26 +95,26 @@ def label_map_contents(labelled: LabelledCase) -> Contents:
     }
 
 
-def brain_mask_contents(labelled: LabelledCase) -> Contents:
+def brain_mask_contents(results: ScanResults) -> Contents:
     """Of the brain mask."""
     return {
         "Description": "1 where there is one of the seven tissues, fluids included",
         "Type": "Brain",
-        **common_contents(labelled),
+        **common_contents(results),
     }
 
 
-def volumes_contents(labelled: LabelledCase) -> Contents:
+def volumes_contents(results: ScanResults) -> Contents:
     """Of the volumes table: its columns, and the volume of one voxel in mm³."""
     return {
         "Description": "Volume of each tissue, of the brain and of the intracranial space",
         **VOLUME_COLUMNS,
-        "VoxelVolume": voxel_mm3(labelled.scan),
-        **common_contents(labelled),
+        "VoxelVolume": voxel_mm3(results.segmented.scan),
+        **common_contents(results),
     }
 
 
-def model_provenance(model: Model, weights: str, settings: EvaluationSettings) -> dict[str, Any]:
+def model_provenance(model: Model, weights: str, settings: SegmentationSettings) -> dict[str, Any]:
     """The part of a sidecar that all scans share: software, weights and settings."""
     return {
         "GeneratedBy": [{"Name": SOFTWARE, "Version": software_version()}],
@@ -124,6 +122,11 @@ def model_provenance(model: Model, weights: str, settings: EvaluationSettings) -
         "Model": dataclasses.asdict(model.description),
         "Settings": {"frame": settings.frame, "scheme": settings.scheme},
     }
+
+
+def model_name(provenance: Mapping[str, Any]) -> str:
+    """How tables and pages call the model: its weight file, without the ending."""
+    return str(provenance["Weights"]["File"]).removesuffix(".h5")
 
 
 def software_version() -> str:

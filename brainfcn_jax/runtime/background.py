@@ -114,9 +114,9 @@ class _Line(Generic[Item]):
         self._stopped = threading.Event()
         self._threads = [
             threading.Thread(
-                target=self._work, args=(step, *self._queues[place : place + 2]), daemon=True
+                target=self._work, args=(step, *self._queues[index : index + 2]), daemon=True
             )
-            for place, step in enumerate(steps)
+            for index, step in enumerate(steps)
         ]
         for thread in self._threads:
             thread.start()

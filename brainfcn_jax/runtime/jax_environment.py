@@ -1,6 +1,6 @@
-"""What JAX takes of a machine: the processors allotted, GPU memory as needed, a cache folder.
+"""What JAX takes of a machine: the CPUs allotted, GPU memory as needed, a cache folder.
 
-JAX reads these from variables when it first meets its devices. Processors that Slurm, a container
+JAX reads these from variables when it first meets its devices. CPUs that Slurm, a container
 or `taskset` bind a process to are followed by XLA itself, which counts those it may run on; only an
 allotment that nothing enforces has to be told. Source: XLA's `tsl::port::MaxParallelism`, and
 docs.jax.dev, "GPU memory allocation".
@@ -44,34 +44,34 @@ CHOSEN_BY_USER = ("MALLOC_", "GLIBC_TUNABLES")
 LARGEST_BYTES = 512 * 2**20
 """The oldest programs are deleted when all take more than this; one takes about 100 kB."""
 
-_PROCESSOR_FEATURES = ("flags", "Features")
-"""How /proc/cpuinfo calls a processor's instruction sets, on x86 and on Arm."""
+_CPU_FEATURES = ("flags", "Features")
+"""How /proc/cpuinfo calls a CPU's instruction sets, on x86 and on Arm."""
 
 
-def take_what_is_allotted() -> None:
+def prepare_jax() -> None:
     """Sets JAX's variables for this process; in time before JAX is imported.
 
     Memory is kept for the next array when it is freed.
     """
     programs = None if PROGRAM_FOLDER in os.environ else program_folder()
-    os.environ.update(jax_variables(os.environ, processors(), programs))
+    os.environ.update(jax_variables(os.environ, allowed_cpus(), programs))
     keep_freed_memory(os.environ)
 
 
-def processors() -> int:
-    """How many processors this process may run on."""
+def allowed_cpus() -> int:
+    """Counts the CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def jax_variables(
-    environment: Mapping[str, str], processors: int, programs: Path | None
+    environment: Mapping[str, str], cpus: int, programs: Path | None
 ) -> dict[str, str]:
-    """The variables to set so that JAX takes no more than its share; what the user set stays.
+    """The variables to set so that JAX takes no more than it is allotted; what the user set stays.
 
     GPU memory is taken as it is needed, where JAX would take three quarters of it at once. Threads
-    are as many as `processors`, or as Slurm allots to a task if these are fewer. Compiled programs
+    are as many as `cpus`, or as Slurm allots to a task if these are fewer. Compiled programs
     are kept in the folder `programs` if there is one.
     """
     variables = {}
@@ -79,7 +79,7 @@ def jax_variables(
         variables[GPU_MEMORY_IN_ADVANCE] = "false"
     allotted = environment.get(ALLOTTED, "")
     chosen = THREADS in environment or THREADS_TOO in environment
-    if not chosen and allotted.isdecimal() and 0 < int(allotted) < processors:
+    if not chosen and allotted.isdecimal() and 0 < int(allotted) < cpus:
         variables[THREADS] = allotted
     if programs is not None:
         variables[PROGRAM_FOLDER] = str(programs)
@@ -132,12 +132,12 @@ def keep_freed_memory(environment: Mapping[str, str]) -> bool:
 def program_folder() -> Path | None:
     """The folder for compiled programs, made if need be; None where there can be none.
 
-    Only its owner may enter: what lies in it is run. Programs of other processors or versions of
+    Only its owner may enter: what lies in it is run. Programs of other CPUs or versions of
     JAX count in its size as well.
     """
     try:
         programs = user_cache_path("brainfcn_jax") / "programs"
-        folder = programs / f"jax-{metadata.version('jax')}-{processor_digest()}"
+        folder = programs / f"jax-{metadata.version('jax')}-{cpu_digest()}"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         programs.chmod(0o700)
     except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
@@ -147,11 +147,11 @@ def program_folder() -> Path | None:
     return folder
 
 
-def processor_digest() -> str:
-    """Twelve digits that tell processors with different instruction sets apart."""
+def cpu_digest() -> str:
+    """Twelve digits that tell CPUs with different instruction sets apart."""
     kind = [platform.system(), platform.machine(), platform.processor()]
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
-        kind += [next((line for line in lines if line.startswith(_PROCESSOR_FEATURES)), "")]
+        kind += [next((line for line in lines if line.startswith(_CPU_FEATURES)), "")]
     return hashlib.sha256("\n".join(kind).encode()).hexdigest()[:12]
 
 

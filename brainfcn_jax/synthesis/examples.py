@@ -54,10 +54,10 @@ def save_sheet(
     figure = Figure(figsize=(2.2 * columns, 2.4 * len(scans)), dpi=70, layout="tight")
     axes = figure.subplots(len(scans), columns, squeeze=False)
     for row, (equalised, tissues, title) in zip(axes, scans, strict=True):
-        for place, share in enumerate(_SHEET_SLICES):
-            index = int(share * len(equalised))
-            _draw(row[2 * place], equalised[index], "gray", 255)
-            _draw(row[2 * place + 1], tissues[index], _COLOURS, len(TISSUES))
+        for column, fraction in enumerate(_SHEET_SLICES):
+            index = int(fraction * len(equalised))
+            _draw(row[2 * column], equalised[index], "gray", 255)
+            _draw(row[2 * column + 1], tissues[index], _COLOURS, len(TISSUES))
         row[0].set_title(title, fontsize=8, loc="left")
     with new_file(path, overwrite=True) as temporary:
         figure.savefig(temporary, format="png")

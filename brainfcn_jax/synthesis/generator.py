@@ -41,8 +41,7 @@ class Generator:
     ) -> tuple[str, Float32[np.ndarray, "s h w"], UInt8[np.ndarray, "s h w"]]:
         """Scan number `index` of `seed`: its label map's name, image and tissues, slices first."""
         source_key, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), index))
-        place = int(jax.random.randint(source_key, (), 0, len(self.sources)))
-        source = self.sources[place]
+        source = self.sources[int(jax.random.randint(source_key, (), 0, len(self.sources)))]
         made = self._generate(key, jnp.asarray(source.packed))
         return source.name, np.asarray(made.image), np.asarray(made.tissues)
 
@@ -54,7 +53,6 @@ def load_generator(
     heads_folder: str | Path | None = None,
     names: Sequence[str] = (),
     recipe: Recipe | None = None,
-    variants: int = 1,
     leave_out: Sequence[str] | None = None,
 ) -> Generator:
     """Reads the label maps of one kind; `recipe` is that kind's own when not given.
@@ -72,6 +70,6 @@ def load_generator(
         contrast = t1_contrast(priors.mean, priors.mean_spread, priors.spread)
         sources = load_adults(folder, slice_axis, names, leave_out)
         return Generator(sources, contrast, recipe or adult_recipe(slice_axis=slice_axis))
-    sources = load_newborns(folder, slice_axis, heads_folder, variants, names, leave_out)
+    sources = load_newborns(folder, slice_axis, heads_folder, names, leave_out)
     recipe = recipe or newborn_recipe(slice_axis=slice_axis)
     return Generator(sources, newborn_t2_contrast(), recipe)

@@ -44,7 +44,7 @@ class LabelSource:
     Attributes:
         name: its file's name without extensions.
         packed: `code + 256 * depth` of each voxel, slices first, the brain in the middle; see
-            `heads.with_depth`. All sources of one kind and slice axis have one shape.
+            `packed_labels.with_depth`. All sources of one kind and slice axis have one shape.
         spacing_mm: the size of its (cubic) voxels.
     """
 
@@ -97,14 +97,13 @@ def load_newborns(
     folder: str | Path,
     slice_axis: SliceAxis,
     heads_folder: str | Path | None = None,
-    variants: int = 1,
     names: Sequence[str] = (),
     leave_out: Sequence[str] = HELD_OUT_NEWBORNS,
     seed: int = 0,
 ) -> list[LabelSource]:
     """Reads newborn tissue maps, `*_dseg` in and below `folder`, and grows heads around them.
 
-    Each map gives `variants` heads: random shells, and beyond them the face, eyes and neck of one
+    Each map gives one head: random shells, and beyond them the face, eyes and neck of one
     of the adults' maps in `heads_folder` (held-out ones excepted), or a plain neck without.
 
     Raises:
@@ -115,12 +114,11 @@ def load_newborns(
     sources = []
     for path in _found(folder, _NEWBORN_PATTERN, names, () if names else leave_out):
         codes = newborn_codes(path)
-        for variant in range(variants):
-            adult = adult_codes(adults[random.integers(len(adults))]) if adults else None
-            centred = _centred(codes, _NEWBORN_SIZES, brain_mask(codes))
-            head = grow_head(random, centred, NEWBORN_SPACING_MM, adult)
-            name = f"{without_extension(path.name)}_{variant}"
-            sources.append(_source(name, head, NEWBORN_SPACING_MM, _NEWBORN_SIZES, slice_axis))
+        adult = adult_codes(adults[random.integers(len(adults))]) if adults else None
+        centred = _centred(codes, _NEWBORN_SIZES, brain_mask(codes))
+        head = grow_head(random, centred, NEWBORN_SPACING_MM, adult)
+        name = without_extension(path.name)
+        sources.append(_source(name, head, NEWBORN_SPACING_MM, _NEWBORN_SIZES, slice_axis))
     return sources
 
 

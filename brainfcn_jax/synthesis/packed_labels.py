@@ -104,6 +104,6 @@ def _interpolated(
 ) -> Float32[np.ndarray, "i j k"]:
     low = np.minimum(np.floor(places).astype(int), values.shape[axis] - 1)
     high = np.minimum(low + 1, values.shape[axis] - 1)
-    share = (places - low).astype(np.float32)
-    share = share.reshape([-1 if a == axis else 1 for a in range(3)])
-    return values.take(low, axis) * (1 - share) + values.take(high, axis) * share
+    fraction = (places - low).astype(np.float32)
+    fraction = fraction.reshape([-1 if a == axis else 1 for a in range(3)])
+    return values.take(low, axis) * (1 - fraction) + values.take(high, axis) * fraction

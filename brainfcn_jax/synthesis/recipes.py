@@ -82,7 +82,7 @@ class Acquisition:
 
 
 @dataclass(frozen=True)
-class View:
+class FieldOfView:
     """What of the head is seen.
 
     Attributes:
@@ -129,7 +129,7 @@ class Recipe:
     spacing_mm: float
     source_spacing_mm: float
     slice_axis: str
-    view: View
+    view: FieldOfView
     deformation: Deformation = field(default_factory=Deformation)
     anatomy: Anatomy = field(default_factory=Anatomy)
     contrasts: Contrasts = field(default_factory=Contrasts)
@@ -140,14 +140,14 @@ def adult_recipe(
     shape: tuple[int, int, int] = (176, 160, 192), slice_axis: str = "axial"
 ) -> Recipe:
     """Adult heads at 1 mm."""
-    return Recipe(shape, 1.0, 1.0, slice_axis, View(brain_mm=(140.0, 176.0, 150.0)))
+    return Recipe(shape, 1.0, 1.0, slice_axis, FieldOfView(brain_mm=(140.0, 176.0, 150.0)))
 
 
 def newborn_recipe(
     shape: tuple[int, int, int] = (144, 144, 176), slice_axis: str = "axial"
 ) -> Recipe:
     """Newborn heads at 0.8 mm, from label maps at 0.6 mm."""
-    view = View(
+    view = FieldOfView(
         brain_mm=(90.0, 112.0, 92.0),
         stripped_fraction=0.25,
         loose_mm=(0.8, 4.0),

@@ -54,7 +54,7 @@ def generate(
 
     Args:
       key: decides everything; the same key gives the same scan.
-      packed: a label map as `label_sources` gives it: code and depth, slices first.
+      packed: a label map as `label_maps` gives it: code and depth, slices first.
       contrast: what the structures look like in this kind of scan.
       recipe: grid and ranges; static under `jit`.
 
@@ -208,8 +208,8 @@ def _field_of_view(key: PRNGKeyArray, recipe: Recipe) -> Mask:
     """A box that leaves out up to a quarter of the image at one end of some axes."""
     inside = jnp.ones((1, 1, 1), bool)
     for axis, size in enumerate(recipe.shape):
-        chance, end, share = jax.random.uniform(jax.random.fold_in(key, axis), (3,))
-        left_out = jnp.where(chance < recipe.view.cut_fraction, share / 4 * size, 0.0)
+        chance, end, fraction = jax.random.uniform(jax.random.fold_in(key, axis), (3,))
+        left_out = jnp.where(chance < recipe.view.cut_fraction, fraction / 4 * size, 0.0)
         place = jnp.arange(size)
         kept = jnp.where(end < 0.5, place >= left_out, place < size - left_out)
         inside &= kept.reshape([-1 if a == axis else 1 for a in range(3)])

@@ -70,7 +70,7 @@ STRUCTURES = (
 )
 
 CODES: Mapping[str, int] = MappingProxyType({s.name: i for i, s in enumerate(STRUCTURES)})
-"""A structure's name -> its code, the place in `STRUCTURES`."""
+"""A structure's name -> its code, the index in `STRUCTURES`."""
 
 TISSUE_OF_CODE: UInt8[np.ndarray, " structure"] = np.array([s.tissue for s in STRUCTURES], np.uint8)
 

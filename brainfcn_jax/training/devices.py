@@ -24,9 +24,11 @@ def launch(step: Step, launcher: Launcher) -> CompiledStep:
     Both take the same state and the microbatches of the same batch that are this process's (see
     `own_microbatches`), with leaves (microbatch, image, ...), and give the same result up to the
     order of the sums, in every process. "pmap" gives each device an equal run of microbatches.
+    "jit" gives the memory of the state before the step to the state after it: the one before
+    cannot be used again.
     """
     if launcher == "jit":
-        return jax.jit(step)
+        return jax.jit(step, donate_argnums=0)
     devices = jax.local_device_count()
     on_all = jax.pmap(
         functools.partial(step, axis_name=AXIS_NAME),

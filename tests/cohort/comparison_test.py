@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from challenge_codes import challenge_codes
 from eval_example import AFFINE, intensities, one_line, run, write_image
 from threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.comparison import mean_scores
-from brainfcn_jax.labels import MRBRAINS13, WM, from_tissues
+from brainfcn_jax.labels import MRBRAINS13, WM
 from brainfcn_jax.measures.metrics import Score
 
 
@@ -61,7 +62,7 @@ def test_label_maps_are_matched_by_name_and_scored(
 
 
 def test_codes_are_those_of_the_scheme_on_either_side(tissues: np.ndarray, tmp_path: Path) -> None:
-    codes = from_tissues(tissues, MRBRAINS13)
+    codes = challenge_codes(tissues, MRBRAINS13)
     theirs = write_image(tmp_path / "theirs.nii", codes)
     ours = write_image(tmp_path / "ours.nii", tissues)
     true = write_image(tmp_path / "true.nii", codes)

@@ -11,7 +11,7 @@ from eval_example import intensities, read_image, run, write_image
 from narrow import narrow_the_network
 from threshold_model import threshold_labels, threshold_model
 
-from brainfcn_jax.cohort.steps import label_case
+from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.network.model_file import save_model
 
 ROOM = 3
@@ -27,9 +27,9 @@ def small_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         asked_for.append(batch_slices)
         if batch_slices > ROOM:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
-        return label_case(loaded, opened, settings, batch_slices, *others)
+        return segment_read(loaded, opened, settings, batch_slices, *others)
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.label_case", label)
+    monkeypatch.setattr("brainfcn_jax.cohort.steps.segment_read", label)
     return asked_for
 
 
@@ -82,7 +82,7 @@ def test_another_failure_of_the_device_is_told_as_it_is(
     def fail(*_: object) -> None:
         raise jax.errors.JaxRuntimeError("INTERNAL: the device fell off the bus\nand more")
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.label_case", fail)
+    monkeypatch.setattr("brainfcn_jax.cohort.steps.segment_read", fail)
     assert run(*arguments) == 1
     said = capsys.readouterr().err
     assert "s1.nii.gz' cannot be labelled: INTERNAL: the device fell off the bus\n" in said

@@ -8,13 +8,12 @@ from typing import Any
 
 import jax
 import pytest
-from eval_example import intensities, run, write_image
+from eval_example import intensities, records, run, write_image
 from threshold_model import threshold_labels
 
-from brainfcn_jax.cohort.steps import label_case
+from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.inference import prediction
 from brainfcn_jax.network.model_file import Model, load_model
-from brainfcn_jax.results.record import MANIFEST
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
@@ -42,13 +41,8 @@ def contents(out: Path) -> dict[str, bytes]:
     return {
         path.relative_to(out).as_posix(): path.read_bytes()
         for path in sorted(out.rglob("*"))
-        if path.is_file() and path.name != MANIFEST and path.suffix != ".html"
+        if path.is_file() and not path.name.endswith("_record.json") and path.suffix != ".html"
     }
-
-
-def manifest(out: Path) -> dict[str, Any]:
-    """The records of a folder's manifest."""
-    return dict(json.loads((out / MANIFEST).read_text())["scans"])
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -76,20 +70,18 @@ def test_a_folder_goes_through_one_model_in_natural_order(
     assert not (out / "group_scores.tsv").exists()
 
 
-def test_the_manifest_says_what_was_made_of_what(scans: Path, weights: str, out: Path) -> None:
+def test_the_records_say_what_was_made_of_what(scans: Path, weights: str, out: Path) -> None:
     run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}")
-    text = (out / MANIFEST).read_text()
-    assert str(out.parent) not in text
-    records = manifest(out)
-    assert sorted(records) == ["s1", "s10", "s2"]
-    record = records["s10"]
+    assert str(out.parent) not in json.dumps(records(out))
+    assert sorted(records(out)) == ["s1", "s10", "s2"]
+    record = records(out)["s10"]
     assert record["status"] == "done"
     assert record["inputs"]["scan"]["file"] == "s10_T1w.nii.gz"
     assert record["request"]["settings"]["save_prob"] is False
     made = {state["file"]: state for state in record["outputs"]}
     label_map = out / "s10_desc-tissue_dseg.nii.gz"
     assert made[label_map.name]["bytes"] == label_map.stat().st_size
-    assert set(made) == {path.name for path in out.glob("s10_*")}
+    assert set(made) == {path.name for path in out.glob("s10_*")} - {"s10_desc-tissue_record.json"}
 
 
 def test_one_model_and_one_trace_serve_all_scans(
@@ -105,7 +97,7 @@ def test_one_model_and_one_trace_serve_all_scans(
         traced.append(arguments[-1].shape)
         return prediction.classify(*arguments)
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.load_model", load)
+    monkeypatch.setattr("brainfcn_jax.cohort.steps.load_tissue_model", load)
     compiled = jax.jit(classify, static_argnums=(0, 1))
     monkeypatch.setattr("brainfcn_jax.inference.prediction._compiled_classify", compiled)
     assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 0
@@ -133,10 +125,10 @@ def test_resume_skips_what_is_finished_and_unchanged(
     arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}", "--resume"]
     (scans / "s2_T1w.nii.gz").rename(scans / "s2_T1w.nii")
     assert run(*arguments) == 1  # gzip in a file that says it is not
-    failed = manifest(out)["s2"]
+    failed = records(out)["s2"]
     assert failed["status"] == "failed"
     assert failed["failure"].startswith("'s2_T1w.nii' ")
-    assert str(scans) not in (out / MANIFEST).read_text()
+    assert str(scans) not in json.dumps(records(out))
     before = contents(out)
     times = {path: path.stat().st_mtime_ns for path in out.glob("s1*_desc-*")}
     write_image(scans / "s2_T1w.nii", intensities())
@@ -180,7 +172,7 @@ def test_without_resume_or_overwrite_results_stay(
     assert run(*arguments) == 1
     assert "3 of 3 scans failed" in capsys.readouterr().err
     assert contents(out) == before
-    assert {record["status"] for record in manifest(out).values()} == {"done"}
+    assert {record["status"] for record in records(out).values()} == {"done"}
     assert run(*arguments, "--resume") == 0
 
 
@@ -189,12 +181,12 @@ def test_a_stopped_runs_files_are_replaced(
 ) -> None:
     arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}", "--resume"]
 
-    def stopped_half_way(labelled: Any, _: object) -> None:
-        labelled.case.outputs.label_map.write_bytes(b"half")
+    def stopped_half_way(results: Any, _: object) -> None:
+        results.planned.outputs.label_map.write_bytes(b"half")
         raise OSError("as if killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("brainfcn_jax.cohort.run.write_case", stopped_half_way)
+        patch.setattr("brainfcn_jax.cohort.run.write_results", stopped_half_way)
         assert run(*arguments) == 1
     assert (out / "s1_desc-tissue_dseg.nii.gz").read_bytes() == b"half"
     assert run(*arguments) == 0
@@ -213,16 +205,16 @@ def test_an_unforeseen_error_fails_its_scan_and_shows_itself(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def bug_on_s2(loaded: Any, *others: Any) -> Any:
-        if "s2" in loaded.case.volume:
+        if "s2" in loaded.planned.path:
             raise ZeroDivisionError("a\nbug")
-        return label_case(loaded, *others)
+        return segment_read(loaded, *others)
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.label_case", bug_on_s2)
+    monkeypatch.setattr("brainfcn_jax.cohort.steps.segment_read", bug_on_s2)
     assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 1
     said = capsys.readouterr().err
     assert "cannot be labelled: an unforeseen ZeroDivisionError: a bug" in said
     assert "in bug_on_s2" in said
-    assert [record["status"] for record in manifest(out).values()] == ["done", "done", "failed"]
+    assert [record["status"] for record in records(out).values()] == ["done", "done", "failed"]
     rows = table(out / "group_volumes.tsv")
     assert [(row["scan"], row["quality"]) for row in rows][1] == ("s2", "FAILED")
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from challenge_codes import challenge_codes
 from eval_example import intensities, one_line, read_image, run, write_image
 from threshold_model import threshold_labels
 
 from brainfcn_jax.imaging import nifti
-from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM, from_tissues
+from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +83,7 @@ def test_a_perfect_reference_gives_perfect_scores(
 def test_a_reference_may_have_the_codes_of_a_challenge(
     scan: str, weights: str, out: Path, tmp_path: Path
 ) -> None:
-    codes = from_tissues(threshold_labels(intensities()), MRBRAINS13)
+    codes = challenge_codes(threshold_labels(intensities()), MRBRAINS13)
     reference = write_image(tmp_path / "labels.nii.gz", codes)
     arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
     assert run(*arguments, f"--reference={reference}", "--scheme=mrbrains13") == 0

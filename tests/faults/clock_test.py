@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from eval_example import intensities, run, write_image
+from eval_example import intensities, records, run, write_image
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.network.model_file import load_model, save_model
-from brainfcn_jax.results.record import MANIFEST
-from brainfcn_jax.training import loop
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.step import TrainState
@@ -60,7 +58,7 @@ def test_finished_scans_are_skipped_whatever_time_their_files_have(
     out = tmp_path / "out"
     command = [f"--volume={scan}", f"--weights={tmp_path / 'threshold.h5'}", f"--out_dir={out}"]
     assert run(*command) == 0
-    record = json.loads((out / MANIFEST).read_text())["scans"]["s1"]
+    record = records(out)["s1"]
     assert all(seconds >= 0 for seconds in record["seconds"].values())
     for when in (0, 2**33):
         for path in (scan, *out.iterdir()):
@@ -83,7 +81,7 @@ class KilledError(Exception):
 def test_a_training_goes_on_from_the_newest_step_whatever_time_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     settings = tiny_settings(
         write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")), training__steps=6
     )

@@ -17,10 +17,9 @@ from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.network.model_file import load_model, save_model
-from brainfcn_jax.results.record import MANIFEST, read_manifest
+from brainfcn_jax.results.record import read_record
 from brainfcn_jax.runtime import atomic_files
 from brainfcn_jax.runtime.locks import LOCK_FILE
-from brainfcn_jax.training import loop
 from brainfcn_jax.training.loop import train
 
 FULL = Path("/dev/full")
@@ -83,9 +82,10 @@ def test_labelling(disk: Disk, tmp_path: Path, capsys: pytest.CaptureFixture[str
         said = capsys.readouterr().err
         assert said.endswith("cannot be written: No space left on device\n"), number
         assert "Traceback" not in said
-        read_manifest(out / MANIFEST)
+        record = out / "s1_desc-tissue_record.json"
+        read_record(record)
         left = results(out)
-        assert left.items() - {(MANIFEST, b""), (LOCK_FILE, b"")} <= whole.items()
+        assert left.items() - {(record.name, b""), (LOCK_FILE, b"")} <= whole.items()
         assert all(json.loads(path.read_text()) for path in out.glob("*.json"))
         disk.fill(0)
         assert run(*command, f"--out_dir={out}", "--resume") == 0
@@ -127,7 +127,7 @@ def weights(run_folder: Path) -> dict[str, bytes]:
 
 
 def test_training(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     settings = tiny_settings(
         write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")),
         training__validate_every=4,

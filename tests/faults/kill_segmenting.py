@@ -9,8 +9,8 @@ write, sometimes while it loads. After every kill the scans and the weights must
 and every file with a final name must hold what the undisturbed run wrote. A folder that is finished
 in spite of it must hold the same files with the same bytes, and nothing else.
 
-Not compared is what tells times: "Seconds" in the sidecars; in the manifest "seconds" and
-"modified", and the size and SHA-256 of the sidecars.
+Not compared is what tells times: "Seconds" in the sidecars; in the records "seconds"
+and "modified", and the size and SHA-256 of the sidecars.
 
 Prints a line for each kill and a summary; ends with 1 when anything was not as it should be.
 """
@@ -42,14 +42,14 @@ from eval_example import intensities, write_image
 from threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.paths import PAGE, SCORES, VOLUMES
-from brainfcn_jax.results.record import MANIFEST, read_manifest
+from brainfcn_jax.results.paths import GROUP_RECORD, PAGE, RECORD_ENDING, SCORES, VOLUMES
+from brainfcn_jax.results.record import find_records, read_record
 from brainfcn_jax.runtime.atomic_files import unfinished
 from brainfcn_jax.runtime.locks import LOCK_FILE
 
 SCANS = 4
 
-ABOUT_ALL = (VOLUMES, SCORES, PAGE, MANIFEST)
+ABOUT_ALL = (VOLUMES, SCORES, PAGE, GROUP_RECORD)
 """Files that change with the number of finished scans."""
 
 
@@ -78,7 +78,7 @@ def main() -> int:
         whole = undisturbed(
             folder,
             functools.partial(labelling, inputs),
-            lambda out: written_since(out, None),
+            lambda out: written_since(out, set()),
             result_of,
         )
         seconds = (whole.loading_seconds, whole.working_seconds)
@@ -131,11 +131,9 @@ def disturb(
 ) -> None:
     """Goes on with one folder until it is finished, killing on the way while kills are left."""
     while True:
-        manifest = stamp(out)
+        before = stamp(out)
         with labelling(inputs, out) as process:
-            killed = findings.kills < kills and kill(
-                process, out, manifest, whole, chance, findings
-            )
+            killed = findings.kills < kills and kill(process, out, before, whole, chance, findings)
             code = process.wait(HANG_SECONDS)
         if not killed:
             break
@@ -152,21 +150,19 @@ def disturb(
 def kill(
     process: subprocess.Popen,
     out: Path,
-    manifest: object,
+    before: set[object],
     whole: Undisturbed,
     chance: random.Random,
     findings: Findings,
 ) -> bool:
     """Kills the process at a random moment; false when it ended before."""
-    moment = killed_at_random(
-        process, functools.partial(written_since, out, manifest), whole, chance
-    )
+    moment = killed_at_random(process, functools.partial(written_since, out, before), whole, chance)
     if moment is None:
         return False
-    done = [record.status for record in read_manifest(out / MANIFEST).scans.values()].count("done")
+    done = [record.status for record in find_records(out).values()].count("done")
     writing = bool(unfinished(out))
     findings.kills += 1
-    findings.loading += not written_since(out, manifest)
+    findings.loading += not written_since(out, before)
     findings.writing += writing
     print(
         f"kill {findings.kills}: {out.name}, {moment}, {done} of {SCANS} scans done"
@@ -176,18 +172,18 @@ def kill(
     return True
 
 
-def stamp(out: Path) -> object:
-    """What changes when the manifest is written; None when there is none."""
-    try:
-        found = (out / MANIFEST).stat()
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_mtime_ns
+def stamp(out: Path) -> set[object]:
+    """What changes when a record is written."""
+    found: set[object] = set()
+    for path in out.glob(f"*_{RECORD_ENDING}"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add((path.name, path.stat().st_ino, path.stat().st_mtime_ns))
+    return found
 
 
-def written_since(out: Path, manifest: object) -> bool:
-    """Whether the manifest was written since its `stamp` was this."""
-    return stamp(out) != manifest
+def written_since(out: Path, before: set[object]) -> bool:
+    """Whether a record was written since the `stamp` was this."""
+    return stamp(out) != before
 
 
 def half_files(out: Path, whole: dict[str, object]) -> list[str]:
@@ -195,8 +191,8 @@ def half_files(out: Path, whole: dict[str, object]) -> list[str]:
     wrong = []
     for path in sorted(set(out.glob("*")) - unfinished(out) - {out / LOCK_FILE}):
         try:
-            if path.name == MANIFEST:
-                read_manifest(path)
+            if path.name.endswith(RECORD_ENDING):
+                read_record(path)
             elif path.name not in whole:
                 wrong.append(f"{path.name} is no name of a result")
             elif path.name not in ABOUT_ALL and without_times(path) != whole[path.name]:
@@ -216,21 +212,20 @@ def without_times(path: Path) -> object:
     if path.suffix != ".json":
         return path.read_bytes()
     contents = json.loads(path.read_text())
-    if path.name == MANIFEST:
-        return {**contents, "scans": [*map(record_without_times, contents["scans"].items())]}
+    if path.name.endswith(RECORD_ENDING):
+        return record_without_times(contents)
     return {key: value for key, value in contents.items() if key != "Seconds"}
 
 
-def record_without_times(named: tuple[str, dict[str, Any]]) -> object:
-    """A scan's record in the manifest, but for times and what follows from them."""
-    name, record = named
+def record_without_times(record: dict[str, Any]) -> object:
+    """A scan's record, but for times and what follows from them."""
     states = [*record["inputs"].values(), *record["outputs"]]
     told = [
         (state["file"], None if state["file"].endswith(".json") else state["sha256"])
         for state in states
     ]
     others = {key: record[key] for key in ("status", "request", "writing", "summary", "failure")}
-    return name, told, others
+    return told, others
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -12,7 +12,6 @@ from tiny_scans import CONFIGS, write_pairs
 
 from brainfcn_jax.commands import runner, train
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory
-from brainfcn_jax.training import loop
 
 ON_A_GPU = "RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.\nBufferAssignment"
 
@@ -82,7 +81,7 @@ def test_training_says_what_to_change(
     words: str,
 ) -> None:
     narrow_the_network(monkeypatch)
-    monkeypatch.setattr(loop, "launch", lambda step, launcher: failing(error))
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", lambda step, launcher: failing(error))
     assert run(tmp_path) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("run_train")]
     assert len(said) == 1
@@ -94,6 +93,6 @@ def test_another_failure_of_the_device_shows_itself(
 ) -> None:
     narrow_the_network(monkeypatch)
     error = jax.errors.JaxRuntimeError("INTERNAL: the device fell off the bus")
-    monkeypatch.setattr(loop, "launch", lambda step, launcher: failing(error))
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", lambda step, launcher: failing(error))
     with pytest.raises(jax.errors.JaxRuntimeError, match="fell off the bus"):
         run(tmp_path)

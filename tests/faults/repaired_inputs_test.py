@@ -11,9 +11,8 @@ from eval_example import AFFINE, intensities, read_image, run
 from narrow import narrow_the_network
 from threshold_model import threshold_model
 
-from brainfcn_jax.cohort import steps
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.case import LabelledCase
+from brainfcn_jax.results.scan_results import ScanResults
 
 SCAN = intensities()
 NO_FORMS = "the header gives no orientation; x is taken to run from right to left"
@@ -81,12 +80,12 @@ REPAIRED: dict[str, tuple[nibabel.Nifti1Image, tuple[str, ...]]] = {
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A narrow network, and empty files for the picture and the page."""
 
-    def write_pages(labelled: LabelledCase, overwrite: bool) -> None:
-        labelled.case.outputs.picture.touch()
-        labelled.case.outputs.report.touch()
+    def write_pages(results: ScanResults, overwrite: bool) -> None:
+        results.planned.outputs.picture.touch()
+        results.planned.outputs.report.touch()
 
     narrow_the_network(monkeypatch)
-    monkeypatch.setattr(steps, "write_pages", write_pages)
+    monkeypatch.setattr("brainfcn_jax.results.writing.write_pages", write_pages)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import json
 import os
 import random
 import signal
@@ -14,11 +13,10 @@ from pathlib import Path
 
 import pytest
 from children import child
-from eval_example import intensities, run, write_image
+from eval_example import intensities, records, run, write_image
 from threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.record import MANIFEST
 
 START_SECONDS = 240
 END_SECONDS = 5
@@ -52,12 +50,8 @@ def started(
 
 
 def statuses(out: Path) -> dict[str, str]:
-    """What the manifest says of the scans."""
-    try:
-        found = json.loads((out / MANIFEST).read_text())["scans"]
-    except FileNotFoundError:
-        return {}
-    return {name: record["status"] for name, record in found.items()}
+    """What the records say of the scans."""
+    return {name: record["status"] for name, record in records(out).items()}
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -69,7 +63,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 def moved_on(running: "subprocess.Popen[str]", out: Path, before: dict[str, str]) -> bool:
-    """Whether the manifest says something else by now, or the run is over."""
+    """Whether the records say something else by now, or the run is over."""
     return statuses(out) != before or running.poll() is not None
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from children import end_with_the_parent
 from narrow import STAGES
 
-from brainfcn_jax.cohort.steps import label_case
+from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.commands import segment
 
 
@@ -34,11 +34,11 @@ def main() -> None:
         nonlocal labelled
         time.sleep(seconds if labelled else 0)
         labelled += 1
-        return label_case(*arguments)
+        return segment_read(*arguments)
 
     with (
         mock.patch("brainfcn_jax.network.fcn.STAGES", STAGES),
-        mock.patch("brainfcn_jax.cohort.steps.label_case", slow_label),
+        mock.patch("brainfcn_jax.cohort.steps.segment_read", slow_label),
     ):
         segment.main()
 

@@ -13,10 +13,10 @@ import pytest
 from eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
 from threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
-from brainfcn_jax.cohort import steps
+from brainfcn_jax.inference import segmented_scan
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.record import MANIFEST
+from brainfcn_jax.results.paths import output_paths, scan_name
 from brainfcn_jax.runtime.locks import LOCK_FILE
 
 pytestmark = pytest.mark.usefixtures("narrow")
@@ -42,7 +42,7 @@ def test_a_scan_too_large_for_the_memory_is_named(
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(steps, "segment_scan", exhausted)
+    monkeypatch.setattr(segmented_scan, "segment_scan", exhausted)
     assert run(f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}") == 1
     assert f"'{scan}' cannot be labelled: not enough memory" in one_line(capsys.readouterr().err)
 
@@ -91,7 +91,8 @@ def test_a_wrong_reference_is_one_line_and_leaves_no_result(
     assert run(*arguments, f"--reference={reference}") == 1
     line = one_line(capsys.readouterr().err)
     assert line.partition(": ")[2] == f"'{reference}' {said.format(scan=scan)}\n"
-    assert {path.name for path in out.iterdir()} == {LOCK_FILE, MANIFEST}
+    record = output_paths(out, scan_name(scan)).record
+    assert {path.name for path in out.iterdir()} == {LOCK_FILE, record.name}
 
 
 def other_tissues(path: Path, weights: str) -> None:

@@ -119,3 +119,13 @@ def test_windows_overlap_by_one_neighbour_and_are_filled_with_zeros() -> None:
     assert [window[:, 0, 0].tolist() for window in windows] == [[0, 1, 2, 3], [2, 3, 0, 0]]
     assert windows[0][:, 1:].max() == 0
     assert windows[0][:, :, 33:].max() == 0
+
+
+@pytest.mark.parametrize(("backend", "precision"), [("cpu", "float32"), ("gpu", "bfloat16")])
+def test_the_precision_follows_the_device(
+    model: Model, monkeypatch: pytest.MonkeyPatch, backend: str, precision: str
+) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    network = network_of(model)
+    assert network.precision == precision
+    assert (network.kernels == "xla") or backend == "cpu"

@@ -53,3 +53,21 @@ def test_the_brain_is_without_fluids_and_the_intracranial_volume_is_everything()
     assert volume_table(labels, soft, 3.0) == (*rows, brain, everything)
     assert brain.index is None
     assert brain_volume(volume_table(labels, soft, 3.0), 3.0) == brain  # sums are not counted
+
+
+def test_printed_volumes_are_a_table_in_ml() -> None:
+    labels = labels_with(CoGM=500, WM=250, Vent=50)
+    lines = str(volume_table(labels, [125.0] * CLASSES, 1000.0)).splitlines()
+    assert [line.split() for line in lines[:2]] == [
+        ["tissue", "voxels", "volume", "(ml)", "soft", "volume", "(ml)"],
+        ["background", "BG", "200", "200.00", "125.00"],
+    ]
+    assert lines[2].split() == ["cortical", "grey", "matter", "CoGM", "500", "500.00", "125.00"]
+    assert lines[-1].split() == ["intracranial", "ICV", "800", "800.00", "875.00"]
+    assert len({len(line) for line in lines}) == 1  # aligned
+
+
+def test_a_notebook_shows_volumes_as_a_table() -> None:
+    html = volume_table(labels_with(WM=250), [125.0] * CLASSES, 1000.0)._repr_html_()
+    assert html.count("<tr>") == html.count("</tr>") == 11
+    assert "<td>white matter</td><td>WM</td><td>250</td><td>250.00</td>" in html

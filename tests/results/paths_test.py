@@ -9,7 +9,6 @@ from brainfcn_jax.errors import OutputError
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.measures.volumes import TissueVolume
-from brainfcn_jax.results.options import EvaluationSettings
 from brainfcn_jax.results.paths import (
     distinct_names,
     output_paths,
@@ -17,6 +16,7 @@ from brainfcn_jax.results.paths import (
     scan_name,
     sidecar_path,
 )
+from brainfcn_jax.results.settings import SegmentationSettings
 from brainfcn_jax.results.tables import (
     screen_table,
     write_json,
@@ -70,8 +70,8 @@ def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
         refuse_existing([tmp_path / "link"], overwrite=False)
 
 
-def settings(save_prob: bool = False, save_uncertainty: bool = False) -> EvaluationSettings:
-    return EvaluationSettings("m", None, None, "tissues", False, save_prob, save_uncertainty)
+def settings(save_prob: bool = False, save_uncertainty: bool = False) -> SegmentationSettings:
+    return SegmentationSettings("m", None, None, "tissues", False, save_prob, save_uncertainty)
 
 
 def test_result_names_follow_bids_derivatives() -> None:
@@ -99,7 +99,7 @@ def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
         f"label-{t.abbreviation}_probseg.{kind}" for t in TISSUES for kind in ("json", "nii.gz")
     ]
 
-    def names(settings: EvaluationSettings, scored: bool = False) -> list[str]:
+    def names(settings: SegmentationSettings, scored: bool = False) -> list[str]:
         return sorted(path.name.removeprefix("a.b_") for path in outputs.all(settings, scored))
 
     assert names(settings()) == always

@@ -1,9 +1,7 @@
-"""The manifest of a folder of results."""
+"""The records beside the results of a folder's scans."""
 
 import hashlib
 import json
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,15 +9,17 @@ import pytest
 from brainfcn_jax.errors import InputError, OutputError
 from brainfcn_jax.measures.quality import Flag
 from brainfcn_jax.results.record import (
-    MANIFEST,
+    EARLIER_MANIFEST,
     FileState,
-    Manifest,
     Record,
     Summary,
     file_state,
+    find_records,
     output_states,
+    read_record,
+    refuse_earlier_manifest,
+    write_record,
 )
-from brainfcn_jax.runtime.locks import claimed
 
 SCAN = FileState("bids:raw:sub-01/anat/sub-01_T1w.nii.gz", 3, 12.5, "ab" * 32)
 FULL = Record(
@@ -29,42 +29,39 @@ FULL = Record(
     outputs=(FileState("sub-01/anat/x.nii.gz", 9, 13.25, "cd" * 32),),
     writing=("a", "b"),
     seconds={"network": 1.5},
-    summary=Summary("CHECK", (Flag("entropy", "too high"),), 0.25, {"WM": 3.0}),
+    summary=Summary("CHECK", (Flag("entropy", "too high"),), 0.25, {"WM": 3.0}, "adult_t1w"),
     failure=None,
 )
+FAILED = Record("failed", {}, {}, failure="why")
 
 
 @pytest.fixture
-def manifest(tmp_path: Path) -> Iterator[Manifest]:
-    with claimed(tmp_path, []) as claims:
-        yield Manifest(tmp_path, claims)
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "a_desc-tissue_record.json"
 
 
-def test_a_record_comes_back_as_it_was(manifest: Manifest) -> None:
-    assert manifest.read() == {}
-    manifest.record({"sub-01": FULL})
-    assert manifest.read() == {"sub-01": FULL}
+def test_a_record_comes_back_as_it_was(path: Path) -> None:
+    assert read_record(path) is None
+    write_record(path, FULL)
+    assert read_record(path) == FULL
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
-def test_records_of_others_are_kept_and_names_sorted(manifest: Manifest) -> None:
-    failed = Record("failed", {}, {}, failure="why")
-    manifest.record({"b": failed})
-    manifest.record({"a": FULL, "\udcff": failed})
-    manifest.record({"b": FULL})
-    assert manifest.read() == {"a": FULL, "b": FULL, "\udcff": failed}
-    assert list(json.loads(manifest.path.read_text())["scans"]) == ["a", "b", "\udcff"]
+def test_records_are_found_flat_and_in_subjects_folders_in_natural_order(tmp_path: Path) -> None:
+    names = ("s2", "s10", "\udcff", "sub-01/anat/sub-01", "sub-02/ses-a/anat/sub-02_ses-a")
+    for name in names:
+        write_record(tmp_path / f"{name}_desc-tissue_record.json", FAILED)
+    write_record(tmp_path / "s2_desc-tissue_record.json", FULL)
+    write_record(tmp_path / "code" / "mine_desc-tissue_record.json", FAILED)
+    found = find_records(tmp_path)
+    assert found == {name: FULL if name == "s2" else FAILED for name in names}
+    assert list(found)[:2] == ["s2", "s10"]
 
 
-def test_threads_lose_no_record(manifest: Manifest) -> None:
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda n: manifest.record({str(n): FULL}), range(40)))
-    assert len(manifest.read()) == 40
-
-
-def test_a_manifest_that_cannot_be_written_stays_as_it_was(
-    manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+def test_a_record_that_cannot_be_written_stays_as_it_was(
+    path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    manifest.record({"a": FULL})
+    write_record(path, FULL)
 
     def disk_full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -72,18 +69,17 @@ def test_a_manifest_that_cannot_be_written_stays_as_it_was(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_text", disk_full)
         with pytest.raises(OutputError, match="No space left on device"):
-            manifest.record({"b": FULL})
-    assert manifest.read() == {"a": FULL}
-    assert {path.name for path in manifest.folder.iterdir()} == {
-        MANIFEST,
-        ".brainfcn_jax.lock",
-    }
+            write_record(path, FAILED)
+    assert read_record(path) == FULL
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def edited(**changes: object) -> str:
-    """A manifest's text with its only record changed."""
+    """A record's text with changes."""
     state = {"file": "f", "bytes": 1, "modified": 1.0, "sha256": "x"}
     record = {
+        "format": "brainfcn_jax.record",
+        "version": 1,
         "status": "done",
         "inputs": {"scan": state},
         "request": {},
@@ -93,13 +89,7 @@ def edited(**changes: object) -> str:
         "summary": None,
         "failure": None,
     }
-    whole: dict[str, object] = {
-        "format": "brainfcn_jax.manifest",
-        "version": 1,
-        "scans": {"a": record | changes},
-        "group": ["g.tsv"],
-    }
-    return json.dumps(whole)
+    return json.dumps(record | changes)
 
 
 @pytest.mark.parametrize(
@@ -109,35 +99,44 @@ def edited(**changes: object) -> str:
         "[]",
         "null",
         "{" * 100_000,
-        '{"format": "brainfcn_jax.manifest", "version": 2, "scans": {}, "group": []}',
-        '{"format": "brainfcn_jax.manifest", "version": 1, "scans": [], "group": []}',
-        '{"format": "brainfcn_jax.manifest", "version": 1, "scans": {}, "group": "g"}',
-        edited().replace('"a"', '"../a"'),
-        edited().replace('"a"', '"/a"'),
+        edited(version=2),
+        edited(format="brainfcn_jax.manifest"),
         edited(status="sure"),
         edited(inputs=[1]),
         edited(request="all"),
         edited(outputs=[{"file": "f"}]),
         edited(outputs=3),
+        edited(outputs=[{"file": "../f", "bytes": 1, "modified": 1.0, "sha256": "x"}]),
+        edited(outputs=[{"file": "/f", "bytes": 1, "modified": 1.0, "sha256": "x"}]),
         edited(writing=[1]),
+        edited(writing=["../a"]),
+        edited(writing=["/a"]),
         edited(seconds={"network": "long"}),
         edited(summary={}),
         edited(summary={"verdict": "PASS", "flags": [1], "mean_entropy": 0, "volumes_mm3": {}}),
         edited(failure=3),
     ],
 )
-def test_anything_else_is_refused(text: str, manifest: Manifest) -> None:
-    manifest.path.write_text(text)
-    with pytest.raises(InputError, match=r"brainfcn_manifest.json' is damaged or no manifest"):
-        manifest.read()
+def test_anything_else_is_refused(text: str, path: Path) -> None:
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"_record.json' is damaged or no record"):
+        read_record(path)
     with pytest.raises(InputError):
-        manifest.record({"b": FULL})
-    assert manifest.path.read_text() == text
+        find_records(path.parent)
+    assert path.read_text() == text
 
 
-def test_the_edited_text_is_right_when_nothing_is_changed(manifest: Manifest) -> None:
-    manifest.path.write_text(edited())
-    assert manifest.read()["a"].status == "done"
+def test_the_edited_text_is_right_when_nothing_is_changed(path: Path) -> None:
+    path.write_text(edited())
+    found = read_record(path)
+    assert found is not None and found.status == "done"
+
+
+def test_a_folder_of_an_earlier_version_is_told_in_one_line_what_to_do(tmp_path: Path) -> None:
+    refuse_earlier_manifest(tmp_path)
+    (tmp_path / EARLIER_MANIFEST).write_text("{}")
+    with pytest.raises(InputError, match=r"choose another --out_dir, or delete that file and"):
+        refuse_earlier_manifest(tmp_path)
 
 
 def test_a_file_is_known_by_its_size_time_and_contents(tmp_path: Path) -> None:

@@ -12,18 +12,20 @@ import SimpleITK as sitk
 from eval_example import AFFINE, SHAPE, intensities, read_image, write_image
 from threshold_model import threshold_labels, threshold_model
 
-from brainfcn_jax.cohort.steps import label_case, open_model, read_case
+from brainfcn_jax.cohort.steps import open_model, read_planned, segment_read
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.labels import TISSUES, WM
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.case import Case, Outcome
-from brainfcn_jax.results.options import EvaluationSettings
 from brainfcn_jax.results.paths import output_paths, scan_name
-from brainfcn_jax.results.writing import write_case
+from brainfcn_jax.results.scan_results import PlannedScan, ScanResults
+from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.results.writing import write_results
 
 FINE = np.diag([1.5, 1.5, 6.0, 1.0])
 START = "sub-01_desc-tissue_"
 
+
+Everything = tuple[ScanResults, set[Path]]
 
 pytestmark = pytest.mark.usefixtures("narrow")
 
@@ -34,20 +36,23 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "threshold.h5"
 
 
-def settings_for(weights: Path, **changes: Any) -> EvaluationSettings:
-    return EvaluationSettings(
+def settings_for(weights: Path, **changes: Any) -> SegmentationSettings:
+    return SegmentationSettings(
         None, str(weights), None, "tissues", **{"overwrite": False, **changes}
     )
 
 
 def evaluated(
-    settings: EvaluationSettings, scan: str, out: Path, folder: str = "", source: str | None = None
-) -> Outcome:
-    """The three steps of one scan."""
-    case = Case(scan, None, output_paths(out, scan_name(scan), folder), source)
-    return write_case(
-        label_case(read_case(case, settings), open_model(settings), settings), settings
-    )
+    settings: SegmentationSettings,
+    scan: str,
+    out: Path,
+    folder: str = "",
+    source: str | None = None,
+) -> Everything:
+    """What the three steps of one scan give, and the files that they wrote for it."""
+    planned = PlannedScan(scan, None, output_paths(out, scan_name(scan), folder), source)
+    results = segment_read(read_planned(planned, settings), open_model(settings), settings)
+    return results, set(write_results(results, settings).files)
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:
@@ -56,17 +61,17 @@ def rows_of(table: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(params=[AFFINE, FINE], ids=["the model's voxels", "resampled"])
-def everything(request: pytest.FixtureRequest, tmp_path: Path, weights: Path) -> Outcome:
+def everything(request: pytest.FixtureRequest, tmp_path: Path, weights: Path) -> Everything:
     """All that can be written of one scan, in tmp_path/out."""
     scan = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities(), request.param)
     settings = settings_for(weights, save_prob=True, save_uncertainty=True)
     return evaluated(settings, scan, tmp_path / "out")
 
 
-def test_every_file_opens_in_independent_readers(everything: Outcome, tmp_path: Path) -> None:
+def test_every_file_opens_in_independent_readers(everything: Everything, tmp_path: Path) -> None:
     out = tmp_path / "out"
     scan = read_image(tmp_path / "sub-01_T1w.nii.gz")
-    assert set(everything.files) <= set(out.iterdir())
+    assert everything[1] <= set(out.iterdir())
     images = sorted(out.glob("*.nii.gz"))
     assert len(images) == 2 + len(TISSUES) + 1
     for path in images:
@@ -85,7 +90,7 @@ def test_every_file_opens_in_independent_readers(everything: Outcome, tmp_path: 
         assert all(None not in row and None not in row.values() for row in rows_of(path))
 
 
-def test_volumes_are_voxels_times_the_voxels_volume(everything: Outcome, tmp_path: Path) -> None:
+def test_volumes_are_voxels_times_the_voxels_volume(everything: Everything, tmp_path: Path) -> None:
     labels = np.asarray(read_image(tmp_path / "out" / f"{START}dseg.nii.gz").dataobj)
     rows = rows_of(tmp_path / "out" / f"{START}volumes.tsv")
     described = json.loads((tmp_path / "out" / f"{START}volumes.json").read_text())
@@ -101,11 +106,13 @@ def test_volumes_are_voxels_times_the_voxels_volume(everything: Outcome, tmp_pat
         "ICV": np.count_nonzero(labels),
     }
     assert set(rows[0]) <= set(described)  # each column is described
-    assert [row["voxels"] for row in rows] == [str(row.voxels) for row in everything.volumes]
+    assert [row["voxels"] for row in rows] == [
+        str(row.voxels) for row in everything[0].segmented.volumes
+    ]
 
 
 def test_soft_volumes_fill_the_grid_and_are_sums_of_probabilities(
-    everything: Outcome, tmp_path: Path
+    everything: Everything, tmp_path: Path
 ) -> None:
     rows = rows_of(tmp_path / "out" / f"{START}volumes.tsv")
     voxel_mm3 = json.loads((tmp_path / "out" / f"{START}volumes.json").read_text())["VoxelVolume"]
@@ -120,7 +127,7 @@ def test_soft_volumes_fill_the_grid_and_are_sums_of_probabilities(
 
 
 def test_the_mask_and_the_uncertainty_belong_to_the_labels(
-    everything: Outcome, tmp_path: Path
+    everything: Everything, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     labels = np.asarray(read_image(out / f"{START}dseg.nii.gz").dataobj)
@@ -135,7 +142,7 @@ def test_the_mask_and_the_uncertainty_belong_to_the_labels(
 
 
 def test_the_sidecars_say_where_each_map_comes_from(
-    everything: Outcome, tmp_path: Path, weights: Path
+    everything: Everything, tmp_path: Path, weights: Path
 ) -> None:
     out = tmp_path / "out"
     described = [*out.glob("*.nii.gz"), out / f"{START}volumes.tsv"]
@@ -163,10 +170,10 @@ def test_the_sidecars_say_where_each_map_comes_from(
 def test_maps_are_written_only_when_asked_for(tmp_path: Path, weights: Path) -> None:
     scan = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
     settings = settings_for(weights)
-    outcome = evaluated(settings, scan, tmp_path / "out")
+    _, files = evaluated(settings, scan, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert not [name for name in names if "probseg" in name or "uncertainty" in name]
-    assert {path.name for path in outcome.files} <= names
+    assert {path.name for path in files} <= names
     labels = np.asarray(read_image(tmp_path / "out" / f"{START}dseg.nii.gz").dataobj)
     np.testing.assert_array_equal(labels, threshold_labels(intensities()))
 
@@ -174,11 +181,11 @@ def test_maps_are_written_only_when_asked_for(tmp_path: Path, weights: Path) -> 
 def test_no_result_is_replaced_unless_asked(tmp_path: Path, weights: Path) -> None:
     scan = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
     settings = settings_for(weights)
-    case = Case(scan, None, output_paths(tmp_path / "out", "sub-01"))
-    for path in case.outputs.all(settings):
+    planned = PlannedScan(scan, None, output_paths(tmp_path / "out", "sub-01"))
+    for path in planned.outputs.all(settings):
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
         with pytest.raises(OutputError, match=f"'{path}' exists already"):
-            read_case(case, settings)
-        read_case(case, settings_for(weights, overwrite=True))
+            read_planned(planned, settings)
+        read_planned(planned, settings_for(weights, overwrite=True))
         path.unlink()

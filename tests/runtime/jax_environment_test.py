@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brainfcn_jax.runtime.jax_environment import jax_variables, processors
+from brainfcn_jax.runtime.jax_environment import allowed_cpus, jax_variables
 
 ALWAYS = {
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -16,9 +16,9 @@ ALWAYS = {
 
 XLA_THREADS = """
 import os
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
+from brainfcn_jax.runtime.jax_environment import prepare_jax
 {before}
-take_what_is_allotted()
+prepare_jax()
 import jax
 jax.numpy.ones(4).sum().block_until_ready()
 tasks = [open(f"/proc/self/task/{{task}}/comm").read() for task in os.listdir("/proc/self/task")]
@@ -56,7 +56,7 @@ def test_compiled_programs_are_kept_in_the_folder() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="threads are counted on Linux")
-@pytest.mark.skipif(processors() < 2, reason="one processor leaves nothing to share")
+@pytest.mark.skipif(allowed_cpus() < 2, reason="one processor leaves nothing to share")
 @pytest.mark.parametrize(
     ("before", "variables"),
     [

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from faults.no_pickle_test import looks_like_a_pickle
 
-from brainfcn_jax.runtime.jax_environment import delete_oldest, processor_digest, program_folder
+from brainfcn_jax.runtime.jax_environment import cpu_digest, delete_oldest, program_folder
 
 COMPILE = """
-from brainfcn_jax.runtime.jax_environment import take_what_is_allotted
-take_what_is_allotted()
+from brainfcn_jax.runtime.jax_environment import prepare_jax
+prepare_jax()
 import sys
 import jax, jax.monitoring
 from brainfcn_jax.network.fcn import SegmentationNetwork
@@ -74,7 +74,7 @@ def test_only_the_owner_may_enter(home: Path) -> None:
     folder = program_folder()
     assert folder is not None
     assert folder.is_relative_to(home)
-    assert processor_digest() in folder.name
+    assert cpu_digest() in folder.name
     assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
 
 

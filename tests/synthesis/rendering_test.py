@@ -18,8 +18,8 @@ from brainfcn_jax.synthesis.recipes import (
     Anatomy,
     Contrasts,
     Deformation,
+    FieldOfView,
     Recipe,
-    View,
 )
 from brainfcn_jax.synthesis.rendering import Example, generate
 from brainfcn_jax.synthesis.structures import CODES, TISSUE_OF_CODE
@@ -37,7 +37,7 @@ SHARP = Acquisition(
     blur_mm=(0.1, 0.1), thick_fraction=0.0, in_plane_fraction=0.0, ringing_fraction=0.0,
     ghost_fraction=0.0, noise=(1e-6, 1e-6), gamma=0.0,
 )  # fmt: skip
-WHOLE = View(
+WHOLE = FieldOfView(
     brain_mm=(16.0, 16.0, 16.0), stripped_fraction=0.0, silent_fraction=0.0, defaced_fraction=0.0,
     cut_fraction=0.0, shift_mm=0.0, low_shift_mm=0.0,
 )  # fmt: skip

@@ -15,7 +15,7 @@ from training.tiny_generator import SHAPE, TinyGenerator, generator_settings
 
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.synthesis.generator import Generator
-from brainfcn_jax.training import batch_source, loop
+from brainfcn_jax.training import batch_source
 from brainfcn_jax.training.batch_source import load_supply, mixed_batches
 from brainfcn_jax.training.batches import Batch, BatchShape, TrainingVolume, channel_means
 from brainfcn_jax.training.checkpoints import Checkpoints
@@ -133,7 +133,7 @@ def test_a_run_on_generated_images_goes_on_to_the_same_bits(
         save(self, step, state)
 
     save = Checkpoints.save
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     whole = train(settings, tmp_path / "whole")
     with monkeypatch.context() as patch:
         patch.setattr(Checkpoints, "save", stop_at_the_end)

@@ -8,13 +8,14 @@ import jax
 import nibabel
 import numpy as np
 import pytest
+from challenge_codes import challenge_codes
 from eval_example import read_image
 from narrow import narrow_the_network
 from tiny_scans import tiny_scan
 
 from brainfcn_jax.commands import segment, train
 from brainfcn_jax.commands.runner import exit_code
-from brainfcn_jax.labels import find_scheme, from_tissues
+from brainfcn_jax.labels import find_scheme
 from brainfcn_jax.network.model_file import load_model
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -49,7 +50,7 @@ def write_subject(folder: Path, scheme: str, scan_name: str, label_names: dict[s
     affine = np.diag([*SPACING_MM[scheme], 1.0])
     nibabel.save(nibabel.Nifti1Image(scan, affine), folder / scan_name)
     for label_scheme, name in label_names.items():
-        codes = from_tissues(tissues, find_scheme(label_scheme))
+        codes = challenge_codes(tissues, find_scheme(label_scheme))
         nibabel.save(nibabel.Nifti1Image(codes, affine), folder / name)
 
 

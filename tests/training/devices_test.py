@@ -53,7 +53,8 @@ def test_jit_and_pmap_agree_on_eight_devices(
     recipe = Recipe(network, make_optimizer(SGD, STEPS), MOVING, (99.0, 100.0, 101.0), "mean")
     step = functools.partial(train_step, recipe=recipe)
     one, eight = launch(step, "jit"), launch(step, "pmap")
-    alone = shared = initial_state(jax.random.key(1), params, recipe.optimizer)
+    shared = initial_state(jax.random.key(1), params, recipe.optimizer)
+    alone = jax.tree.map(lambda leaf: leaf.copy(), shared)
 
     for batch in tiny_batches():
         alone, alone_metrics = one(alone, batch)

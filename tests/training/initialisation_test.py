@@ -15,7 +15,6 @@ from training.cheap_step import launch_cheaply
 from brainfcn_jax.errors import OutputError, UsageError, WeightsError
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
-from brainfcn_jax.training import loop
 from brainfcn_jax.training.initialisation import initial_params, starting_model
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.settings import Settings
@@ -100,7 +99,7 @@ def test_another_count_of_tissues_or_a_missing_file_is_refused(tmp_path: Path) -
 def test_fine_tuning_keeps_the_means_and_the_licence_and_leaves_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "launch", launch_cheaply)
+    monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
     root = write_pairs(tmp_path / "scans", ("sub-01",))
     model = save(tmp_path / "model.h5")
     before = model.read_bytes()

@@ -18,7 +18,7 @@ from tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
 from brainfcn_jax.network.model_file import load_model
-from brainfcn_jax.training import loop
+from brainfcn_jax.training import run
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.devices import CompiledStep, Launcher, Step, launch
@@ -56,7 +56,7 @@ def narrow() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         narrow_the_network(patch)
-        patch.setattr(loop, "launch", launch_once)
+        patch.setattr("brainfcn_jax.training.run.launch", launch_once)
         yield
     jax.clear_caches()  # what is compiled for narrow networks has their names, not their sizes
 
@@ -75,7 +75,7 @@ def whole_run(settings: Settings, tmp_path_factory: pytest.TempPathFactory, narr
 
 def launcher_in_use() -> Callable[[Step, Launcher], CompiledStep]:
     """What `train` launches its step with at the moment."""
-    return vars(loop)["launch"]
+    return run.launch
 
 
 def weights(path: Path) -> dict[str, np.ndarray]:
@@ -162,7 +162,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(
         saves(self, step, state)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "launch", stopping)
+        patch.setattr("brainfcn_jax.training.run.launch", stopping)
         patch.setattr(Checkpoints, "save", save_or_stop)
         with pytest.raises(KilledError):
             train(settings, tmp_path / "run")
@@ -225,7 +225,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
         return spoil
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "launch", spoiling)
+        patch.setattr("brainfcn_jax.training.run.launch", spoiling)
         with pytest.raises(TrainingError, match=r"step 4: .*loss nan"):
             train(settings, tmp_path / "run")
 

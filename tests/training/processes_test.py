@@ -20,7 +20,7 @@ from training.initialisation_test import DESCRIPTION
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.network.model_file import Model, load_model, save_model
-from brainfcn_jax.training import loop, processes
+from brainfcn_jax.training import processes
 from brainfcn_jax.training.devices import CompiledStep, Launcher, Step, launch
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.processes import ProcessGroup, agree, from_first, joined, together
@@ -56,7 +56,7 @@ def narrow() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         narrow_the_network(patch)
-        patch.setattr(loop, "launch", launch_once)
+        patch.setattr("brainfcn_jax.training.run.launch", launch_once)
         yield
     jax.clear_caches()  # what is compiled for narrow networks has their names, not their sizes
 

@@ -13,7 +13,7 @@ import pytest
 from narrow import narrow_the_network, network_and_params
 
 from brainfcn_jax.training.batches import Batch
-from brainfcn_jax.training.devices import CompiledStep, launch
+from brainfcn_jax.training.devices import CompiledStep
 from brainfcn_jax.training.settings import AugmentationSettings
 from brainfcn_jax.training.step import (
     Recipe,
@@ -59,7 +59,7 @@ def recipe() -> Iterator[Recipe]:
 @pytest.fixture(scope="module")
 def step(recipe: Recipe) -> CompiledStep:
     """The step on one device."""
-    return launch(functools.partial(train_step, recipe=recipe), "jit")
+    return jax.jit(functools.partial(train_step, recipe=recipe))
 
 
 def state_of(recipe: Recipe) -> TrainState:
@@ -136,7 +136,7 @@ def test_what_only_pads_carries_no_loss(recipe: Recipe, step: CompiledStep) -> N
 
 def test_augmentation_is_a_function_of_key_and_step(recipe: Recipe) -> None:
     moving = dataclasses.replace(recipe, augmentation=MOVING)
-    step = launch(functools.partial(train_step, recipe=moving), "jit")
+    step = jax.jit(functools.partial(train_step, recipe=moving))
     before, batch = state_of(recipe), batch_of(2)
     loss = step(before, batch)[1]["loss"]
     assert step(before, batch)[1]["loss"] == loss

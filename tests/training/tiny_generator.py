@@ -6,7 +6,7 @@ import numpy as np
 
 from brainfcn_jax.synthesis.generator import Generator
 from brainfcn_jax.synthesis.label_maps import LabelSource
-from brainfcn_jax.synthesis.recipes import Recipe, View
+from brainfcn_jax.synthesis.recipes import FieldOfView, Recipe
 from brainfcn_jax.training.settings import GeneratorSettings
 
 SHAPE = (16, 32, 32)
@@ -18,7 +18,7 @@ class TinyGenerator(Generator):
     def __init__(self) -> None:
         empty = np.zeros((1, 1, 1), np.uint16)
         self.sources = tuple(LabelSource(name, empty, 1.0) for name in ("a", "b"))
-        self.recipe = Recipe(SHAPE, 1.5, 1.0, "axial", View(brain_mm=(16.0, 16.0, 16.0)))
+        self.recipe = Recipe(SHAPE, 1.5, 1.0, "axial", FieldOfView(brain_mm=(16.0, 16.0, 16.0)))
 
     def example(self, seed: int, index: int) -> tuple[str, np.ndarray, np.ndarray]:
         """Scan number `index` of `seed`."""

@@ -23,11 +23,11 @@ _EDGE_FRACTION = 0.04
 
 @dataclass(frozen=True)
 class Area:
-    """A histogram as the outline of its bars.
+    """The outline of a histogram's bars, and what stands under them.
 
     Attributes:
         path: of an SVG path element; the tallest bar reaches the top.
-        ticks: place along the horizontal axis and the intensity there.
+        ticks: position along the horizontal axis and the intensity there.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Area:
 
 @dataclass(frozen=True)
 class Dot:
-    """One scan in a strip: its place, its name and value, and whether that is unusual."""
+    """One scan in a strip: its position, its name and value, and whether that is unusual."""
 
     x: float
     y: float
@@ -47,11 +47,11 @@ class Dot:
 
 @dataclass(frozen=True)
 class Strip:
-    """The values of one measure in a group, along a line.
+    """One measure of a group as dots along a line, one dot a scan.
 
     Attributes:
-        dots: one a scan, those that are unusual last, so that they lie on top.
-        median: place of the median.
+        dots: those that are unusual last, so that they lie on top.
+        median: position of the median.
         lowest: value at the left end.
         highest: value at the right end.
     """
@@ -63,7 +63,7 @@ class Strip:
 
 
 def histogram_area(histogram: Histogram, width: int, height: int) -> Area:
-    """A histogram in a frame whose origin is at the top left."""
+    """Outlines a histogram in a frame of that size, whose origin is at the top left."""
     edges, counts = histogram.edges, histogram.counts
     tallest = max(1, int(counts.max(initial=0)))
     across = (edges - edges[0]) / (edges[-1] - edges[0]) * width
@@ -77,12 +77,12 @@ def histogram_area(histogram: Histogram, width: int, height: int) -> Area:
 
 
 def round_values(lowest: float, highest: float) -> list[float]:
-    """Up to `_TICKS` + 1 multiples of 1, 2 or 5 times a power of ten between two values."""
+    """Returns up to `_TICKS` + 1 multiples of 1, 2 or 5 times a power of ten between two values."""
     rough = (highest - lowest) / _TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
     first, last = math.ceil(lowest / step - 1e-9), math.floor(highest / step + 1e-9)
-    return [place * step for place in range(first, last + 1)]
+    return [multiple * step for multiple in range(first, last + 1)]
 
 
 def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
@@ -98,8 +98,8 @@ def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
     lowest, highest = max(lowest - margin, floor), highest + margin
     across = (numbers - lowest) / (highest - lowest) * width
     dots = [
-        Dot(float(x), height * ((place * _GOLDEN) % 1), name, value, bool(odd))
-        for place, ((name, value), x, odd) in enumerate(
+        Dot(float(x), height * ((index * _GOLDEN) % 1), name, value, bool(odd))
+        for index, ((name, value), x, odd) in enumerate(
             zip(values.items(), across, outliers(numbers), strict=True)
         )
     ]
@@ -111,7 +111,7 @@ def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
 def outliers(
     values: Sequence[float] | Float[np.ndarray, " scan"],
 ) -> Bool[np.ndarray, " scan"]:
-    """Which values of a group are unusual: 0.6745 |value - median| / MAD > `OUTLIER_SCORE`.
+    """Tells which values of a group are unusual: 0.6745 |value - median| / MAD > `OUTLIER_SCORE`.
 
     MAD is the median of |value - median|. In a group smaller than `FEWEST_FOR_OUTLIERS`, or where
     more than half of the values are the same, none is.

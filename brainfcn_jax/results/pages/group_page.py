@@ -46,8 +46,12 @@ class GroupRow:
     model: str | None = None
 
 
-def write_group_page(path: Path, rows: Sequence[GroupRow], overwrite: bool = False) -> None:
+def write_group_page(
+    path: Path, rows: Sequence[GroupRow], overwrite: bool = False, omitted: int = 0
+) -> None:
     """Writes the page of a group, in the order of its rows.
+
+    `omitted` is the number of rows whose thumbnails were left out already, for want of room.
 
     Raises OutputError when the file exists and `overwrite` is false, or it cannot be written.
     """
@@ -73,7 +77,8 @@ def write_group_page(path: Path, rows: Sequence[GroupRow], overwrite: bool = Fal
             if odd
         },
         "thumbnails": [None if content is None else _base64(content) for content in thumbnails],
-        "omitted": sum(
+        "omitted": omitted
+        + sum(
             row.thumbnail is not None and content is None
             for row, content in zip(rows, thumbnails, strict=True)
         ),

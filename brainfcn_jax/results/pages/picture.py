@@ -24,7 +24,7 @@ THUMBNAIL_PIXELS = 130
 
 SIDES = "L is the patient's left, shown on the left (neurological view)"
 
-Box = tuple[int, int, int, int]
+PixelBox = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, the last two exclusive."""
 
 _GAP, _TITLE_PIXELS, _LEGEND_PIXELS, _SWATCH_PIXELS = 4, 34, 34, 14
@@ -40,19 +40,19 @@ def scan_picture(
     spacing_mm: tuple[float, float, float],
     name: str,
 ) -> bytes:
-    """A PNG of axial, coronal and sagittal slices through the brain, `COLUMNS` of each.
+    """Draws a PNG of axial, coronal and sagittal slices through the brain, `COLUMNS` of each.
 
     Arrays are in the canonical frame. All slices are shown to one scale, whatever the voxel's
     shape, in the neurological view: letters say which side is which. Each tissue is outlined in
     its colour (`labels.TISSUES`).
     """
     view = choose_view(image, labels, spacing_mm, PANEL_PIXELS)
-    places = _places(view)
+    boxes = _panel_boxes(view)
     legend_width = _legend()[-1][1]
-    width = max(places[0][-1][2] + _GAP, legend_width)
-    height = places[-1][0][3] + _GAP + _LEGEND_PIXELS
+    width = max(boxes[0][-1][2] + _GAP, legend_width)
+    height = boxes[-1][0][3] + _GAP + _LEGEND_PIXELS
     grey, tissues = np.zeros((2, height, width), np.uint8)
-    for direction, row in zip(DIRECTIONS, places, strict=True):
+    for direction, row in zip(DIRECTIONS, boxes, strict=True):
         panels = slice_panels(image, labels, view, direction, COLUMNS)
         for panel, (left, top, right, bottom) in zip(panels, row, strict=True):
             high, wide = panel.grey.shape
@@ -60,16 +60,16 @@ def scan_picture(
             grey[down : down + high, across : across + wide] = panel.grey
             tissues[down : down + high, across : across + wide] = panel.outlines
             assert down + high == bottom
-    with_text = _with_text(grey, places, printable(name))
+    with_text = _with_text(grey, boxes, printable(name))
     tissues[with_text != grey] = 0
     for tissue, (left, _) in zip(TISSUES, _legend(), strict=True):
         top = height - (_LEGEND_PIXELS + _SWATCH_PIXELS) // 2
         tissues[top : top + _SWATCH_PIXELS, left : left + _SWATCH_PIXELS] = tissue.index
-    return _png(with_text, tissues, [row[COLUMNS // 2] for row in places])
+    return _png(with_text, tissues, [row[COLUMNS // 2] for row in boxes])
 
 
 def thumbnail(picture: bytes) -> bytes:
-    """A small JPEG: the middle slice of each direction, from what `scan_picture` gave.
+    """Makes a small JPEG: the middle slice of each direction, from what `scan_picture` gave.
 
     Of any other PNG all is shown.
     """
@@ -89,8 +89,8 @@ def thumbnail(picture: bytes) -> bytes:
     return stream.getvalue()
 
 
-def _places(view: View) -> list[list[Box]]:
-    """Where the panels go, a row for each direction; a column is as wide as its widest panel."""
+def _panel_boxes(view: View) -> list[list[PixelBox]]:
+    """Returns the panels' boxes, a row for each direction, all as wide as the widest panel."""
     wide = max(view.pixels[direction.across] for direction in DIRECTIONS)
     rows, top = [], _TITLE_PIXELS
     for direction in DIRECTIONS:
@@ -102,19 +102,19 @@ def _places(view: View) -> list[list[Box]]:
 
 
 def _legend() -> list[tuple[int, int]]:
-    """Where the entry of each tissue starts and ends, from left to right."""
-    font, left, places = _font(_LETTERS), 8, []
+    """Returns where the entry of each tissue starts and ends, from left to right."""
+    font, left, entries = _font(_LETTERS), 8, []
     for tissue in TISSUES:
         right = left + _SWATCH_PIXELS + 6 + math.ceil(font.getlength(tissue.name)) + 18
-        places.append((left, right))
+        entries.append((left, right))
         left = right
-    return places
+    return entries
 
 
 def _with_text(
-    grey: UInt8[np.ndarray, "height width"], places: list[list[Box]], name: str
+    grey: UInt8[np.ndarray, "height width"], boxes: list[list[PixelBox]], name: str
 ) -> UInt8[np.ndarray, "height width"]:
-    """The grey picture with its title, the letters of the sides and the tissues' names."""
+    """Returns the grey picture with its title, the letters of the sides and the tissues' names."""
     canvas = Image.fromarray(grey)
     draw = ImageDraw.Draw(canvas)
     letters, title = (
@@ -125,7 +125,7 @@ def _with_text(
     draw.text((8, 7), name, 255, title)
     draw.rectangle((width - letters.getlength(SIDES) - 24, 0, width, _TITLE_PIXELS - 2), 0)
     draw.text((width - 8, 9), SIDES, 200, letters, "ra")
-    for direction, row in zip(DIRECTIONS, places, strict=True):
+    for direction, row in zip(DIRECTIONS, boxes, strict=True):
         for left, top, right, bottom in row:
             middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
             ends = (
@@ -135,17 +135,17 @@ def _with_text(
             for letter, (x, y, anchor) in zip(direction.letters, ends, strict=True):
                 draw.text((x, y), letter, 255, letters, anchor, stroke_width=2, stroke_fill=0)
     for tissue, (left, _) in zip(TISSUES, _legend(), strict=True):
-        place = (left + _SWATCH_PIXELS + 6, height - _LEGEND_PIXELS // 2)
-        draw.text(place, tissue.name, 255, letters, "lm")
+        middle_left = (left + _SWATCH_PIXELS + 6, height - _LEGEND_PIXELS // 2)
+        draw.text(middle_left, tissue.name, 255, letters, "lm")
     return np.asarray(canvas)
 
 
 def _png(
     grey: UInt8[np.ndarray, "height width"],
     tissues: UInt8[np.ndarray, "height width"],
-    middle: list[Box],
+    middle: list[PixelBox],
 ) -> bytes:
-    """Grey levels and the tissues' colours as one palette, which keeps the file small."""
+    """Writes grey levels and the tissues' colours with one palette, which keeps the file small."""
     levels = grey.astype(np.uint16) * (_GREY_LEVELS - 1) // 255
     indices = np.where(tissues > 0, _GREY_LEVELS + tissues, levels).astype(np.uint8)
     palette = np.zeros((256, 3), np.uint8)

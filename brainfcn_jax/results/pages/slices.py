@@ -17,7 +17,7 @@ WINDOW_PERCENT = (1.0, 99.7)
 """Percentiles of the intensities in the view that are black and white."""
 
 HEADROOM = 0.15
-"""Share of that range by which white is moved up, so that outlines stand out on bright tissue."""
+"""Fraction of that range by which white is moved up: outlines stand out on bright tissue."""
 
 _MOST_SAMPLED = 500_000
 
@@ -82,7 +82,7 @@ def choose_view(
     spacing_mm: tuple[float, float, float],
     longest_edge: int,
 ) -> View:
-    """The view of a brain, whose longest edge gets so many pixels."""
+    """Chooses what is shown of a brain, so that the longest edge gets so many pixels."""
     x, y, z = (centred_line(n, mm) for n, mm in zip(labels.shape, spacing_mm, strict=True))
     brain = bounding_box(labels) or whole((x, y, z))
     box = widened(brain, [VIEW_MARGIN_MM] * 3, (x, y, z))
@@ -99,14 +99,14 @@ def slice_panels(
     direction: Direction,
     count: int,
 ) -> Iterator[Panel]:
-    """So many slices, evenly spaced between the ends of the brain."""
+    """Yields so many slices, evenly spaced between the ends of the brain."""
     start, stop = view.brain[direction.axis]
     black, white = view.window
-    for share in (np.arange(count) + 0.5) / count:
-        place = start + int(share * (stop - start))
-        intensities = _plane(image, direction, place, view.box)
+    for fraction in (np.arange(count) + 0.5) / count:
+        index = start + int(fraction * (stop - start))
+        intensities = _plane(image, direction, index, view.box)
         levels = (_scaled(intensities, direction, view) - black) / (white - black)
-        layers = _plane(labels, direction, place, view.box) == np.arange(CLASSES)[:, None, None]
+        layers = _plane(labels, direction, index, view.box) == np.arange(CLASSES)[:, None, None]
         # Interpolated class by class, so that borders are smooth and no tissue lies in between.
         classes = _scaled(layers.astype(np.float32), direction, view).argmax(axis=0)
         yield Panel(
@@ -115,7 +115,7 @@ def slice_panels(
 
 
 def outlines(classes: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    """The value of each pixel one of whose four neighbours has another value, 0 elsewhere."""
+    """Keeps the value of each pixel one of whose four neighbours has another value; 0 elsewhere."""
     padded = np.pad(classes, 1, mode="edge")
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     border = np.any([neighbour != classes for neighbour in neighbours], axis=0)
@@ -129,18 +129,18 @@ def _window(view: Float32[np.ndarray, "x y z"]) -> tuple[float, float]:
 
 
 def _plane(
-    volume: Shaped[np.ndarray, "x y z"], direction: Direction, place: int, box: Box
+    volume: Shaped[np.ndarray, "x y z"], direction: Direction, index: int, box: Box
 ) -> Shaped[np.ndarray, "height width"]:
-    """One slice in a box; its voxels stand as in the picture, the top row first."""
+    """Returns one slice in a box; its voxels stand as in the picture, the top row first."""
     (left, right), (bottom, top) = box[direction.across], box[direction.up]
-    plane = volume.take(place, direction.axis)  # the axis across comes before the axis up
+    plane = volume.take(index, direction.axis)  # the axis across comes before the axis up
     return plane[left:right, bottom:top].T[::-1]
 
 
 def _scaled(
     planes: Float32[np.ndarray, "*planes height width"], direction: Direction, view: View
 ) -> Float32[np.ndarray, "*planes height2 width2"]:
-    """Slices at the size that the view has in the picture."""
+    """Resamples slices to the size that the view has in the picture."""
     *_, height, width = planes.shape
     rows, columns = view.pixels[direction.up], view.pixels[direction.across]
     down, right = (

@@ -97,7 +97,7 @@ def packed(volume: UInt8[np.ndarray, "x y z"]) -> str:
 
 
 def _placement(source: Lines, target: Lines) -> Float[np.ndarray, "4 4"]:
-    """From voxels of one grid to those of another along the same axes."""
+    """Returns the matrix from voxels of `target` to those of `source`, along the same axes."""
     matrix = np.eye(4)
     for axis, (line, other) in enumerate(zip(source, target, strict=True)):
         matrix[axis, axis] = other.spacing_mm / line.spacing_mm
@@ -106,7 +106,7 @@ def _placement(source: Lines, target: Lines) -> Float[np.ndarray, "4 4"]:
 
 
 def _levels(image: Float32[np.ndarray, "x y z"]) -> tuple[float, float, float]:
-    """Intensities that are black, that the head begins at, and that are white."""
+    """Returns the intensities that are black, that the head begins at, and that are white."""
     values = image.ravel()[:: 1 + image.size // _MOST_SAMPLED]
     head_level = float(find_head_threshold(values))
     head = values[values > head_level]
@@ -117,7 +117,7 @@ def _levels(image: Float32[np.ndarray, "x y z"]) -> tuple[float, float, float]:
 
 
 def _affordable(source: Lines) -> Lines:
-    """The lines themselves, or coarser ones of nearly the same length with `MOST_VOXELS`."""
+    """Returns the lines, or coarser ones of nearly the same length with `MOST_VOXELS`."""
     smallest_mm = min(line.spacing_mm for line in source)
     target = source
     while np.prod([line.size for line in target]) > MOST_VOXELS:
@@ -128,7 +128,7 @@ def _affordable(source: Lines) -> Lines:
 
 
 def _coarser(line: Line, spacing_mm: float) -> Line:
-    """Samples at least so far apart over the same length."""
+    """Returns samples at least so far apart over the same length."""
     if spacing_mm <= line.spacing_mm:
         return line
     length_mm = line.size * line.spacing_mm
@@ -138,10 +138,10 @@ def _coarser(line: Line, spacing_mm: float) -> Line:
 
 
 def _nearest(source: Line, target: Line) -> Int[np.ndarray, " target"]:
-    places_mm = target.first_mm + target.spacing_mm * np.arange(target.size)
-    nearest = np.rint((places_mm - source.first_mm) / source.spacing_mm).astype(np.int64)
+    positions_mm = target.first_mm + target.spacing_mm * np.arange(target.size)
+    nearest = np.rint((positions_mm - source.first_mm) / source.spacing_mm).astype(np.int64)
     return np.clip(nearest, 0, source.size - 1)
 
 
-def _bytes(shares: Float32[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:
-    return (np.clip(shares, 0, 1) * 255 + 0.5).astype(np.uint8)
+def _bytes(fractions: Float32[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:
+    return (np.clip(fractions, 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -79,4 +79,10 @@ def test_any_shape_gives_a_picture(
 @pytest.mark.parametrize("name", ["", "a\nb\x1b[31m\udc80", "заявка-01 λ", "x" * 500])
 def test_any_name_is_drawn(name: str) -> None:
     labels = np.full((5, 5, 5), 3, np.uint8)
-    decoded(scan_picture(labels.astype(np.float32), labels, (1.0, 1.0, 1.0), name))
+    image = labels.astype(np.float32)
+    named, unnamed = (
+        decoded(scan_picture(image, labels, (1.0, 1.0, 1.0), text)) for text in (name, "")
+    )
+    assert named.shape == unnamed.shape
+    assert (named[34:] == unnamed[34:]).all()
+    assert (named[:34] != unnamed[:34]).any() == bool(name)

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class EvaluationSettings:
-    """How scans are labelled and which files are written.
+class SegmentationSettings:
+    """How scans are segmented and which files are written.
 
     Attributes:
-        model: the name of a shipped model; None: the weights are the user's own.
-        weights: the user's weight file; None: a shipped model is named.
+        model: the name of a shipped model; None: the default one, or `weights`.
+        weights: the user's weight file; None: a shipped model is used.
         frame: the volume to take from 4D scans; None: they have only one.
         scheme: the code scheme of the references.
         overwrite: whether results that are there already are replaced.
