@@ -107,6 +107,9 @@ def _define_outputs(values: flags.FlagValues) -> None:
         "nor the settings have changed since",
         flag_values=values,
     )
+    flags.DEFINE_bool(
+        "force", False, "also segment scans that look like label maps", flag_values=values
+    )
     flags.DEFINE_bool("overwrite", False, "replace results that exist", flag_values=values)
     flags.DEFINE_bool(
         "quiet", False, "say only what fails, and warnings; show no bar", flag_values=values
