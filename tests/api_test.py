@@ -105,6 +105,19 @@ def test_models_by_file_and_by_name(tmp_path: Path) -> None:
         segment(scan, weights=tmp_path / "none.h5")
 
 
+def test_a_result_is_printed_as_a_table(tmp_path: Path) -> None:
+    path = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
+    found = segment(path, threshold_model())
+    first, *others = str(found).splitlines()
+    assert first == f"sub-01_T1w.nii.gz: {found.quality.verdict}"
+    assert all(flag.reason in str(found) for flag in found.quality.flags)
+    assert "\n".join(others).endswith(str(found.volumes))
+    white = f"{found.volume_mm3('WM') / 1000:.2f}"
+    assert any(line.startswith("white matter") and white in line for line in others)
+    assert str(tmp_path) not in str(found)
+    assert "<td>white matter</td>" in found._repr_html_()
+
+
 def test_a_volume_that_there_is_not() -> None:
     found = segment(nibabel.Nifti1Image(intensities(), AFFINE), threshold_model())
     with pytest.raises(UsageError, match="there are BG, CoGM"):

@@ -1,14 +1,18 @@
 """Label maps of any program scored against references that are matched by name."""
 
 import dataclasses
+import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Int32
+
 from brainfcn_jax.cohort.scan_lists import (
-    CONTRASTS,
+    NOT_LABELS,
     by_matching_name,
     matching_name,
     without_extension,
@@ -17,17 +21,15 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
-from brainfcn_jax.labels import CodeScheme, to_tissues
+from brainfcn_jax.labels import TISSUE_SCHEME, CodeScheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
+from brainfcn_jax.results.sidecars import LABEL_MAP
 from brainfcn_jax.results.tables import table_text, write_text
 from brainfcn_jax.text import first_few, natural_order
 
 TABLE = "comparison_scores.tsv"
 MEAN = "mean"
 """What stands for the scan's name in the rows of means."""
-
-NOT_LABELS = frozenset({"mask", "probseg", "uncertainty"}) | CONTRASTS
-"""Last words of the names of images that are no label maps."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +97,19 @@ def label_maps_below(path: Path) -> list[Path]:
 
 
 def compare(
-    pair: Pair, scheme: CodeScheme, prediction_scheme: CodeScheme, slice_axis: str
+    pair: Pair, scheme: CodeScheme, prediction_scheme: CodeScheme | None, slice_axis: str
 ) -> list[Score]:
-    """The scheme's measures of one pair, whose files must hold the same voxels.
+    """Scores one pair, whose files must hold the same voxels, by the scheme's measures.
 
-    `slice_axis` is the direction of the slices in which boundaries are drawn.
-    Raises InputError when a file cannot be read, has values that its scheme does not have, or the
-    grids differ.
+    Args:
+        pair: the files.
+        scheme: of the reference, and of what is scored.
+        prediction_scheme: of the prediction; None: what the files beside it say, else `scheme`.
+        slice_axis: direction of the slices in which boundaries are drawn.
+
+    Raises:
+        InputError: a file cannot be read, has values that its scheme does not have, the grids
+            differ, or it cannot be told what the prediction's codes mean.
     """
     grid = load_scan(pair.reference)
     codes = load_codes(pair.reference, grid)
@@ -109,8 +117,37 @@ def compare(
         to_tissues(codes, scheme)
     except InputError as error:
         raise InputError(f"'{pair.reference}' {error}") from error
-    tissues = load_labels(pair.prediction, grid, prediction_scheme.name)
+    known = prediction_scheme or told_scheme(pair.prediction)
+    if known is None:
+        refuse_ambiguous(pair.prediction, load_codes(pair.prediction, grid), scheme)
+    tissues = load_labels(pair.prediction, grid, (known or scheme).name)
     return score(tissues, codes, grid.spacing_mm, scheme, slice_axis=SLICE_AXES[slice_axis])
+
+
+def told_scheme(path: Path) -> CodeScheme | None:
+    """Gives this program's own scheme where the label map's sidecar tells its codes, else None."""
+    sidecar = path.with_name(f"{without_extension(path.name)}.json")
+    try:
+        found = json.loads(sidecar.read_text("utf-8"))["LabelMap"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return TISSUE_SCHEME if found == LABEL_MAP else None
+
+
+def refuse_ambiguous(path: Path, codes: Int32[np.ndarray, "x y z"], scheme: CodeScheme) -> None:
+    """Raises InputError when this program's labels could be meant, which `scheme` reads otherwise.
+
+    It could be so when each code is one of this program's, and one means another tissue.
+    """
+    found = np.unique(codes).tolist()
+    ours = TISSUE_SCHEME.codes
+    differing = [code for code in found if ours.get(code) != scheme.codes.get(code)]
+    if differing and all(code in ours for code in found):
+        raise InputError(
+            f"'{path}' holds {first_few(differing)}, which mean one tissue in {scheme.name!r} and "
+            "another in this program's labels, and no file beside it says which; give "
+            f"--prediction_scheme={scheme.name} or --prediction_scheme={TISSUE_SCHEME.name}"
+        )
 
 
 def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
@@ -124,6 +161,12 @@ def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
         Score(structure, *(_mean([getattr(row, measure) for row in rows]) for measure in measures))
         for structure, rows in by_structure.items()
     ]
+
+
+def with_means(scores_by_name: Mapping[str, Sequence[Score]]) -> dict[str, Sequence[Score]]:
+    """The scores, and after those of two scans or more their means under the name `MEAN`."""
+    means = {MEAN: mean_scores(scores_by_name)} if len(scores_by_name) > 1 else {}
+    return {**scores_by_name, **means}
 
 
 def write_comparison(

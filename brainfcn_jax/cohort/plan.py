@@ -1,5 +1,6 @@
 """What a run is to segment: scans, references and result files side by side."""
 
+import dataclasses
 import itertools
 import os
 from collections.abc import Sequence
@@ -65,4 +66,4 @@ def _checked(planned: list[PlannedScan], given: Sequence[str]) -> list[PlannedSc
         if os.path.realpath(label_map) in inputs:
             raise UsageError(f"'{label_map}' is an input and a result; choose another --out_dir")
         writers[label_map] = called
-    return planned
+    return [dataclasses.replace(scan, in_group=len(planned) > 1) for scan in planned]

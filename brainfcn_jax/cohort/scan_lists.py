@@ -31,6 +31,9 @@ RESULTS = frozenset(
 )
 """Last words of file names of what was made from a scan."""
 
+NOT_LABELS = frozenset({"mask", "probseg", "uncertainty"}) | CONTRASTS
+"""Last words of the names of images that are no label maps."""
+
 
 def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tuple[str, ...]]:
     """The scans that the values of --volume mean, in that order, and notes on files left out.
@@ -208,7 +211,7 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
         image
         for image in images
         if matching_name(image) in wanted
-        and _last_word(image) not in CONTRASTS
+        and _last_word(image) not in NOT_LABELS
         and os.path.realpath(image) not in read
     ]
     found = by_matching_name(candidates)

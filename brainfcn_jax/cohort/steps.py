@@ -173,7 +173,7 @@ class Segmenter:
                     raise BrainfcnError(
                         f"'{read.planned.path}' cannot be labelled: the device's memory is too "
                         f"small for it, one slice at a time too ({first_line(error)}); end what "
-                        "else uses the device, or label on the processor, with JAX_PLATFORMS=cpu"
+                        "else uses the device, or label on the CPU, with --device=cpu"
                     ) from error
                 self.batch_slices //= 2
         if self.batch_slices == asked_for:

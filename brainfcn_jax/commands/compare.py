@@ -18,11 +18,10 @@ def compare_command(values: flags.FlagValues) -> int:
         raise UsageError("--prediction goes with one --reference, and without scans to label")
     # Late, since these read images: --help and wrong usage are answered at once.
     from brainfcn_jax.cohort.comparison import (
-        MEAN,
         TABLE,
         compare,
         find_pairs,
-        mean_scores,
+        with_means,
         write_comparison,
     )
     from brainfcn_jax.results.paths import make_folder, refuse_existing
@@ -31,7 +30,8 @@ def compare_command(values: flags.FlagValues) -> int:
     table = Path(values.out_dir) / TABLE
     refuse_existing([table], values.overwrite)
     scheme = find_scheme(values.scheme)
-    prediction_scheme = find_scheme(values.prediction_scheme or values.scheme)
+    chosen = values.prediction_scheme
+    prediction_scheme = None if chosen is None else find_scheme(chosen)
     pairs, missing = find_pairs(Path(values.prediction), Path(values.reference[0]))
     scores = {}
     for pair in tqdm(pairs, unit="pair", disable=values.quiet or None, dynamic_ncols=True):
@@ -44,7 +44,6 @@ def compare_command(values: flags.FlagValues) -> int:
     if scores:
         make_folder(table.parent)
         write_comparison(table, scores, values.overwrite)
-        mean = {MEAN: mean_scores(scores)} if len(scores) > 1 else {}
-        print(screen_table({**scores, **mean}))
+        print(screen_table(with_means(scores)))
         inform(values, f"{len(scores)} pairs -> '{table}'")
     return runner.SOME_FAILED if missing else runner.ALL_DONE

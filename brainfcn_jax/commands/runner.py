@@ -1,7 +1,7 @@
 """How a command is run: its flags are read, its errors told in one line, its exit code given.
 
 0 all done, and --help; 1 the work failed; 2 wrong usage, unknown flags included; 3 weights missing
-or damaged; 130 interrupted.
+or damaged; 4 some scans are to be checked, with --fail_on_check; 130 interrupted.
 """
 
 import os
@@ -25,6 +25,7 @@ from brainfcn_jax.text import first_line, printable
 
 ALL_DONE = 0
 SOME_FAILED = 1
+SOME_TO_CHECK = 4
 INTERRUPTED = 130
 DEVICES = ("cpu", "gpu")
 _LONGEST_SAID = 600

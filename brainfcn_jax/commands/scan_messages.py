@@ -57,6 +57,11 @@ def closing_line(outcomes: Sequence["Outcome"]) -> str:
     return f"{len(outcomes)} scans: {counts}"
 
 
+def to_be_checked(outcome: "Outcome") -> bool:
+    """Whether a scan's verdict is CHECK, also where an earlier run gave it."""
+    return outcome.summary is not None and outcome.summary.verdict == "CHECK"
+
+
 def _ending(outcome: "Outcome") -> str:
     if outcome.failure is not None:
         return "failed"

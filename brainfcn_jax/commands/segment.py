@@ -38,6 +38,7 @@ from brainfcn_jax.commands.scan_messages import (
     equipment_line,
     result_lines,
     timing_line,
+    to_be_checked,
 )
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
@@ -70,6 +71,7 @@ def segment_scans(values: flags.FlagValues) -> int:
         runner.require(values, ["weights"])
     _check_inputs(values)
     # Late, since these import jax: --help and wrong usage are answered at once.
+    from brainfcn_jax.cohort.comparison import with_means
     from brainfcn_jax.cohort.steps import open_model
     from brainfcn_jax.results.settings import SegmentationSettings
     from brainfcn_jax.results.tables import screen_table
@@ -91,9 +93,9 @@ def segment_scans(values: flags.FlagValues) -> int:
         log(equipment_line(opened))
     scans = plan_scans(values, opened.model.description.modality)
     outcomes = segment_planned(values, scans, settings, opened)
-    scores = {out.planned.path: out.scores for out in outcomes if out.scores is not None}
+    scores = {out.planned.name: out.scores for out in outcomes if out.scores is not None}
     if scores:
-        print(screen_table(scores))
+        print(screen_table(with_means(scores)))
     if skipped := sum(outcome.skipped for outcome in outcomes):
         inform(values, f"{skipped} of {len(scans)} scans were finished already")
     failed = [f"'{outcome.planned.path}'" for outcome in outcomes if outcome.failure is not None]
@@ -102,6 +104,8 @@ def segment_scans(values: flags.FlagValues) -> int:
     if len(scans) > 1:
         inform(values, closing_line(outcomes))
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
+    if values.fail_on_check and not failed and any(map(to_be_checked, outcomes)):
+        code = runner.SOME_TO_CHECK
     return code if values.participant_label else _write_group(values, code)
 
 

@@ -110,6 +110,12 @@ def _define_outputs(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "force", False, "also segment scans that look like label maps", flag_values=values
     )
+    flags.DEFINE_bool(
+        "fail_on_check",
+        False,
+        "end with exit code 4 when no scan failed and one has the verdict CHECK",
+        flag_values=values,
+    )
     flags.DEFINE_bool("overwrite", False, "replace results that exist", flag_values=values)
     flags.DEFINE_bool(
         "quiet", False, "say only what fails, and warnings; show no bar", flag_values=values
@@ -160,7 +166,7 @@ def _define_comparison(values: flags.FlagValues) -> None:
         "prediction_scheme",
         None,
         list(SCHEMES),
-        "label codes of --prediction, where they are not those of --scheme",
+        "label codes of --prediction, where no sidecar tells them; those of --scheme unless given",
         flag_values=values,
     )
     flags.DEFINE_enum(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float16, UInt8
@@ -13,13 +14,14 @@ from brainfcn_jax.inference.segmentation import Segmentation, segment_scan
 from brainfcn_jax.labels import BACKGROUND, TISSUES
 from brainfcn_jax.measures.modality import looks_skull_stripped, modality_warnings
 from brainfcn_jax.measures.quality import Quality, assess
-from brainfcn_jax.measures.volumes import TissueVolume, volume_table
+from brainfcn_jax.measures.summary import summary_html, summary_text
+from brainfcn_jax.measures.volumes import Volumes, volume_table
 from brainfcn_jax.network.model_file import Model
 
 
 @dataclass(frozen=True, eq=False)
 class SegmentedScan:
-    """The tissues of one scan.
+    """The tissues of one scan; printed, and in notebooks, its verdict and its volumes.
 
     Arrays have the shape and axis order of the scan (i, j, k); images are nibabel's, on exactly
     its grid, to be saved with `image.to_filename("labels.nii.gz")`. Labels are 0 background,
@@ -38,11 +40,21 @@ class SegmentedScan:
 
     scan: Scan
     segmentation: Segmentation
-    volumes: tuple[TissueVolume, ...]
+    volumes: Volumes
     quality: Quality
     skull_stripped: bool
     notes: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """The scan's name, its verdict and the reasons, notes and warnings, and its volumes."""
+        name = Path(self.scan.path).name
+        return summary_text(name, self.quality, self.volumes, self.warnings, self.notes)
+
+    def _repr_html_(self) -> str:
+        """The same as HTML, which notebooks show."""
+        name = Path(self.scan.path).name
+        return summary_html(name, self.quality, self.volumes, self.warnings, self.notes)
 
     @cached_property
     def labels(self) -> UInt8[np.ndarray, "i j k"]:

@@ -20,12 +20,14 @@ class PlannedScan:
         reference: a label map of it, or None.
         outputs: where the results go.
         source: how the sidecars call the scan, as a BIDS URI; None: by its file's name.
+        in_group: whether the run has other scans, and so ends with the page of all.
     """
 
     path: str
     reference: str | None
     outputs: OutputPaths
     source: str | None = None
+    in_group: bool = False
 
     @property
     def name(self) -> str:

@@ -36,6 +36,9 @@ VOLUME_COLUMNS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+LABEL_MAP = {tissue.name: tissue.index for tissue in (BACKGROUND_TISSUE, *TISSUES)}
+"""What the labels mean, as the sidecar of a label map tells it."""
+
 SOFTWARE = "brainfcn-jax"
 """How results call this software; the name it is installed by."""
 
@@ -82,7 +85,7 @@ def label_map_contents(results: ScanResults) -> Contents:
     segmentation, quality = results.segmented.segmentation, results.segmented.quality
     return {
         "Description": "Brain tissues, one label a voxel, on the grid of the scan",
-        "LabelMap": {tissue.name: tissue.index for tissue in (BACKGROUND_TISSUE, *TISSUES)},
+        "LabelMap": LABEL_MAP,
         **common_contents(results),
         "NetworkSpacing": segmentation.network_spacing_mm,
         "RegionsRemoved": segmentation.removed_regions,

@@ -39,6 +39,7 @@ def scan_report(results: ScanResults, picture: bytes) -> ScanReport:
     segmentation, scan = results.segmented.segmentation, results.segmented.scan
     outputs = results.planned.outputs
     group_page = Path(os.path.relpath(outputs.root / PAGE, outputs.folder)).as_posix()
+    linked = results.planned.in_group or (outputs.root / PAGE).is_file()
     return ScanReport(
         name=outputs.name,
         image=scan.data,
@@ -48,7 +49,7 @@ def scan_report(results: ScanResults, picture: bytes) -> ScanReport:
         volumes=results.segmented.volumes,
         quality=results.segmented.quality,
         picture=picture,
-        group_page=group_page if (outputs.folder / group_page).is_file() else None,
+        group_page=group_page if linked else None,
         name_in_group=results.planned.name,
         model=model_name(results.provenance),
         training=results.provenance["Model"]["training"],

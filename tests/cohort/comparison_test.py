@@ -1,6 +1,7 @@
 """`run_eval.py --prediction`: scores of any program's label maps."""
 
 import csv
+import json
 import math
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from eval_example import AFFINE, intensities, one_line, run, write_image
 from threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.comparison import mean_scores
-from brainfcn_jax.labels import MRBRAINS13, WM
+from brainfcn_jax.labels import CB, CSF, MRBRAINS13, WM
 from brainfcn_jax.measures.metrics import Score
+from brainfcn_jax.results.sidecars import LABEL_MAP
 
 
 @pytest.fixture
@@ -73,6 +75,23 @@ def test_codes_are_those_of_the_scheme_on_either_side(tissues: np.ndarray, tmp_p
     a, b = rows(tmp_path / "a"), rows(tmp_path / "b")
     assert [row["dice"] for row in a.values()] == ["1.0", "1.0", "n/a"]
     assert [row["dice"] for row in b.values()] == ["1.0", "1.0", "n/a"]
+
+
+def test_what_the_codes_of_a_prediction_mean_is_read_beside_it_or_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.zeros((9, 9, 9), np.uint8)
+    labels[2:6], labels[6:8] = CSF, CB
+    ours = write_image(tmp_path / "ours_dseg.nii", labels)
+    true = write_image(tmp_path / "true.nii", challenge_codes(labels, MRBRAINS13))
+    command = [f"--prediction={ours}", f"--reference={true}", "--scheme=mrbrains13"]
+    assert run(*command, f"--out_dir={tmp_path / 'a'}") == 1
+    said = one_line(capsys.readouterr().err)
+    assert "which mean one tissue in 'mrbrains13' and another in this program's labels" in said
+    assert "--prediction_scheme=mrbrains13 or --prediction_scheme=tissues" in said
+    (tmp_path / "ours_dseg.json").write_text(json.dumps({"LabelMap": LABEL_MAP}))
+    assert run(*command, f"--out_dir={tmp_path / 'a'}") == 0
+    assert rows(tmp_path / "a")["ours", "CSF"]["dice"] == "1.0"
 
 
 def test_what_cannot_be_compared_is_listed_and_the_rest_scored(

@@ -77,7 +77,7 @@ def test_a_perfect_reference_gives_perfect_scores(
     assert set(rows["CB"]) == {"n/a"}
     shown = capsys.readouterr().out.splitlines()
     assert shown[0].split()[:3] == ["scan", "structure", "dice"]
-    assert shown[3].split()[:3] == [scan, "WM", "1.000"]
+    assert shown[3].split()[:3] == ["sub-01", "WM", "1.000"]
 
 
 def test_a_reference_may_have_the_codes_of_a_challenge(
