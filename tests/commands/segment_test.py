@@ -19,9 +19,6 @@ from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM
 ROOT = Path(__file__).parents[2]
 
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
-
 @pytest.fixture
 def scan(tmp_path: Path) -> str:
     return write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
