@@ -35,21 +35,14 @@ hypothesis.settings.load_profile("any machine")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("brainfcn_jax", "beartype.beartype")
 
-from narrow import narrow_the_network  # noqa: E402  (imports the package)
-from threshold_model import threshold_model  # noqa: E402
+from threshold_model import threshold_model  # noqa: E402  (imports the package)
 
 from brainfcn_jax.network.model_file import save_model  # noqa: E402
 
 
 @pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network of the real one's form with few channels."""
-    narrow_the_network(monkeypatch)
-
-
-@pytest.fixture
 def weights(tmp_path: Path) -> str:
-    """A weight file of the narrow network whose labels are thresholds of the intensity."""
+    """A weight file of a narrow network whose labels are thresholds of the intensity."""
     path = tmp_path / "threshold.h5"
     save_model(path, threshold_model())
     return str(path)

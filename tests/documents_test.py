@@ -19,7 +19,6 @@ import pytest
 from absl import flags
 from children import users_environment
 from eval_example import AFFINE, intensities
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.commands import runner, segment_flags, train
@@ -118,7 +117,6 @@ def test_training_leaves_the_files_that_the_guide_lists(tmp_path: Path) -> None:
 
 
 def test_the_example_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
     monkeypatch.chdir(tmp_path)
     save_model(tmp_path / "model.h5", threshold_model())
     monkeypatch.setattr(

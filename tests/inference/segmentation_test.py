@@ -5,7 +5,6 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
-from narrow import narrow_the_network
 from sure_prediction import sure_prediction
 from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
@@ -140,8 +139,7 @@ def test_labels_do_not_depend_on_the_unit_of_intensity(network: ThresholdNetwork
     )
 
 
-def test_a_network_worked_out_by_hand_gives_its_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
+def test_a_network_worked_out_by_hand_gives_its_labels() -> None:
     scan = make_scan(ball())
     found = segment_scan(threshold_model(), scan)
     np.testing.assert_array_equal(found.labels, threshold_labels(scan.data))

@@ -55,7 +55,7 @@ def numpy_network(images: np.ndarray, params: dict, stages: int) -> dict[str, np
         if stage > 1:
             n, h, w, c = x.shape
             x = x.reshape(n, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
-        for name in (f"conv{stage}_{i}" for i in range(1, len(fcn.STAGES[stage - 1]) + 1)):
+        for name in (f"conv{stage}_{i}" for i in range(1, len(fcn.VGG16_WIDTHS[stage - 1]) + 1)):
             x = taps[name] = np.maximum(numpy_convolution(x, params[name]), 0)
         name = f"specialised{stage}"
         taps[name] = numpy_convolution(x, params[name])
