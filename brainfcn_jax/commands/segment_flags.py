@@ -108,6 +108,9 @@ def _define_outputs(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool(
+        "force", False, "also segment scans that look like label maps", flag_values=values
+    )
+    flags.DEFINE_bool(
         "fail_on_check",
         False,
         "end with exit code 4 when no scan failed and one has the verdict CHECK",
