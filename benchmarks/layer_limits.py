@@ -16,7 +16,7 @@ from brainfcn_jax.network import vector_kernels
 from brainfcn_jax.network.convolution import convolve, max_pool
 from brainfcn_jax.network.fcn import (
     DTYPES,
-    STAGES,
+    VGG16_WIDTHS,
     SegmentationNetwork,
     backbone_layers,
     resize_bilinear,
@@ -48,7 +48,7 @@ def layers(network: SegmentationNetwork, shape: tuple[int, int, int]) -> dict[st
     stack = jax.jit(lambda v: subtract_mean(volume_to_stacks(v)[1:-1], jnp.zeros(3)))
     found: dict[str, Timed] = {"stacking": (_waiting(stack, volume), 0.0)}
     dtype, convolution = DTYPES[network.precision], functools.partial(_convolution, network)
-    ends = {f"conv{stage}_{len(widths)}" for stage, widths in enumerate(STAGES, start=1)}
+    ends = {f"conv{stage}_{len(widths)}" for stage, widths in enumerate(VGG16_WIDTHS, start=1)}
     for name, channels_in, channels_out in backbone_layers(network.stages):
         stage = int(name[4])
         size = (slices, height >> (stage - 1), width >> (stage - 1))

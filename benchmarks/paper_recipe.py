@@ -20,7 +20,7 @@ import numpy as np
 from absl import app, flags
 
 from brainfcn_jax.runtime.atomic_files import new_file
-from brainfcn_jax.training.batch_source import supply_of_scans
+from brainfcn_jax.training.batch_source import source_of_scans
 from brainfcn_jax.training.devices import launch
 from brainfcn_jax.training.initialisation import initial_params
 from brainfcn_jax.training.labelled_scans import load_training_data
@@ -62,14 +62,14 @@ def experiment_config(loss: str, learning_rate: float):
 def loss_curve(loss: str, learning_rate: float, data) -> list[float]:
     """Loss per pixel after each step, up to the first that is not finite."""
     settings = settings_from_config(experiment_config(loss, learning_rate))
-    supply = supply_of_scans(settings, data)
-    recipe = make_recipe(settings, supply.channel_means)
+    source = source_of_scans(settings, data)
+    recipe = make_recipe(settings, source.channel_means)
     pixels = np.mean([volume.labels[0].size for volume in data.volumes])
     params = initial_params(jax.random.key(settings.seed), settings.network, recipe.network)
     state = initial_state(jax.random.key(settings.seed), params, recipe.optimizer)
     run_step = launch(functools.partial(train_step, recipe=recipe), settings.training.launcher)
     curve: list[float] = []
-    for batch in supply.batches(0, settings.training.steps):
+    for batch in source.batches(0, settings.training.steps):
         state, metrics = run_step(state, batch)
         curve.append(float(metrics["loss"]) / (pixels if loss == "sum" else 1))
         if not np.isfinite(curve[-1]):

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from brainfcn_jax.network.fcn import STAGES
+from brainfcn_jax.network.fcn import VGG16_WIDTHS
 
 Parameters = Mapping[str, Mapping[str, np.ndarray]]
 FORMS = ("published", "folded")
@@ -33,7 +33,7 @@ class TorchNetwork(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """As the class says."""
         size, special, x = images.shape[2:], [], images
-        for stage, widths in enumerate(STAGES[: self.stages], start=1):
+        for stage, widths in enumerate(VGG16_WIDTHS[: self.stages], start=1):
             x = x if stage == 1 else functional.max_pool2d(x, 2)
             for index in range(1, len(widths) + 1):
                 x = functional.relu(self.layers[f"conv{stage}_{index}"](x))

@@ -39,7 +39,7 @@ from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.settings import AugmentationSettings
 from brainfcn_jax.training.step import (
     Microbatch,
-    Recipe,
+    StepRecipe,
     initial_state,
     loss_and_weight,
     train_step,
@@ -63,15 +63,15 @@ Gradients = dict[str, np.ndarray]
 Run = Callable[[], object]
 
 
-def recipe_of(network: SegmentationNetwork, model: Model) -> Recipe:
+def recipe_of(network: SegmentationNetwork, model: Model) -> StepRecipe:
     """What the tool's own step is told; its optimiser is the one that PyTorch gets."""
     augmentation = AugmentationSettings(10.0, (0.9, 1.1), mirror=True)
     means = model.description.channel_means
-    return Recipe(network, optax.sgd(RATE, MOMENTUM), augmentation, means, "mean")
+    return StepRecipe(network, optax.sgd(RATE, MOMENTUM), augmentation, means, "mean")
 
 
 def our_gradients(
-    recipe: Recipe, model: Model, stacks: np.ndarray, labels: np.ndarray
+    recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray
 ) -> Gradients:
     """By "layer/name", of the loss summed over the images."""
     batch = microbatch(stacks, labels)
@@ -116,7 +116,7 @@ def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def compared_gradients(
-    recipe: Recipe, model: Model, stacks: np.ndarray, labels: np.ndarray
+    recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray
 ) -> list[dict[str, Any]]:
     """A row for each array."""
     crop = (slice(None), slice(_CROP.value), slice(_CROP.value))
@@ -154,7 +154,7 @@ def our_runs(model: Model, stacks: np.ndarray, labels: np.ndarray) -> dict[str, 
     return runs
 
 
-def our_bare_run(recipe: Recipe, model: Model, stacks: np.ndarray, labels: np.ndarray) -> Run:
+def our_bare_run(recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray) -> Run:
     """Forward, backward and update; the state of the last step is the next one's."""
     batch = microbatch(stacks, labels)
 
@@ -176,7 +176,7 @@ def our_bare_run(recipe: Recipe, model: Model, stacks: np.ndarray, labels: np.nd
     return run
 
 
-def our_whole_run(recipe: Recipe, model: Model, stacks: np.ndarray, labels: np.ndarray) -> Run:
+def our_whole_run(recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray) -> Run:
     """`train_step` on one microbatch of uint8 images, which it augments."""
     means = np.asarray(recipe.channel_means, np.float32)
     images = np.clip(np.rint(stacks + means), 0, 255).astype(np.uint8)

@@ -19,9 +19,6 @@ from brainfcn_jax.network.model_file import save_model
 FLIPPED = np.array([[0, 0, -3, 30], [-2.9, 0, 0, 20], [0, 2.9, 0, -10], [0, 0, 0, 1.0]])
 
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
-
 def check(found: SegmentedScan, data: np.ndarray, affine: np.ndarray) -> None:
     """Labels, images and volumes in the scan's own axis order."""
     np.testing.assert_array_equal(found.labels, threshold_labels(data))

@@ -23,7 +23,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # else set by the process tha
     _programs = tempfile.mkdtemp(prefix="brainfcn-test-programs-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
     atexit.register(shutil.rmtree, _programs, ignore_errors=True)
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # tiny programs run once or twice
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402  (reads the variables above when it is imported)
@@ -34,21 +35,14 @@ hypothesis.settings.load_profile("any machine")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("brainfcn_jax", "beartype.beartype")
 
-from narrow import narrow_the_network  # noqa: E402  (imports the package)
-from threshold_model import threshold_model  # noqa: E402
+from threshold_model import threshold_model  # noqa: E402  (imports the package)
 
 from brainfcn_jax.network.model_file import save_model  # noqa: E402
 
 
 @pytest.fixture
-def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network of the real one's form with few channels."""
-    narrow_the_network(monkeypatch)
-
-
-@pytest.fixture
 def weights(tmp_path: Path) -> str:
-    """A weight file of the narrow network whose labels are thresholds of the intensity."""
+    """A weight file of a narrow network whose labels are thresholds of the intensity."""
     path = tmp_path / "threshold.h5"
     save_model(path, threshold_model())
     return str(path)

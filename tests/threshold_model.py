@@ -7,6 +7,9 @@ from brainfcn_jax.labels import COGM, TISSUES, WM
 from brainfcn_jax.network.fcn import parameter_shapes
 from brainfcn_jax.network.model_file import Model, ModelDescription
 
+WIDTHS = ((2, 2), (3, 3), (4, 4, 4), (5, 5, 5), (5, 5, 5))
+"""Channels of its convolutions: few, so that it is compiled and run quickly."""
+
 DARK, BRIGHT = 10, 128
 DESCRIPTION = ModelDescription(
     stages=4,
@@ -29,7 +32,8 @@ def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
     The middle slice's equalised value v passes through stage 1 unchanged, and the scores are
     DARK for background, v for cortex and 2 v - BRIGHT for white matter.
     """
-    shapes = parameter_shapes(description.stages, description.maps, len(description.tissues) + 1)
+    classes = len(description.tissues) + 1
+    shapes = parameter_shapes(description.stages, description.maps, classes, WIDTHS)
     params = {
         layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}
         for layer, names in shapes.items()

@@ -108,6 +108,7 @@ def network_of(model: Model) -> SegmentationNetwork:
         stages=description.stages,
         maps=description.maps,
         classes=len(description.tissues) + 1,
+        widths=model.widths,
         precision=precision,
         kernels=kernels.fastest(precision),
     )

@@ -14,14 +14,17 @@ from jaxtyping import Array, Float, Num
 from brainfcn_jax.network import vector_kernels
 from brainfcn_jax.network.convolution import convolve, convolve_and_pool
 
-STAGES: tuple[tuple[int, ...], ...] = (
+Widths = tuple[tuple[int, ...], ...]
+"""Output channels of each convolution, stage by stage."""
+
+VGG16_WIDTHS: Widths = (
     (64, 64),
     (128, 128),
     (256, 256, 256),
     (512, 512, 512),
     (512, 512, 512),
 )
-"""VGG16's convolutions: output channels of each, stage by stage (Simonyan and Zisserman 2015)."""
+"""Those of VGG16 (Simonyan and Zisserman 2015)."""
 
 INPUT_CHANNELS = 3
 SPECIALISED_STDDEV = 0.001
@@ -37,26 +40,41 @@ NOTHING_PACKED: Packed = MappingProxyType({})
 CHANNELS = 3
 
 
-def backbone_layers(stages: int) -> list[tuple[str, int, int]]:
+def backbone_layers(stages: int, widths: Widths = VGG16_WIDTHS) -> list[tuple[str, int, int]]:
     """Name, input channels and output channels of every VGG16 convolution in the first stages."""
     layers, channels_in = [], INPUT_CHANNELS
-    for stage, widths in enumerate(STAGES[:stages], start=1):
-        for index, channels_out in enumerate(widths, start=1):
+    for stage, stage_widths in enumerate(widths[:stages], start=1):
+        for index, channels_out in enumerate(stage_widths, start=1):
             layers.append((f"conv{stage}_{index}", channels_in, channels_out))
             channels_in = channels_out
     return layers
 
 
-def parameter_shapes(stages: int, maps: int, classes: int) -> Shapes:
+def parameter_shapes(stages: int, maps: int, classes: int, widths: Widths = VGG16_WIDTHS) -> Shapes:
     """Shape of every parameter of the network, by layer and name ("conv3_2", "kernel")."""
     shapes: Shapes = {
         name: {"kernel": (3, 3, channels_in, channels_out), "bias": (channels_out,)}
-        for name, channels_in, channels_out in backbone_layers(stages)
+        for name, channels_in, channels_out in backbone_layers(stages, widths)
     }
-    for stage, widths in enumerate(STAGES[:stages], start=1):
-        shapes[f"specialised{stage}"] = {"kernel": (3, 3, widths[-1], maps), "bias": (maps,)}
+    for stage, (*_, channels) in enumerate(widths[:stages], start=1):
+        shapes[f"specialised{stage}"] = {"kernel": (3, 3, channels, maps), "bias": (maps,)}
     shapes["fusion"] = {"kernel": (1, 1, stages * maps, classes), "bias": (classes,)}
     return shapes
+
+
+def widths_of(shapes: Mapping[str, tuple[int, ...]]) -> Widths:
+    """The widths of a network by the shapes of its biases ("conv3_2/bias"); VGG16's for others."""
+
+    def width(layer: str, usual: int) -> int:
+        match shapes.get(f"{layer}/bias"):
+            case (int(found),) if found > 0:
+                return found
+        return usual
+
+    return tuple(
+        tuple(width(f"conv{stage}_{index}", usual) for index, usual in enumerate(usuals, start=1))
+        for stage, usuals in enumerate(VGG16_WIDTHS, start=1)
+    )
 
 
 def pooling_factor(stages: int) -> int:
@@ -93,6 +111,7 @@ class SegmentationNetwork(nn.Module):
         stages: 5 for neonates, 4 for adults (the paper's section 2.3).
         maps: channels of each specialised layer, 16 in the paper.
         classes: tissues and background.
+        widths: channels of the VGG16 layers, those of five stages; few make it fast for tests.
         precision: "float32", or "bfloat16" with float32 accumulation and float32 logits.
         kernels: whose convolutions: "xla", or "vector" or "tiles" where `kernels.usable` has them.
     """
@@ -100,6 +119,7 @@ class SegmentationNetwork(nn.Module):
     stages: int = 4
     maps: int = 16
     classes: int = 8
+    widths: Widths = VGG16_WIDTHS
     precision: str = "float32"
     kernels: str = "xla"
 
@@ -121,14 +141,14 @@ class SegmentationNetwork(nn.Module):
         assert channels == INPUT_CHANNELS, images.shape
         assert height % factor == 0 and width % factor == 0, (images.shape, factor)
 
-        shapes = parameter_shapes(self.stages, self.maps, self.classes)
+        shapes = parameter_shapes(self.stages, self.maps, self.classes, self.widths)
         fusion_kernel, fusion_bias = _Layer(shapes["fusion"], SPECIALISED_STDDEV, name="fusion")()
         shares = jnp.split(fusion_kernel[0, 0], self.stages)  # stages x (maps, classes)
 
         taps: Taps = {}
         features = images.astype(DTYPES[self.precision])
         logits = fusion_bias.reshape(1, 1, 1, -1)
-        for stage, widths in enumerate(STAGES[: self.stages], start=1):
+        for stage, widths in enumerate(self.widths[: self.stages], start=1):
             for index in range(1, len(widths) + 1):
                 name = f"conv{stage}_{index}"
                 layer = _Layer(shapes[name], None, name=name)()
@@ -169,7 +189,7 @@ def packed_kernels(
     """
     if network.kernels != "vector":
         return {}
-    names = [name for name, _, _ in backbone_layers(network.stages)]
+    names = [name for name, _, _ in backbone_layers(network.stages, network.widths)]
     return {name: vector_kernels.pack(params[name]["kernel"]) for name in names}
 
 

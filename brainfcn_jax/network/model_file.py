@@ -7,6 +7,7 @@ It is a sealed HDF5 file (see `sealed_hdf5`): the root attributes are the fields
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
@@ -16,7 +17,7 @@ from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxis
 from brainfcn_jax.imaging.grid import SPACING_LIMITS_MM
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network import sealed_hdf5
-from brainfcn_jax.network.fcn import parameter_shapes
+from brainfcn_jax.network.fcn import Widths, parameter_shapes, widths_of
 
 MODEL_FORMAT = "brainfcn_jax.model"
 
@@ -76,9 +77,16 @@ class ModelDescription:
         }
         return [rule for rule, holds in rules.items() if not holds]
 
-    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of every parameter of the described network, by "layer/name"."""
-        return _flat(parameter_shapes(self.stages, self.maps, len(self.tissues) + 1))
+    def parameter_shapes(
+        self, found: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+    ) -> dict[str, tuple[int, ...]]:
+        """Shape of every parameter of the described network, by "layer/name".
+
+        Args:
+            found: shapes of arrays there are, whose biases tell how wide its layers are.
+        """
+        classes = len(self.tissues) + 1
+        return _flat(parameter_shapes(self.stages, self.maps, classes, widths_of(found)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +95,11 @@ class Model:
 
     params: Parameters
     description: ModelDescription
+
+    @property
+    def widths(self) -> Widths:
+        """Output channels of each VGG16 layer, stage by stage."""
+        return widths_of({name: np.shape(array) for name, array in _flat(self.params).items()})
 
 
 def save_model(
@@ -102,7 +115,9 @@ def save_model(
     arrays = {name: np.asarray(array) for name, array in _flat(model.params).items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     problems = description.problems()
-    problems = problems or sealed_hdf5.shape_differences(shapes, description.parameter_shapes())
+    problems = problems or sealed_hdf5.shape_differences(
+        shapes, description.parameter_shapes(shapes)
+    )
     sealed_hdf5.refuse(path, "cannot hold this model", problems)
     sealed_hdf5.write_sealed(
         path, MODEL_FORMAT, asdict(description), arrays, overwrite=overwrite, storage=storage
@@ -119,7 +134,8 @@ def load_model(path: str | Path) -> Model:
     names = tuple(field.name for field in fields(ModelDescription))
     with sealed_hdf5.sealed_file(path, MODEL_FORMAT) as file:
         description = _description(path, sealed_hdf5.read_attributes(file, names))
-        arrays = sealed_hdf5.read_arrays(file, description.parameter_shapes())
+        expected = description.parameter_shapes(sealed_hdf5.array_shapes(file))
+        arrays = sealed_hdf5.read_arrays(file, expected)
     return Model(_nested(arrays), description)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from brainfcn_jax.errors import OutputError, WeightsError
 from brainfcn_jax.network import sealed_hdf5
-from brainfcn_jax.network.fcn import STAGES, backbone_layers, parameter_shapes
+from brainfcn_jax.network.fcn import VGG16_WIDTHS, backbone_layers, parameter_shapes
 from brainfcn_jax.network.model_file import Parameters, _flat, _nested
 from brainfcn_jax.runtime.atomic_files import new_file
 
@@ -69,7 +69,7 @@ def convert_vgg16(source: str | Path, out: str | Path, overwrite: bool = False) 
         WeightsError: the source is missing, damaged or another file.
         OutputError: `out` exists and `overwrite` is false, or it cannot be written.
     """
-    arrays = _flat(read_vgg16(source, len(STAGES)))
+    arrays = _flat(read_vgg16(source, len(VGG16_WIDTHS)))
     sealed_hdf5.write_sealed(out, BACKBONE_FORMAT, {}, arrays, overwrite=overwrite)
 
 
@@ -133,7 +133,7 @@ def _fetched(address: str) -> bytes:
 
 
 def _backbone_shapes() -> dict[str, tuple[int, ...]]:
-    shapes = _flat(parameter_shapes(len(STAGES), maps=1, classes=1))
+    shapes = _flat(parameter_shapes(len(VGG16_WIDTHS), maps=1, classes=1))
     return {name: shape for name, shape in shapes.items() if name.startswith("conv")}
 
 

@@ -12,8 +12,6 @@ Item = TypeVar("Item")
 
 _STOP_CHECK_SECONDS = 0.1
 
-Item = TypeVar("Item")
-
 LAST_STEP_SECONDS = 3.0
 """How long an interrupted run waits for the last step, the writing, of what it has at hand."""
 

@@ -26,7 +26,7 @@ NO_SCANS: tuple[TrainingVolume, ...] = ()
 
 
 @dataclass(frozen=True)
-class Supply:
+class BatchSource:
     """What a run is trained on.
 
     Attributes:
@@ -43,7 +43,7 @@ class Supply:
     subjects: int
 
 
-def load_supply(settings: Settings) -> Supply:
+def load_batch_source(settings: Settings) -> BatchSource:
     """Loads what the settings train on.
 
     Raises:
@@ -51,19 +51,19 @@ def load_supply(settings: Settings) -> Supply:
         UsageError: more is asked for than there is, or what is held out.
     """
     if settings.generator is None:
-        return supply_of_scans(settings, load_training_data(settings.data))
+        return source_of_scans(settings, load_training_data(settings.data))
     scans = NO_SCANS
     if settings.generator.real_fraction > 0:
         held_out = held_out_maps(settings.generator, settings.data)
         scans = load_training_data(settings.data, held_out).volumes
     pool = load_pool(settings.generator, settings.data, settings.seed)
-    return supply_of_generated(settings, settings.generator, pool, scans)
+    return source_of_generated(settings, settings.generator, pool, scans)
 
 
-def supply_of_scans(settings: Settings, data: TrainingData) -> Supply:
+def source_of_scans(settings: Settings, data: TrainingData) -> BatchSource:
     """Batches of scans alone."""
     shape, own = _batch_shape(settings, data.volumes)
-    return Supply(
+    return BatchSource(
         lambda first, steps: batches(data.volumes, shape, settings.seed, range(first, steps), own),
         channel_means(data.volumes),
         data.spacing_mm,
@@ -71,16 +71,16 @@ def supply_of_scans(settings: Settings, data: TrainingData) -> Supply:
     )
 
 
-def supply_of_generated(
+def source_of_generated(
     settings: Settings,
     generator: GeneratorSettings,
     pool: GeneratedPool,
     scans: tuple[TrainingVolume, ...],
-) -> Supply:
+) -> BatchSource:
     """Batches of generated slices, with a share from scans; all as large as the largest."""
     first_volumes = pool.first_volumes()
     shape, own = _batch_shape(settings, (*first_volumes, *scans))
-    return Supply(
+    return BatchSource(
         lambda first, steps: mixed_batches(
             pool, scans, shape, settings.seed, generator.real_fraction, range(first, steps), own
         ),

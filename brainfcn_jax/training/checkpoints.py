@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import logging as standard_logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -134,21 +135,26 @@ def _checkpointer() -> Iterator[ocp.Checkpointer]:
     """Orbax reading and writing in the first process, without a word to the others.
 
     Where there are others, orbax only does so for processes that each have a disk of their own
-    (`primary_host=None`). Its log is silent: what goes wrong is raised too.
+    (`primary_host=None`). Its own log is silent: what goes wrong is raised too.
     """
-    several, verbosity = jax.process_count() > 1, logging.get_verbosity()
-    alone = ocp.options.MultiprocessingOptions(
-        primary_host=None if several else 0, active_processes={0}
-    )
-    options = ocp.CompositeOptions(multiprocessing_options=alone)
-    arrays = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
-    handler = ocp.CompositeCheckpointHandler(composite_options=options, state=arrays)
+    log = logging.get_absl_logger()
+    log.addFilter(_not_of_orbax)
     try:
-        logging.set_verbosity(logging.FATAL)
+        several = jax.process_count() > 1
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=None if several else 0, active_processes={0}
+        )
+        options = ocp.CompositeOptions(multiprocessing_options=alone)
+        arrays = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+        handler = ocp.CompositeCheckpointHandler(composite_options=options, state=arrays)
         with ocp.Checkpointer(handler, multiprocessing_options=alone) as checkpointer:
             yield checkpointer
     finally:
-        logging.set_verbosity(verbosity)
+        log.removeFilter(_not_of_orbax)
+
+
+def _not_of_orbax(record: standard_logging.LogRecord) -> bool:
+    return "orbax" not in Path(record.pathname).parts
 
 
 def _as_saved(state: TrainState) -> TrainState:

@@ -19,7 +19,7 @@ from brainfcn_jax.training.devices import abstract, device_count
 from brainfcn_jax.training.precision import with_precision
 from brainfcn_jax.training.processes import agree, from_first, is_first, together
 from brainfcn_jax.training.progress import Progress, check_finite, is_due
-from brainfcn_jax.training.run import Run, make_model, prepare
+from brainfcn_jax.training.run import Run, make_model, prepare_run
 from brainfcn_jax.training.run_folder import Workdir, flat_settings, occupied
 from brainfcn_jax.training.settings import Settings, TrainingSettings
 from brainfcn_jax.training.step import Metrics, TrainState
@@ -50,16 +50,16 @@ def train(settings: Settings, folder: Path) -> Workdir:
     agree("settings", flat_settings(settings))
     settings = with_precision(settings, folder)
     with together():
-        run, state = prepare(settings, folder)
+        run, state = prepare_run(settings, folder)
     run = with_shared_means(run)
     if is_first():
-        lead(run, state)
+        train_and_save(run, state)
     else:
-        assist(run, state)
+        train_along(run, state)
     return run.workdir
 
 
-def lead(run: Run, state: TrainState) -> None:
+def train_and_save(run: Run, state: TrainState) -> None:
     """The steps of the first process, which also measures, reports and saves."""
     training, workdir = run.settings.training, run.workdir
     run_step, steps = run.launch_step(), training.steps
@@ -72,7 +72,7 @@ def lead(run: Run, state: TrainState) -> None:
             first, state = checkpoints.restore_latest(abstract(state)) or (0, state)
             progress = opened.enter_context(follow(workdir, run.settings, first))
         first, state = shared_start(first, state)
-        ready = opened.enter_context(prefetch(run.supply.batches(first, steps)))
+        ready = opened.enter_context(prefetch(run.source.batches(first, steps)))
         for step in range(first + 1, steps + 1):
             state, metrics = run_step(state, next(ready))
             progress.step_done(step, metrics)
@@ -86,13 +86,13 @@ def lead(run: Run, state: TrainState) -> None:
                     checkpoints.save(step, state)
 
 
-def assist(run: Run, state: TrainState) -> None:
+def train_along(run: Run, state: TrainState) -> None:
     """The steps of any other process: the same, without the rest; ends where the first does."""
     run_step, steps = run.launch_step(), run.settings.training.steps
     with together():  # while the first restores the state
         pass
     first, state = shared_start(0, state)
-    batches = prefetch(run.supply.batches(first, steps))
+    batches = prefetch(run.source.batches(first, steps))
     with within_memory(run.settings.training), batches as ready:
         before: Metrics = {}
         for step in range(first + 1, steps + 1):
@@ -127,7 +127,7 @@ def with_shared_means(run: Run) -> Run:
         UsageError: the processes have loaded different scans or label maps.
     """
     means = run.recipe.channel_means
-    agree("scans or label maps", (run.supply.subjects, [round(mean, 1) for mean in means]))
+    agree("scans or label maps", (run.source.subjects, [round(mean, 1) for mean in means]))
     red, green, blue = map(float, from_first(means))
     return replace(run, recipe=replace(run.recipe, channel_means=(red, green, blue)))
 

@@ -3,9 +3,7 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Float
 
 from brainfcn_jax.training.settings import OptimizerSettings
 
@@ -39,21 +37,17 @@ def learning_rate_schedule(settings: OptimizerSettings, steps: int) -> optax.Sch
     at the end of the warm-up to 1 after the last step, and fall(p) is 1 ("constant"), 1 - p
     ("linear_to_zero") or (1 + cos(pi p)) / 2 ("cosine").
     """
-    fall = {
-        "constant": jnp.ones_like,
-        "linear_to_zero": lambda p: 1 - p,
-        "cosine": lambda p: (1 + jnp.cos(jnp.pi * p)) / 2,
-    }[settings.schedule]
-    warmup = settings.warmup_steps
+    peak, warmup = settings.learning_rate, settings.warmup_steps
     falling = max(steps - warmup, 1)
-
-    def rate(step: jax.typing.ArrayLike) -> Float[Array, ""]:
-        count = jnp.asarray(step, jnp.float32)
-        rise = jnp.minimum(1.0, (count + 1) / max(warmup, 1))
-        progress = jnp.clip((count - warmup) / falling, 0.0, 1.0)
-        return settings.learning_rate * rise * fall(progress)
-
-    return rate
+    after_warmup = {
+        "constant": optax.constant_schedule(peak),
+        "linear_to_zero": optax.linear_schedule(peak, 0.0, falling),
+        "cosine": optax.cosine_decay_schedule(peak, falling),
+    }[settings.schedule]
+    if warmup == 0:
+        return after_warmup
+    rise = optax.linear_schedule(peak / warmup, peak * (warmup + 1) / warmup, warmup)
+    return optax.join_schedules([rise, after_warmup], [warmup])
 
 
 def are_kernels(params: Any) -> Any:

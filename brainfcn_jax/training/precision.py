@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from absl import logging
 
@@ -10,7 +11,7 @@ from brainfcn_jax.training.processes import from_first, is_first
 from brainfcn_jax.training.run_folder import recorded_setting
 from brainfcn_jax.training.settings import Settings
 
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 
 
 def with_precision(settings: Settings, folder: Path) -> Settings:
@@ -19,7 +20,7 @@ def with_precision(settings: Settings, folder: Path) -> Settings:
     A run that is already in the folder goes on in its own; a new one takes bfloat16 where that is
     fast for the first process. One line warns where bfloat16 is emulated.
     """
-    chosen = settings.network.precision
+    chosen: str = settings.network.precision
     if is_first():
         if chosen == "auto":
             recorded = recorded_setting(folder, "network.precision")
@@ -31,6 +32,6 @@ def with_precision(settings: Settings, folder: Path) -> Settings:
                 "many times as long as in float32; stop, and start with "
                 "--config.network.precision=float32 and another --workdir"
             )
-    number = from_first(PRECISIONS.index(chosen) if is_first() else 0)
-    precision = PRECISIONS[int(number)]
-    return replace(settings, network=replace(settings.network, precision=precision))
+    number = from_first(list[str](PRECISIONS).index(chosen) if is_first() else 0)
+    network = replace(settings.network, precision=PRECISIONS[int(number)])
+    return replace(settings, network=network)

@@ -9,16 +9,16 @@ import jax
 
 from brainfcn_jax.labels import CLASSES, TISSUES
 from brainfcn_jax.network import kernels
-from brainfcn_jax.network.fcn import SegmentationNetwork
+from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, ModelDescription
-from brainfcn_jax.training.batch_source import Supply, load_supply
+from brainfcn_jax.training.batch_source import BatchSource, load_batch_source
 from brainfcn_jax.training.devices import CompiledStep, launch
 from brainfcn_jax.training.initialisation import initial_params, starting_model
 from brainfcn_jax.training.optimizer import make_optimizer
 from brainfcn_jax.training.processes import is_first
 from brainfcn_jax.training.run_folder import Workdir, find_workdir, flat_settings
 from brainfcn_jax.training.settings import Settings
-from brainfcn_jax.training.step import Recipe, TrainState, initial_state, train_step
+from brainfcn_jax.training.step import StepRecipe, TrainState, initial_state, train_step
 from brainfcn_jax.training.validation import ValidationCase, load_validation_cases
 
 _PRIVATE_SETTINGS = (
@@ -42,7 +42,7 @@ class Run:
         workdir: its folder, read and written by the first process alone.
         origin: the trained model it started from; None: there was none.
         cases: scans that its course is measured on; none in any process but the first.
-        supply: where its batches come from.
+        source: where its batches come from.
         recipe: what its steps have in common.
     """
 
@@ -50,8 +50,8 @@ class Run:
     workdir: Workdir
     origin: Model | None
     cases: tuple[ValidationCase, ...]
-    supply: Supply
-    recipe: Recipe
+    source: BatchSource
+    recipe: StepRecipe
 
     def launch_step(self) -> CompiledStep:
         """One step, compiled."""
@@ -59,25 +59,35 @@ class Run:
         return launch(functools.partial(train_step, recipe=self.recipe), launcher)
 
 
-def prepare(settings: Settings, folder: Path) -> tuple[Run, TrainState]:
+def prepare_run(settings: Settings, folder: Path) -> tuple[Run, TrainState]:
     """Loads what a run needs, and makes its state before the first step; writes nothing."""
     workdir = find_workdir(folder, settings) if is_first() else Workdir(folder)
     origin = starting_model(settings)
     cases = load_validation_cases(settings.data) if is_first() else ()
-    supply = load_supply(settings)
-    means_of = supply if origin is None else origin.description
-    recipe = make_recipe(settings, means_of.channel_means)
-    return Run(settings, workdir, origin, cases, supply, recipe), start(settings, recipe, origin)
+    source = load_batch_source(settings)
+    recipe = make_recipe(settings, source.channel_means, origin)
+    return Run(settings, workdir, origin, cases, source, recipe), start(settings, recipe, origin)
 
 
-def make_recipe(settings: Settings, channel_means: tuple[float, float, float]) -> Recipe:
-    """What stays the same in all steps of the run."""
-    network = settings.network
-    return Recipe(
+def make_recipe(
+    settings: Settings, channel_means: tuple[float, float, float], origin: Model | None = None
+) -> StepRecipe:
+    """What stays the same in all steps of the run.
+
+    Args:
+        settings: of the experiment.
+        channel_means: of the data, for a network that starts without a trained model.
+        origin: the trained model that is started from; its means and widths are kept.
+    """
+    network, widths = settings.network, VGG16_WIDTHS
+    if origin is not None:
+        channel_means, widths = origin.description.channel_means, origin.widths
+    return StepRecipe(
         network=SegmentationNetwork(
             stages=network.stages,
             maps=network.maps,
             classes=CLASSES,
+            widths=widths,
             precision=network.precision,
             kernels=kernels.fastest(network.precision),
         ),
@@ -88,7 +98,7 @@ def make_recipe(settings: Settings, channel_means: tuple[float, float, float]) -
     )
 
 
-def start(settings: Settings, recipe: Recipe, origin: Model | None) -> TrainState:
+def start(settings: Settings, recipe: StepRecipe, origin: Model | None) -> TrainState:
     """The state before the first step."""
     new_layers_key, steps_key = jax.random.split(jax.random.key(settings.seed))
     params = initial_params(new_layers_key, settings.network, recipe.network, origin)
@@ -104,7 +114,7 @@ def make_model(run: Run, state: TrainState) -> Model:
     public = {
         key: value for key, value in flat_settings(settings).items() if key not in _PRIVATE_SETTINGS
     }
-    training = {"steps": int(state.step), "subjects": run.supply.subjects, "settings": public}
+    training = {"steps": int(state.step), "subjects": run.source.subjects, "settings": public}
     licences = [settings.licence]
     if origin is not None and origin.description.licence != settings.licence:
         licences.append(origin.description.licence)
@@ -114,7 +124,7 @@ def make_model(run: Run, state: TrainState) -> Model:
         tissues=tuple(tissue.name for tissue in TISSUES),
         channel_means=run.recipe.channel_means,
         slice_axis=settings.data.slice_axis,
-        spacing_mm=run.supply.spacing_mm,
+        spacing_mm=run.source.spacing_mm,
         modality=settings.data.modality,
         equalise=settings.data.equalise,
         mask_slice=settings.data.mask_slice,

@@ -35,7 +35,7 @@ class TrainState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class StepRecipe:
     """What stays the same from step to step.
 
     Attributes:
@@ -97,7 +97,7 @@ def image_losses(
 
 
 def loss_and_weight(
-    params: Params, microbatch: Microbatch, recipe: Recipe
+    params: Params, microbatch: Microbatch, recipe: StepRecipe
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """The sum of the images' losses and the number of images; fillers count in neither."""
     logits, _ = recipe.network.apply({"params": params}, microbatch.stacks)
@@ -105,12 +105,12 @@ def loss_and_weight(
     return jnp.sum(losses * microbatch.weight), jnp.sum(microbatch.weight)
 
 
-def prepare(
+def augmented_input(
     key: PRNGKeyArray,
     images: UInt8[Array, "image height width 3"],
     labels: UInt8[Array, "image height width"],
     valid: Bool[Array, "image height width"],
-    recipe: Recipe,
+    recipe: StepRecipe,
 ) -> tuple[
     Float[Array, "image height width 3"],
     Int[Array, "image height width"],
@@ -131,7 +131,7 @@ def prepare(
 
 
 def train_step(
-    state: TrainState, batch: Batch, *, recipe: Recipe, axis_name: str | None = None
+    state: TrainState, batch: Batch, *, recipe: StepRecipe, axis_name: str | None = None
 ) -> tuple[TrainState, Metrics]:
     """One optimiser step on the mean loss of a batch's images.
 
@@ -152,7 +152,7 @@ def train_step(
     def add_microbatch(totals: Any, numbered: tuple[Array, Any]) -> tuple[Any, None]:
         number, part = numbered
         key = jax.random.fold_in(step_key, number)
-        prepared = prepare(key, part.images, part.labels, part.valid, recipe)
+        prepared = augmented_input(key, part.images, part.labels, part.valid, recipe)
         microbatch = Microbatch(*prepared, weight=part.weight)
         (loss, weight), gradients = jax.value_and_grad(loss_and_weight, has_aux=True)(
             state.params, microbatch, recipe

@@ -34,7 +34,7 @@ class GeneratedPool:
         self._settings = settings
         self._equalise = equalise
         self._seed = seed
-        self._lanes: dict[int, tuple[int, TrainingVolume]] = {}
+        self._slots: dict[int, tuple[int, TrainingVolume]] = {}
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -51,17 +51,17 @@ class GeneratedPool:
         """The volume and the place in it of generated image `number` (see `pool.draw`)."""
         settings = self._settings
         wanted = draw(number, settings.volumes_in_pool, settings.slices_per_volume)
-        return self._kept(wanted.lane, wanted.volume), wanted.place
+        return self._kept(wanted.slot, wanted.volume), wanted.place
 
     def first_volumes(self) -> list[TrainingVolume]:
         """The volumes that channel means are taken from."""
         count = min(VOLUMES_FOR_MEANS, self._settings.volumes_in_pool)
         return [self._kept(number, number) for number in range(count)]
 
-    def _kept(self, lane: int, number: int) -> TrainingVolume:
-        held = self._lanes.get(lane)
+    def _kept(self, slot: int, number: int) -> TrainingVolume:
+        held = self._slots.get(slot)
         if held is None or held[0] != number:
-            held = self._lanes[lane] = (number, self.make(number))
+            held = self._slots[slot] = (number, self.make(number))
         return held[1]
 
     def make(self, number: int) -> TrainingVolume:
@@ -131,26 +131,26 @@ class Draw(NamedTuple):
     """One slice of the pool.
 
     Attributes:
-        lane: place of its volume in the pool.
+        slot: place of its volume in the pool.
         volume: number of the volume, which is generated when it is first needed.
         place: which of the volume's chosen slices.
     """
 
-    lane: int
+    slot: int
     volume: int
     place: int
 
 
-def draw(number: int, lanes: int, slices: int) -> Draw:
+def draw(number: int, slots: int, slices: int) -> Draw:
     """The slice that is generated image `number` of a run.
 
-    The pool's `lanes` take turns. A lane reads its volume's `slices` one by one and goes on with
-    a new volume. The lanes do so at different moments: a new volume is needed after every
-    `slices` images, and a lane's first volume is read from further in, the later the lane.
+    The pool's `slots` take turns. A slot reads its volume's `slices` one by one and goes on with
+    a new volume. The slots do so at different moments: a new volume is needed after every
+    `slices` images, and a slot's first volume is read from further in, the later the slot.
     """
-    lane, turn = number % lanes, number // lanes
-    nth, place = divmod(turn + lane * slices // lanes, slices)
-    return Draw(lane, nth * lanes + lane, place)
+    slot, turn = number % slots, number // slots
+    nth, place = divmod(turn + slot * slices // slots, slices)
+    return Draw(slot, nth * slots + slot, place)
 
 
 def shares(step: int, images: int, real_fraction: float) -> tuple[range, range]:

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import pytest
 from eval_example import intensities, read_image, run, write_image
-from narrow import narrow_the_network
 from threshold_model import threshold_labels, threshold_model
 
 from brainfcn_jax.cohort.steps import segment_read
@@ -20,7 +19,6 @@ ROOM = 3
 @pytest.fixture(autouse=True)
 def small_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A device with room for `ROOM` slices; the sizes of the batches that it was asked for."""
-    narrow_the_network(monkeypatch)
     asked_for: list[int] = []
 
     def label(loaded: Any, opened: Any, settings: Any, batch_slices: int, *others: Any) -> Any:

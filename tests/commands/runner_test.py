@@ -60,7 +60,7 @@ def test_threads_and_device_are_handed_to_jax() -> None:
     assert run("--device=abacus", "--list_models") == 2
 
 
-@pytest.mark.usefixtures("environment", "narrow")
+@pytest.mark.usefixtures("environment")
 def test_a_gpu_that_is_not_there_is_told(
     weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,8 +11,6 @@ from threshold_model import DARK, threshold_model
 
 from brainfcn_jax.network.model_file import Model, save_model
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 @pytest.fixture
 def scan(tmp_path: Path) -> str:

@@ -20,9 +20,6 @@ SCANS = (
 )
 
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
-
 @pytest.fixture
 def weights(tmp_path: Path) -> str:
     path = tmp_path / "threshold.h5"

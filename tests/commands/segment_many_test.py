@@ -15,8 +15,6 @@ from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.inference import prediction
 from brainfcn_jax.network.model_file import Model, load_model
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 @pytest.fixture
 def scans(tmp_path: Path) -> Path:

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from eval_example import intensities, run, write_image
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 class Terminal(io.StringIO):
     """A screen that remembers everything that was shown on it."""

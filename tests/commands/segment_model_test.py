@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from eval_example import intensities, one_line, read_image, run, write_image
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.cohort import plan
@@ -19,7 +18,6 @@ from brainfcn_jax.network.model_file import save_model
 
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
     monkeypatch.chdir(tmp_path)
 
 

@@ -37,7 +37,6 @@ from faults.bad_inputs import (
     share_of_nan,
     voxels,
 )
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
@@ -263,12 +262,10 @@ TABLE = {
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A weight file of the narrow network."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        narrow_the_network(monkeypatch)
-        path = tmp_path_factory.mktemp("weights") / "threshold.h5"
-        save_model(path, threshold_model())
-        return str(path)
+    """A weight file of a narrow network."""
+    path = tmp_path_factory.mktemp("weights") / "threshold.h5"
+    save_model(path, threshold_model())
+    return str(path)
 
 
 @pytest.mark.parametrize("kind", TABLE)
@@ -277,9 +274,7 @@ def test_a_bad_scan_is_one_line_and_leaves_no_result(
     weights: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    narrow_the_network(monkeypatch)
     name, make, message = TABLE[kind]
     scan = tmp_path / name
     make(scan)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from eval_example import intensities, records, run, write_image
-from narrow import narrow_the_network
+from narrow import narrow_start
 from threshold_model import threshold_model
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
@@ -25,7 +25,7 @@ OF_THE_DAY = {"time", "time_ns", "localtime", "gmtime", "strftime", "ctime", "no
 
 @pytest.fixture
 def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look at the clock gives a time an hour before the last; the network is narrow."""
+    """Each look at the clock gives a time an hour before the last."""
 
     def earlier() -> Iterator[float]:
         seconds = 2e9
@@ -34,7 +34,6 @@ def backwards(monkeypatch: pytest.MonkeyPatch) -> None:
             seconds -= 3600
 
     clock = earlier()
-    narrow_the_network(monkeypatch)
     monkeypatch.setattr(time, "time", lambda: next(clock))
     monkeypatch.setattr(time, "time_ns", lambda: int(next(clock) * 1e9))
 
@@ -82,9 +81,8 @@ def test_a_training_goes_on_from_the_newest_step_whatever_time_it_has(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brainfcn_jax.training.run.launch", launch_cheaply)
-    settings = tiny_settings(
-        write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")), training__steps=6
-    )
+    root = write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03"))
+    settings = tiny_settings(root, training__steps=6, **narrow_start(tmp_path / "model"))
     whole, folder, save = train(settings, tmp_path / "whole"), tmp_path / "run", Checkpoints.save
 
     def save_twice(self: Checkpoints, step: int, state: TrainState) -> None:

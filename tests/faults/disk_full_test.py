@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from eval_example import intensities, run, write_image
-from narrow import narrow_the_network
+from narrow import narrow_start
 from threshold_model import threshold_model
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
@@ -52,7 +52,6 @@ class Disk:
 
 @pytest.fixture
 def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
-    narrow_the_network(monkeypatch)
     disk = Disk(atomic_files._beside)
     monkeypatch.setattr("brainfcn_jax.runtime.atomic_files._beside", disk.beside)
     return disk
@@ -132,6 +131,7 @@ def test_training(disk: Disk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03")),
         training__validate_every=4,
         training__checkpoint_every=4,
+        **narrow_start(tmp_path / "model"),
     )
     disk.fill(0)
     whole, writings = weights(train(settings, tmp_path / "whole").folder), disk.begun

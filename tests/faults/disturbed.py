@@ -1,9 +1,7 @@
-"""The project's commands in processes of their own, with a narrow network, to be disturbed.
-
-A narrow network has the form of the real one with few channels, so that a run takes seconds.
-"""
+"""The project's commands in processes of their own, to be disturbed."""
 
 import contextlib
+import functools
 import os
 import random
 import signal
@@ -17,12 +15,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 sys.path.insert(0, str(ROOT / "tests"))
-
-from narrow import STAGES  # noqa: E402  (lies among the tests)
-
-from brainfcn_jax.network import fcn  # noqa: E402
-
-fcn.STAGES = STAGES  # what the processes write is also read here
 
 POLL_SECONDS = 0.002
 HANG_SECONDS = 900.0
@@ -39,12 +31,9 @@ class Undisturbed:
     result: dict[str, object]
 
 
-def narrow_command(name: str, flags: Sequence[str]) -> list[str]:
-    """The words that run `brainfcn_jax.commands.NAME` with a narrow network."""
-    program = (
-        f"import brainfcn_jax.network.fcn as network; network.STAGES = {STAGES}\n"
-        f"from brainfcn_jax.commands.{name} import main; main()"
-    )
+def command_of(name: str, flags: Sequence[str]) -> list[str]:
+    """The words that run `brainfcn_jax.commands.NAME`."""
+    program = f"from brainfcn_jax.commands.{name} import main; main()"
     return [sys.executable, "-c", program, *flags]
 
 
@@ -115,7 +104,7 @@ def undisturbed(
     for out in (folder / "first", folder / "whole"):
         started_at = time.monotonic()
         with start(out) as process:
-            wait_until(lambda out=out: begun(out), process)
+            wait_until(functools.partial(begun, out), process)
             begun_at = time.monotonic()
             code = process.wait(HANG_SECONDS)
         if code:

@@ -31,9 +31,9 @@ from typing import Any
 from disturbed import (
     HANG_SECONDS,
     Undisturbed,
+    command_of,
     killed_at_random,
     log_of,
-    narrow_command,
     said,
     started,
     undisturbed,
@@ -117,7 +117,7 @@ def labelling_flags(inputs: Path, out: Path) -> list[str]:
 
 def labelling(inputs: Path, out: Path) -> contextlib.AbstractContextManager[subprocess.Popen]:
     """The command in a process of its own, with what it says in OUT.log; it ends with the block."""
-    command = narrow_command("segment", labelling_flags(inputs, out))
+    command = command_of("segment", labelling_flags(inputs, out))
     return started(command, log_of(out), inputs.parent / "compiled")
 
 

@@ -29,13 +29,14 @@ from disturbed import (
     HANG_SECONDS,
     ROOT,
     Undisturbed,
+    command_of,
     killed_at_random,
     log_of,
-    narrow_command,
     said,
     started,
     undisturbed,
 )
+from narrow import narrow_flags
 from tiny_scans import write_pairs
 
 from brainfcn_jax.network.model_file import load_model
@@ -141,12 +142,13 @@ def training_flags(scans: Path, run: Path, steps: int = STEPS) -> list[str]:
         f"--config={ROOT / 'configs' / 'testing.py'}", f"--config.data.root={scans}",
         f"--workdir={run}", f"--config.training.steps={steps}",
         "--config.training.checkpoint_every=2", "--config.training.validate_every=5",
+        *narrow_flags(scans.parent / "model"),
     ]  # fmt: skip
 
 
 def training(scans: Path, run: Path) -> contextlib.AbstractContextManager[subprocess.Popen]:
     """The command in a process of its own, with what it says in RUN.log; it ends with the block."""
-    command = narrow_command("train", training_flags(scans, run))
+    command = command_of("train", training_flags(scans, run))
     return started(command, log_of(run), run.parent / "compiled")
 
 

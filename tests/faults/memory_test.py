@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from narrow import narrow_the_network
+from narrow import narrow_flags
 from tiny_scans import CONFIGS, write_pairs
 
 from brainfcn_jax.commands import runner, train
@@ -42,7 +42,7 @@ def run(folder: Path) -> int:
     root = write_pairs(folder / "scans", ("sub-01", "sub-02", "sub-03"))
     argv = [
         "run_train.py", f"--config={CONFIGS / 'testing.py'}", f"--config.data.root={root}",
-        f"--workdir={folder / 'run'}",
+        f"--workdir={folder / 'run'}", *narrow_flags(folder / "model"),
     ]  # fmt: skip
     return runner.exit_code(
         lambda values: train.define_flags(values, argv), train.train_command, "", argv
@@ -80,7 +80,6 @@ def test_training_says_what_to_change(
     error: Exception,
     words: str,
 ) -> None:
-    narrow_the_network(monkeypatch)
     monkeypatch.setattr("brainfcn_jax.training.run.launch", lambda step, launcher: failing(error))
     assert run(tmp_path) == 1
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("run_train")]
@@ -91,7 +90,6 @@ def test_training_says_what_to_change(
 def test_another_failure_of_the_device_shows_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    narrow_the_network(monkeypatch)
     error = jax.errors.JaxRuntimeError("INTERNAL: the device fell off the bus")
     monkeypatch.setattr("brainfcn_jax.training.run.launch", lambda step, launcher: failing(error))
     with pytest.raises(jax.errors.JaxRuntimeError, match="fell off the bus"):

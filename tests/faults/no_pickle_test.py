@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from architecture_test import FILES, ROOT, imported_names, relative
 from faults.bad_inputs import nifti_bytes
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 from training.checkpoints_test import assert_equal, restored, save, state_after
 
@@ -72,10 +71,7 @@ def test_the_watch_sees_a_pickle(nothing_unpickled: None) -> None:
         pickle.loads(content)
 
 
-def test_weights_are_no_pickle(
-    nothing_unpickled: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    narrow_the_network(monkeypatch)
+def test_weights_are_no_pickle(nothing_unpickled: None, tmp_path: Path) -> None:
     save_model(tmp_path / "model.h5", threshold_model())
     assert not looks_like_a_pickle((tmp_path / "model.h5").read_bytes())
     load_model(tmp_path / "model.h5")

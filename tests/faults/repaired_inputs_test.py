@@ -8,7 +8,6 @@ import nibabel
 import numpy as np
 import pytest
 from eval_example import AFFINE, intensities, read_image, run
-from narrow import narrow_the_network
 from threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
@@ -78,13 +77,12 @@ REPAIRED: dict[str, tuple[nibabel.Nifti1Image, tuple[str, ...]]] = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A narrow network, and empty files for the picture and the page."""
+    """Empty files for the picture and the page."""
 
     def write_pages(results: ScanResults, overwrite: bool) -> None:
         results.planned.outputs.picture.touch()
         results.planned.outputs.report.touch()
 
-    narrow_the_network(monkeypatch)
     monkeypatch.setattr("brainfcn_jax.results.writing.write_pages", write_pages)
 
 

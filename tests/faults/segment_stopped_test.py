@@ -24,9 +24,6 @@ KILLS = int(os.environ.get("BRAINFCN_KILLS", "2"))
 """How often a run is killed; more than the default are for a test by hand."""
 
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
-
 @pytest.fixture
 def arguments(tmp_path: Path) -> list[str]:
     """Flags of a run on four scans, for a folder "out"."""

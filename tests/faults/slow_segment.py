@@ -1,4 +1,4 @@
-"""`run_eval.py` with a narrow network that takes its time, for tests that stop it.
+"""`run_eval.py` that takes its time, for tests that stop it.
 
     python tests/faults/slow_segment.py SECONDS --volume=... --weights=...
 
@@ -17,7 +17,6 @@ from unittest import mock
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from children import end_with_the_parent
-from narrow import STAGES
 
 from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.commands import segment
@@ -36,10 +35,7 @@ def main() -> None:
         labelled += 1
         return segment_read(*arguments)
 
-    with (
-        mock.patch("brainfcn_jax.network.fcn.STAGES", STAGES),
-        mock.patch("brainfcn_jax.cohort.steps.segment_read", slow_label),
-    ):
+    with mock.patch("brainfcn_jax.cohort.steps.segment_read", slow_label):
         segment.main()
 
 

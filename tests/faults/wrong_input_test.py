@@ -19,8 +19,6 @@ from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.paths import output_paths, scan_name
 from brainfcn_jax.runtime.locks import LOCK_FILE
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 @pytest.fixture
 def scan(tmp_path: Path) -> str:

@@ -14,7 +14,6 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from fuzzing.fuzz_bytes import SPECIAL, SPECIAL_REAL, Choices, Field, edited, numbers_of
@@ -38,7 +37,7 @@ from brainfcn_jax.training.settings import Settings, settings_from_config
 Target = Callable[[bytes, Path], None]
 """Tries the input that the bytes stand for; files go into the folder."""
 
-STAGES = ((1,), (1,), (1,), (1,), (1,))
+WIDTHS = ((1, 1), (1, 1), (1, 1, 1), (1, 1, 1), (1, 1, 1))
 """Channels of a network with one convolution a stage: its files are read soonest."""
 
 SECRET = b"Jane Doe"
@@ -96,14 +95,13 @@ def weights(data: bytes, folder: Path) -> None:
     choices = Choices(data)
     resealed = choices.below(16) > 0
     path = folder / "model.h5"
-    with mock.patch("brainfcn_jax.network.fcn.STAGES", STAGES):
-        content = edited(model_base(), choices, ())
-        path.write_bytes(content)
-        if resealed:
-            sealed_hdf5.seal(path)
-        with refusing(WeightsError, path):
-            model = load_model(path)
-            assert not model.description.problems()
+    content = edited(model_base(), choices, ())
+    path.write_bytes(content)
+    if resealed:
+        sealed_hdf5.seal(path)
+    with refusing(WeightsError, path):
+        model = load_model(path)
+        assert not model.description.problems()
 
 
 def values(data: bytes, folder: Path) -> None:
@@ -205,7 +203,7 @@ def image_bases() -> tuple[tuple[str, dict[str, bytes], tuple[Field, ...]], ...]
 def model_base() -> bytes:
     """A good weight file of the smallest network."""
     description = dataclasses.replace(DESCRIPTION, maps=1, tissues=("grey",))
-    shapes = parameter_shapes(description.stages, description.maps, classes=2)
+    shapes = parameter_shapes(description.stages, description.maps, 2, WIDTHS)
     params = {
         layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}
         for layer, names in shapes.items()

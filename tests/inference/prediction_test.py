@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from narrow import narrow_the_network
-from threshold_model import DESCRIPTION
+from threshold_model import DESCRIPTION, WIDTHS
 
 from brainfcn_jax.inference import prediction as predict_module
 from brainfcn_jax.inference.prediction import network_of, padded_windows, predict
@@ -17,13 +16,12 @@ from brainfcn_jax.network.model_file import Model
 
 
 @pytest.fixture
-def model(monkeypatch: pytest.MonkeyPatch) -> Model:
+def model() -> Model:
     """A narrow network of random weights, whose labels vary from voxel to voxel."""
-    narrow_the_network(monkeypatch)
     rng = np.random.default_rng(0)
     params = {
         layer: {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in names.items()}
-        for layer, names in parameter_shapes(4, DESCRIPTION.maps, CLASSES).items()
+        for layer, names in parameter_shapes(4, DESCRIPTION.maps, CLASSES, WIDTHS).items()
     }
     return Model(params, dataclasses.replace(DESCRIPTION, channel_means=(60.0, 61.0, 62.0)))
 

@@ -5,7 +5,6 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
-from narrow import narrow_the_network
 from sure_prediction import sure_prediction
 from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
@@ -14,7 +13,7 @@ from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import segmentation as segmentation_module
 from brainfcn_jax.inference.network_input import spacing_notes
-from brainfcn_jax.inference.prediction import Prediction, VoxelWeights
+from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network.model_file import Model
@@ -57,6 +56,7 @@ class ThresholdNetwork:
         voxel_weights: VoxelWeights,
         batch_slices: int,
         with_probabilities: bool,
+        progress: Progress,
     ) -> Prediction:
         """What `predict` gives."""
         self.seen.append(equalised)
@@ -139,8 +139,7 @@ def test_labels_do_not_depend_on_the_unit_of_intensity(network: ThresholdNetwork
     )
 
 
-def test_a_network_worked_out_by_hand_gives_its_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    narrow_the_network(monkeypatch)
+def test_a_network_worked_out_by_hand_gives_its_labels() -> None:
     scan = make_scan(ball())
     found = segment_scan(threshold_model(), scan)
     np.testing.assert_array_equal(found.labels, threshold_labels(scan.data))

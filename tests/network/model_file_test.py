@@ -6,10 +6,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from threshold_model import WIDTHS, threshold_model
 
 from brainfcn_jax.errors import OutputError, WeightsError
 from brainfcn_jax.network import model_file, sealed_hdf5
-from brainfcn_jax.network.fcn import parameter_shapes
+from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork, parameter_shapes
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
 
 DESCRIPTION = ModelDescription(
@@ -68,6 +69,24 @@ def test_a_model_comes_back_bit_for_bit(tmp_path: Path, model: Model) -> None:
     assert loaded.description == DESCRIPTION
     assert_same_parameters(loaded.params, model.params)
     assert [path.name for path in tmp_path.iterdir()] == ["model.h5"]
+
+
+def test_a_file_knows_how_wide_its_network_is(tmp_path: Path, model: Model) -> None:
+    assert model.widths == VGG16_WIDTHS
+    save_model(tmp_path / "narrow.h5", threshold_model())
+    narrow = load_model(tmp_path / "narrow.h5")
+    assert narrow.widths[:4] == WIDTHS[:4]
+    assert SegmentationNetwork(widths=narrow.widths) != SegmentationNetwork(widths=model.widths)
+
+
+def test_layers_that_do_not_fit_together_are_named(tmp_path: Path) -> None:
+    model = threshold_model()
+    model.params["conv2_1"] = {
+        "kernel": np.zeros((3, 3, 2, 9), np.float32), "bias": np.zeros(9, np.float32)
+    }  # fmt: skip
+    with pytest.raises(WeightsError, match=r"conv2_2/kernel") as refused:
+        save_model(tmp_path / "model.h5", model)
+    assert "conv2_1" not in str(refused.value)
 
 
 def test_half_storage_comes_back_as_float32(saved: Path, model: Model) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from architecture_test import MODULES, imported_names
 from eval_example import AFFINE, intensities, run
-from narrow import narrow_the_network
 from nibabel.nifti1 import Nifti1Extension
 from threshold_model import threshold_model
 
@@ -76,10 +75,7 @@ def test_one_module_can_reach_the_network() -> None:
         ("scan.mgz", telling_mgz),
     ],
 )
-def test_no_result_names_the_person_or_the_folder(
-    name: str, write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    narrow_the_network(monkeypatch)
+def test_no_result_names_the_person_or_the_folder(name: str, write: Any, tmp_path: Path) -> None:
     folder = tmp_path / "clinic_of_dr_roe"
     folder.mkdir()
     write(folder / name)

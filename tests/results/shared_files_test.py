@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from eval_example import intensities, write_image
-from narrow import narrow_the_network
 from results.writing_test import evaluated, settings_for
 from threshold_model import threshold_model
 
@@ -80,11 +79,8 @@ def test_the_source_data_set_is_linked_by_a_relative_path(tmp_path: Path) -> Non
 
 
 @pytest.fixture(params=["", "sub-01/anat", "sub-01/ses-2/anat"], ids=["flat", "bids", "sessions"])
-def derivatives(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def derivatives(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with all results of one scan."""
-    narrow_the_network(monkeypatch)
     save_model(tmp_path / "w.h5", threshold_model())
     name = "sub-01_ses-2_T1w.nii.gz" if "ses" in request.param else "sub-01_T1w.nii.gz"
     settings = settings_for(

@@ -27,8 +27,6 @@ START = "sub-01_desc-tissue_"
 
 Everything = tuple[ScanResults, set[Path]]
 
-pytestmark = pytest.mark.usefixtures("narrow")
-
 
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:

@@ -15,7 +15,7 @@ from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.devices import launch
 from brainfcn_jax.training.optimizer import make_optimizer
 from brainfcn_jax.training.settings import AugmentationSettings, OptimizerSettings
-from brainfcn_jax.training.step import Recipe, initial_state, train_step
+from brainfcn_jax.training.step import StepRecipe, initial_state, train_step
 
 STAGES, CONVOLUTIONS = 4, 10 + 4  # of VGG16, and one of class scores a stage
 SIZE = 16
@@ -71,7 +71,7 @@ def test_a_training_step_is_plain_too_and_takes_the_memory_of_the_state_before(
         10,
     )
     still = AugmentationSettings(rotation_degrees=0.0, scale_range=(1.0, 1.0), mirror=False)
-    recipe = Recipe(network, optimizer, still, (1.0, 2.0, 3.0), "mean")
+    recipe = StepRecipe(network, optimizer, still, (1.0, 2.0, 3.0), "mean")
     state = jax.eval_shape(
         lambda params: initial_state(jax.random.key(1), params, optimizer), shapes_of(network)
     )

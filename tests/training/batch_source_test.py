@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from narrow import narrow_the_network
+from narrow import narrow_start
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 from training.tiny_generator import SHAPE, TinyGenerator, generator_settings
@@ -16,7 +16,7 @@ from training.tiny_generator import SHAPE, TinyGenerator, generator_settings
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.synthesis.generator import Generator
 from brainfcn_jax.training import batch_source
-from brainfcn_jax.training.batch_source import load_supply, mixed_batches
+from brainfcn_jax.training.batch_source import load_batch_source, mixed_batches
 from brainfcn_jax.training.batches import Batch, BatchShape, TrainingVolume, channel_means
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.labelled_scans import load_training_data
@@ -30,7 +30,7 @@ CHANGES = {"training__steps": 6, "training__checkpoint_every": 3, "data__validat
 
 @pytest.fixture(scope="module", autouse=True)
 def tiny_pools() -> Iterator[Generator]:
-    """Pools come from the tiny generator, and the network is narrow."""
+    """Pools come from the tiny generator."""
     generator = TinyGenerator()
 
     def load(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
@@ -38,16 +38,14 @@ def tiny_pools() -> Iterator[Generator]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_source, "load_pool", load)
-        narrow_the_network(patch)
         yield generator
-    jax.clear_caches()
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Six steps of four images, a quarter of them from two scans, the third being held out."""
     root = write_pairs(tmp_path / "scans", ("sub-01", "sub-02", "sub-03"))
-    plain = tiny_settings(root, **CHANGES)
+    plain = tiny_settings(root, **CHANGES, **narrow_start(tmp_path / "model"))
     generator = generator_settings(real_fraction=0.25, held_out=("sub-03_dseg",))
     return dataclasses.replace(plain, generator=generator)
 
@@ -58,10 +56,10 @@ def same(left: Batch, right: Batch) -> bool:
 
 
 def test_a_share_comes_from_the_scans_that_are_not_held_out(settings: Settings) -> None:
-    found = load_supply(settings)
+    found = load_batch_source(settings)
     assert found.subjects == 4
     assert found.spacing_mm == (1.5, 1.5, 1.5)
-    scans = load_supply(dataclasses.replace(settings, generator=None))
+    scans = load_batch_source(dataclasses.replace(settings, generator=None))
     assert scans.subjects == 3
     for batch in found.batches(0, 6):
         assert batch.images.shape == (2, 2, *SHAPE[1:], 3)
@@ -71,11 +69,11 @@ def test_a_share_comes_from_the_scans_that_are_not_held_out(settings: Settings) 
 
 
 def test_a_later_start_gives_the_same_batches(settings: Settings) -> None:
-    whole = list(load_supply(settings).batches(0, 6))
-    late = list(load_supply(settings).batches(4, 6))
+    whole = list(load_batch_source(settings).batches(0, 6))
+    late = list(load_batch_source(settings).batches(4, 6))
     assert same(whole[4], late[0]) and same(whole[5], late[1])
     assert not same(whole[4], whole[5])
-    other = load_supply(dataclasses.replace(settings, seed=9))
+    other = load_batch_source(dataclasses.replace(settings, seed=9))
     assert not same(next(other.batches(0, 6)), whole[0])
 
 
@@ -117,7 +115,7 @@ def test_means_come_from_the_first_generated_volumes(
     assert settings.generator is not None
     pool = GeneratedPool(tiny_pools, settings.generator, "head", settings.seed)
     expected = channel_means([pool.make(number) for number in range(3)])
-    assert load_supply(settings).channel_means == expected
+    assert load_batch_source(settings).channel_means == expected
 
 
 class KilledError(Exception):

@@ -1,16 +1,15 @@
 """The paper's four experiments, end to end, on small scans in the challenges' own layouts."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import nibabel
 import numpy as np
 import pytest
 from challenge_codes import challenge_codes
 from eval_example import read_image
-from narrow import narrow_the_network
+from narrow import narrow_flags
 from tiny_scans import tiny_scan
 
 from brainfcn_jax.commands import segment, train
@@ -30,17 +29,8 @@ SMALL = (
     "--config.training.steps=2",
     "--config.training.images_per_step=3",
     "--config.training.images_per_microbatch=2",
-    "--config.network.start=random",
     "--config.optimizer.learning_rate=1e-9",
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _narrow() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        narrow_the_network(patch)
-        yield
-    jax.clear_caches()
 
 
 def write_subject(folder: Path, scheme: str, scan_name: str, label_names: dict[str, str]) -> None:
@@ -92,12 +82,15 @@ def test_an_experiment_trains_segments_and_scores(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data, workdir, out = challenge(experiment), tmp_path / "run", tmp_path / "out"
-    settings = (f"--config={CONFIGS / experiment}.py", f"--config.data.root={data}", *SMALL)
+    stages = 4 if experiment == "exp4" else 5
+    axis = "coronal" if experiment in ("exp2", "exp3") else "axial"
+    start = narrow_flags(tmp_path, stages=stages, maps=16, slice_axis=axis, equalise="volume")
+    settings = (f"--config={CONFIGS / experiment}.py", f"--config.data.root={data}", *SMALL, *start)
     assert run_command(train, *settings, f"--workdir={workdir}", monkeypatch=monkeypatch) == 0
 
     description = load_model(workdir / "last.h5").description
-    assert description.stages == (4 if experiment == "exp4" else 5)
-    assert description.slice_axis == ("coronal" if experiment in ("exp2", "exp3") else "axial")
+    assert description.stages == stages
+    assert description.slice_axis == axis
 
     scan, reference, scheme, structures = (
         ("T1.nii", "LabelsForTesting.nii", "mrbrains13_testing", {"GM", "WM", "CSF"})

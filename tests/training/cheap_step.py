@@ -8,13 +8,13 @@ import jax.numpy as jnp
 
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.devices import Launcher, Step
-from brainfcn_jax.training.step import Metrics, Recipe, TrainState
+from brainfcn_jax.training.step import Metrics, StepRecipe, TrainState
 
 
 def launch_cheaply(step: Step, launcher: Launcher) -> Callable[..., tuple[TrainState, Metrics]]:
     """A step that adds a number to every parameter, which depends on all of the batch."""
     assert isinstance(step, functools.partial)
-    recipe: Recipe = step.keywords["recipe"]
+    recipe: StepRecipe = step.keywords["recipe"]
     del launcher
 
     def cheap(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:

@@ -5,12 +5,15 @@ import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from absl import logging
+from orbax import checkpoint as ocp
 
 from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.training.checkpoints import Checkpoints
@@ -109,6 +112,21 @@ def test_a_damaged_newest_gives_the_one_before_with_a_warning(
     save(tmp_path / "c", 6)
     assert sorted(path.name for path in (tmp_path / "c").iterdir()) == ["4", "6"]
     assert [path.name for path in (tmp_path / "c_damaged").iterdir()] == ["8-0"]
+
+
+def test_what_others_log_while_a_checkpoint_is_written_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    writes = ocp.Checkpointer.save
+
+    def log_and_save(self: ocp.Checkpointer, *arguments: Any, **options: Any) -> None:
+        logging.warning("the device is hot")
+        writes(self, *arguments, **options)
+
+    monkeypatch.setattr(ocp.Checkpointer, "save", log_and_save)
+    with caplog.at_level("INFO"):
+        save(tmp_path / "c", 4)
+    assert [record.message for record in caplog.records] == ["the device is hot"]
 
 
 def test_when_none_can_be_read_nothing_is_started_over(tmp_path: Path) -> None:

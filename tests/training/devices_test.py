@@ -4,8 +4,7 @@ import functools
 
 import jax
 import numpy as np
-import pytest
-from narrow import narrow_the_network, network_and_params
+from narrow import network_and_params
 
 from brainfcn_jax.training.batches import Batch, BatchShape, TrainingVolume, batches
 from brainfcn_jax.training.devices import (
@@ -17,7 +16,7 @@ from brainfcn_jax.training.devices import (
 )
 from brainfcn_jax.training.optimizer import make_optimizer
 from brainfcn_jax.training.settings import AugmentationSettings, OptimizerSettings
-from brainfcn_jax.training.step import Recipe, initial_state, train_step
+from brainfcn_jax.training.step import StepRecipe, initial_state, train_step
 
 STEPS = 3
 SGD = OptimizerSettings(
@@ -44,13 +43,10 @@ def tiny_batches() -> list[Batch]:
     return list(batches([volume], shape, 0, range(STEPS), range(shape.microbatches)))
 
 
-def test_jit_and_pmap_agree_on_eight_devices(
-    monkeypatch: pytest.MonkeyPatch, devices: list[jax.Device]
-) -> None:
+def test_jit_and_pmap_agree_on_eight_devices(devices: list[jax.Device]) -> None:
     assert len(devices) == 8
-    narrow_the_network(monkeypatch)
     network, params = network_and_params()
-    recipe = Recipe(network, make_optimizer(SGD, STEPS), MOVING, (99.0, 100.0, 101.0), "mean")
+    recipe = StepRecipe(network, make_optimizer(SGD, STEPS), MOVING, (99.0, 100.0, 101.0), "mean")
     step = functools.partial(train_step, recipe=recipe)
     one, eight = launch(step, "jit"), launch(step, "pmap")
     shared = initial_state(jax.random.key(1), params, recipe.optimizer)

@@ -1,22 +1,24 @@
 """Training that starts from a trained model: its numbers, its means, and what does not fit."""
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import pytest
-from narrow import narrow_the_network, network_and_params
+from narrow import network_and_params
+from threshold_model import WIDTHS
 from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.errors import OutputError, UsageError, WeightsError
 from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.network.fcn import VGG16_WIDTHS
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
 from brainfcn_jax.training.initialisation import initial_params, starting_model
 from brainfcn_jax.training.loop import train
+from brainfcn_jax.training.run import make_recipe
 from brainfcn_jax.training.settings import Settings
 
 MEANS = (61.5, 62.25, 63.125)
@@ -35,17 +37,8 @@ DESCRIPTION = ModelDescription(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def narrow() -> Iterator[None]:
-    """A narrow network."""
-    with pytest.MonkeyPatch.context() as patch:
-        narrow_the_network(patch)
-        yield
-    jax.clear_caches()
-
-
 def save(path: Path, **changes: Any) -> Path:
-    """A weight file of the narrow network."""
+    """A weight file of a narrow network."""
     _, params = network_and_params()
     model = Model(jax.device_get(params), dataclasses.replace(DESCRIPTION, **changes))
     save_model(path, model)
@@ -73,6 +66,19 @@ def test_the_models_numbers_are_where_training_starts(tmp_path: Path) -> None:
     network, expected = network_and_params()
     params = initial_params(jax.random.key(0), settings.network, network, model)
     jax.tree.map(np.testing.assert_array_equal, params, expected)
+
+
+def test_means_and_widths_are_those_of_the_model_or_of_the_scans_and_vgg16(
+    tmp_path: Path,
+) -> None:
+    settings = settings_for(tmp_path, save(tmp_path / "model.h5"))
+    scans_means = (1.0, 2.0, 3.0)
+    anew = make_recipe(settings, scans_means)
+    assert anew.channel_means == scans_means
+    assert anew.network.widths == VGG16_WIDTHS
+    tuned = make_recipe(settings, scans_means, starting_model(settings))
+    assert tuned.channel_means == MEANS
+    assert tuned.network.widths[:4] == WIDTHS[:4]
 
 
 def test_all_that_differs_is_named_with_the_flag_that_mends_it(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Training as a whole: stopped anywhere and started again it ends with the same bits."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -13,7 +14,7 @@ import h5py
 import jax
 import numpy as np
 import pytest
-from narrow import STAGES, narrow_the_network
+from narrow import narrow_start
 from tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
@@ -37,7 +38,7 @@ CHANGES = {
     "optimizer__learning_rate": 1e-2,
 }
 
-pytestmark = pytest.mark.usefixtures("narrow")
+pytestmark = pytest.mark.usefixtures("compiled_once")
 
 
 class KilledError(Exception):
@@ -45,8 +46,8 @@ class KilledError(Exception):
 
 
 @pytest.fixture(scope="module")
-def narrow() -> Iterator[None]:
-    """A narrow network, whose step is compiled once for all runs here."""
+def compiled_once() -> Iterator[None]:
+    """The step of a narrow network is compiled once for all runs here."""
     compiled: list[CompiledStep] = []
 
     def launch_once(step: Step, launcher: Launcher) -> CompiledStep:
@@ -55,27 +56,29 @@ def narrow() -> Iterator[None]:
         return compiled[0]
 
     with pytest.MonkeyPatch.context() as patch:
-        narrow_the_network(patch)
-        patch.setattr("brainfcn_jax.training.run.launch", launch_once)
+        patch.setattr(run, "launch", launch_once)
         yield
-    jax.clear_caches()  # what is compiled for narrow networks has their names, not their sizes
 
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Five steps on two subjects, with one held out."""
-    return tiny_settings(write_pairs(tmp_path_factory.mktemp("scans"), NAMES), **CHANGES)
+    """Five steps of a narrow network on two subjects, with one held out."""
+    start = narrow_start(tmp_path_factory.mktemp("model"))
+    return tiny_settings(write_pairs(tmp_path_factory.mktemp("scans"), NAMES), **CHANGES, **start)
 
 
 @pytest.fixture(scope="module")
-def whole_run(settings: Settings, tmp_path_factory: pytest.TempPathFactory, narrow: None) -> Path:
+def whole_run(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory, compiled_once: None
+) -> Path:
     """A run that was never stopped."""
     return train(settings, tmp_path_factory.mktemp("runs") / "whole").folder
 
 
 def launcher_in_use() -> Callable[[Step, Launcher], CompiledStep]:
     """What `train` launches its step with at the moment."""
-    return run.launch
+    launcher: Callable[[Step, Launcher], CompiledStep] = vars(run)["launch"]
+    return launcher
 
 
 def weights(path: Path) -> dict[str, np.ndarray]:
@@ -162,7 +165,7 @@ def test_a_run_stopped_anywhere_goes_on_to_the_same_bits(
         saves(self, step, state)
 
     with monkeypatch.context() as patch:
-        patch.setattr("brainfcn_jax.training.run.launch", stopping)
+        patch.setattr(run, "launch", stopping)
         patch.setattr(Checkpoints, "save", save_or_stop)
         with pytest.raises(KilledError):
             train(settings, tmp_path / "run")
@@ -178,10 +181,11 @@ def test_a_killed_process_goes_on_to_the_same_bits(
     command = [
         sys.executable,
         "-c",
-        f"import brainfcn_jax.network.fcn as n; n.STAGES = {STAGES}\n"
         "from brainfcn_jax.commands.train import main; main()",
         f"--config={ROOT / 'configs' / 'testing.py'}",
         f"--config.data.root={settings.data.root}",
+        "--config.network.start=model",
+        f"--config.network.model_path={settings.network.model_path}",
         f"--workdir={tmp_path / 'run'}",
         *overrides,
     ]
@@ -225,7 +229,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
         return spoil
 
     with monkeypatch.context() as patch:
-        patch.setattr("brainfcn_jax.training.run.launch", spoiling)
+        patch.setattr(run, "launch", spoiling)
         with pytest.raises(TrainingError, match=r"step 4: .*loss nan"):
             train(settings, tmp_path / "run")
 
@@ -239,7 +243,8 @@ def test_wrong_requests_leave_nothing_behind(
 ) -> None:
     monkeypatch.delenv("BRAINFCN_VGG16", raising=False)
     root = Path(settings.data.root)
-    other = tiny_settings(root, **CHANGES | {"optimizer__learning_rate": 0.5})
+    optimizer = dataclasses.replace(settings.optimizer, learning_rate=0.5)
+    other = dataclasses.replace(settings, optimizer=optimizer)
     with pytest.raises(UsageError, match=r"optimizer.learning_rate is 0.01 there and 0.5 here"):
         train(other, whole_run)
     with pytest.raises(OutputError, match="not of a training run"):

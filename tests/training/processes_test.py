@@ -14,7 +14,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from narrow import STAGES, narrow_the_network, network_and_params
+from narrow import network_and_params
 from tiny_scans import CONFIGS, tiny_settings, write_pairs
 from training.initialisation_test import DESCRIPTION
 
@@ -32,8 +32,7 @@ PATIENCE_SECONDS = 1200.0  # for a start on a machine that has other things to d
 LIMIT_SECONDS = 120.0  # within which the others must end
 HEARTBEAT_SECONDS = 20
 PROGRAM = f"""
-import brainfcn_jax.network.fcn as network, brainfcn_jax.training.processes as processes
-network.STAGES = {STAGES}
+import brainfcn_jax.training.processes as processes
 processes.HEARTBEAT_SECONDS = {HEARTBEAT_SECONDS}
 from brainfcn_jax.commands.train import main
 main()
@@ -45,8 +44,8 @@ FOUR_DEVICES = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def narrow() -> Iterator[None]:
-    """A narrow network, whose step is compiled once for each launcher."""
+def compiled_once() -> Iterator[None]:
+    """The step of a narrow network is compiled once for each launcher."""
     compiled: dict[Launcher, CompiledStep] = {}
 
     def launch_once(step: Step, launcher: Launcher) -> CompiledStep:
@@ -55,10 +54,8 @@ def narrow() -> Iterator[None]:
         return compiled[launcher]
 
     with pytest.MonkeyPatch.context() as patch:
-        narrow_the_network(patch)
         patch.setattr("brainfcn_jax.training.run.launch", launch_once)
         yield
-    jax.clear_caches()  # what is compiled for narrow networks has their names, not their sizes
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +98,8 @@ def two_processes(
 ) -> Iterator[list[subprocess.Popen]]:
     """Two Python processes, each with its arguments; none outlives the context.
 
-    What they print goes to `0.log` and `1.log`. What one compiles is there for later ones.
+    What they print goes to `0.log` and `1.log`.
     """
-    caching = {
-        "JAX_COMPILATION_CACHE_DIR": str(logs.parent / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
     started: list[subprocess.Popen] = []
     try:
         for number in range(2):
@@ -114,7 +107,7 @@ def two_processes(
                 started.append(
                     subprocess.Popen(
                         [sys.executable, *arguments[number]],
-                        env=os.environ | FOUR_DEVICES | caching | variables[number],
+                        env=os.environ | FOUR_DEVICES | variables[number],
                         stdout=log,
                         stderr=subprocess.STDOUT,
                         cwd=ROOT,
@@ -179,7 +172,7 @@ def test_two_processes_make_the_steps_of_one(
         codes = [process.wait(PATIENCE_SECONDS) for process in pair]
     logs = [(tmp_path / f"{number}.log").read_text() for number in range(2)]
     assert codes == [0, 0], logs
-    assert ["trained: weights in" in log for log in logs] == [True, False]
+    assert ["trained: weights of the last step in" in log for log in logs] == [True, False]
     assert ["step/s" in log for log in logs] == [True, False]
     assert_same_numbers(tmp_path / "run", alone)
     assert names(tmp_path / "run") == names(alone)
@@ -222,7 +215,10 @@ def wait_for_step(step: int, metrics: Path, pair: list[subprocess.Popen]) -> Non
 
 
 def test_what_processes_tell_each_other(tmp_path: Path) -> None:
-    program, address = str(ROOT / "tests" / "agreeing_process.py"), f"127.0.0.1:{free_port()}"
+    program, address = (
+        str(ROOT / "tests" / "training" / "agreeing_process.py"),
+        f"127.0.0.1:{free_port()}",
+    )
     commands = [[program, address, str(number)] for number in range(2)]
     with two_processes(commands, [{}, {}], tmp_path) as pair:
         codes = [process.wait(PATIENCE_SECONDS) for process in pair]

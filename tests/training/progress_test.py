@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from brainfcn_jax.errors import OutputError, TrainingError
@@ -111,7 +112,7 @@ def test_the_curve_has_a_panel_for_what_was_measured_and_no_empty_one() -> None:
     assert labels_of([loss, validation]) == ["loss of an image", "validation Dice"]
     lines = curve_figure([loss, validation]).axes[1].get_lines()
     assert [line.get_label() for line in lines] == ["WM", "mean"]
-    assert all(list(line.get_xydata()[0]) == [1, 0.5] for line in lines)
+    assert all(np.array_equal(line.get_xydata(), [[1, 0.5]]) for line in lines)
 
 
 def test_the_time_that_is_left_is_told_without_the_compilation(

@@ -3,20 +3,19 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Iterator
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from narrow import narrow_the_network, network_and_params
+from narrow import network_and_params
 
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.devices import CompiledStep
 from brainfcn_jax.training.settings import AugmentationSettings
 from brainfcn_jax.training.step import (
-    Recipe,
+    StepRecipe,
     TrainState,
     image_losses,
     initial_state,
@@ -48,21 +47,19 @@ def batch_of(images_per_microbatch: int, fillers: int = 0) -> Batch:
 
 
 @pytest.fixture(scope="module")
-def recipe() -> Iterator[Recipe]:
+def recipe() -> StepRecipe:
     """Plain gradient descent on a narrow network, without augmentation."""
-    with pytest.MonkeyPatch.context() as patch:
-        narrow_the_network(patch)
-        network, _ = network_and_params()
-        yield Recipe(network, optax.sgd(0.1), STILL, (100.0, 110.0, 120.0), "mean")
+    network, _ = network_and_params()
+    return StepRecipe(network, optax.sgd(0.1), STILL, (100.0, 110.0, 120.0), "mean")
 
 
 @pytest.fixture(scope="module")
-def step(recipe: Recipe) -> CompiledStep:
+def step(recipe: StepRecipe) -> CompiledStep:
     """The step on one device."""
     return jax.jit(functools.partial(train_step, recipe=recipe))
 
 
-def state_of(recipe: Recipe) -> TrainState:
+def state_of(recipe: StepRecipe) -> TrainState:
     """The state before the first step."""
     _, params = network_and_params()
     return initial_state(jax.random.key(3), params, recipe.optimizer)
@@ -88,7 +85,9 @@ def test_losses_by_hand() -> None:
     np.testing.assert_allclose(image_losses(logits, labels, valid, "mean"), means, rtol=1e-6)
 
 
-def test_microbatches_give_the_step_of_one_large_batch(recipe: Recipe, step: CompiledStep) -> None:
+def test_microbatches_give_the_step_of_one_large_batch(
+    recipe: StepRecipe, step: CompiledStep
+) -> None:
     before = state_of(recipe)
     whole, whole_metrics = step(before, batch_of(6))
     parts, metrics = step(before, batch_of(2))
@@ -97,7 +96,9 @@ def test_microbatches_give_the_step_of_one_large_batch(recipe: Recipe, step: Com
     assert metrics["images"] == IMAGES
 
 
-def test_the_gradient_is_that_of_the_mean_over_images(recipe: Recipe, step: CompiledStep) -> None:
+def test_the_gradient_is_that_of_the_mean_over_images(
+    recipe: StepRecipe, step: CompiledStep
+) -> None:
     before, batch = state_of(recipe), batch_of(6)
 
     def mean_loss(params: dict) -> jax.Array:
@@ -107,25 +108,25 @@ def test_the_gradient_is_that_of_the_mean_over_images(recipe: Recipe, step: Comp
         right = jnp.take_along_axis(log_shares, jnp.int32(batch.labels[0])[..., None], axis=-1)
         return -jnp.mean(right[..., 0][batch.valid[0]])
 
-    gradient = jax.grad(mean_loss)(before.params)
+    loss, gradient = jax.jit(jax.value_and_grad(mean_loss))(before.params)
     expected = jax.tree.map(lambda p, g: p - 0.1 * g, before.params, gradient)
 
     after, metrics = step(before, batch)
 
     assert_same(after, before._replace(params=expected))
-    np.testing.assert_allclose(metrics["loss"], mean_loss(before.params), rtol=1e-5)
+    np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-5)
     norm = math.sqrt(sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(gradient)))
     np.testing.assert_allclose(metrics["gradient_norm"], norm, rtol=1e-4)
 
 
-def test_fillers_change_nothing(recipe: Recipe, step: CompiledStep) -> None:
+def test_fillers_change_nothing(recipe: StepRecipe, step: CompiledStep) -> None:
     before = state_of(recipe)
     plain, _ = step(before, batch_of(2, fillers=2))
     alone, _ = step(before, batch_of(2))
     assert_same(plain, alone)
 
 
-def test_what_only_pads_carries_no_loss(recipe: Recipe, step: CompiledStep) -> None:
+def test_what_only_pads_carries_no_loss(recipe: StepRecipe, step: CompiledStep) -> None:
     before, batch = state_of(recipe), batch_of(2)
     other = batch._replace(labels=np.where(batch.valid, batch.labels, 7).astype(np.uint8))
     assert (batch.labels != other.labels).any()
@@ -134,7 +135,7 @@ def test_what_only_pads_carries_no_loss(recipe: Recipe, step: CompiledStep) -> N
     jax.tree.map(np.testing.assert_array_equal, same.params, also.params)
 
 
-def test_augmentation_is_a_function_of_key_and_step(recipe: Recipe) -> None:
+def test_augmentation_is_a_function_of_key_and_step(recipe: StepRecipe) -> None:
     moving = dataclasses.replace(recipe, augmentation=MOVING)
     step = jax.jit(functools.partial(train_step, recipe=moving))
     before, batch = state_of(recipe), batch_of(2)
@@ -144,7 +145,7 @@ def test_augmentation_is_a_function_of_key_and_step(recipe: Recipe) -> None:
     assert step(before._replace(key=jax.random.key(4)), batch)[1]["loss"] != loss
 
 
-def test_the_state_counts_steps_and_keeps_its_key(recipe: Recipe, step: CompiledStep) -> None:
+def test_the_state_counts_steps_and_keeps_its_key(recipe: StepRecipe, step: CompiledStep) -> None:
     before = state_of(recipe)
     after, _ = step(before, batch_of(2))
     assert after.step == before.step + 1

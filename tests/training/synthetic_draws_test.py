@@ -7,9 +7,9 @@ from brainfcn_jax.training.synthetic_volumes import choose_slices, draw, shares
 
 
 def test_lanes_take_turns_and_go_on_with_new_volumes() -> None:
-    draws = [draw(number, lanes=2, slices=4) for number in range(14)]
-    assert [d.lane for d in draws] == [0, 1] * 7
-    # Lane 0 reads 0..3 of volume 0; lane 1 starts in the middle of volume 1.
+    draws = [draw(number, slots=2, slices=4) for number in range(14)]
+    assert [d.slot for d in draws] == [0, 1] * 7
+    # Slot 0 reads 0..3 of volume 0; slot 1 starts in the middle of volume 1.
     assert [(d.volume, d.place) for d in draws[::2]] == [
         (0, 0), (0, 1), (0, 2), (0, 3), (2, 0), (2, 1), (2, 2),
     ]  # fmt: skip
@@ -18,20 +18,20 @@ def test_lanes_take_turns_and_go_on_with_new_volumes() -> None:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("lanes", "slices"), [(1, 5), (3, 7), (8, 8), (12, 56)])
+@pytest.mark.parametrize(("slots", "slices"), [(1, 5), (3, 7), (8, 8), (12, 56)])
 def test_no_slice_comes_twice_and_volumes_are_needed_at_an_even_pace(
-    lanes: int, slices: int
+    slots: int, slices: int
 ) -> None:
-    draws = [draw(number, lanes, slices) for number in range(6 * lanes * slices)]
+    draws = [draw(number, slots, slices) for number in range(6 * slots * slices)]
     assert len(set(draws)) == len(draws)
     changes = [
         number
-        for number in range(lanes, len(draws))
-        if draws[number].volume != draws[number - lanes].volume
+        for number in range(slots, len(draws))
+        if draws[number].volume != draws[number - slots].volume
     ]
-    assert np.abs(np.diff(changes) - slices).max() <= 2 * lanes
+    assert np.abs(np.diff(changes) - slices).max() <= 2 * slots
     for number in changes:
-        assert draws[number].volume % lanes == draws[number].lane
+        assert draws[number].volume % slots == draws[number].slot
 
 
 @pytest.mark.parametrize("fraction", [0.0, 0.125, 0.3, 0.9])

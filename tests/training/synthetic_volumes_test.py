@@ -71,7 +71,7 @@ def test_a_volume_is_made_once_and_only_as_many_are_kept_as_the_pool_has(
     assert made[:3] == [0, 1, 2]
     assert len(set(made)) == len(made)
     assert len(made) <= 3 + 48 // 8
-    assert len(vars(pool)["_lanes"]) == 3
+    assert len(vars(pool)["_slots"]) == 3
 
 
 @pytest.fixture

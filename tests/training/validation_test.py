@@ -1,5 +1,6 @@
 """Validation: mean Dice over whole scans; what is nowhere has no say."""
 
+import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -35,7 +36,20 @@ def test_the_mean_over_scans_of_what_they_have(
     ones = int((second.labels == 1).sum())
     assert found["CoGM"] == pytest.approx((1 + 2 * ones / (ones + second.labels.size)) / 2)
     assert found["WM"] == pytest.approx((1 + 0) / 2)
-    if (first.labels == 7).any():
-        assert found["CSF"] == 0
-    else:
-        assert "CSF" not in found
+    assert (first.labels == 7).any()
+    assert found["CSF"] == 0
+
+
+def test_a_tissue_that_no_scan_and_no_prediction_has_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write_pairs(tmp_path, ("sub-01", "sub-02"))
+    (case,) = load_validation_cases(tiny_settings(root, data__validation=("sub-02",)).data)
+    labels = np.where(case.labels == 7, 0, case.labels).astype(np.uint8)
+    monkeypatch.setattr(
+        validation, "segment_scan", lambda model, scan: SimpleNamespace(labels=labels)
+    )
+    found = validation_dice(MODEL, (dataclasses.replace(case, labels=labels),))
+    assert set(found.values()) == {1.0}
+    assert "WM" in found
+    assert "CSF" not in found
