@@ -1,6 +1,6 @@
 """Write examples of the images that the shipped models are trained on.
 
-    python -m brainfcn_jax.commands.generate --source=FOLDER --kind=adult --out_dir=examples
+    python -m brainfcn_jax.commands.synthesise --source=FOLDER --kind=adult --out_dir=examples
 
 --source holds the label maps: SynthSeg's training_seg_*.nii.gz with its T1 priors for 'adult',
 tissue maps *_dseg.nii.gz (values 0..7) for 'newborn'; --heads then names SynthSeg's folder, from
