@@ -29,12 +29,11 @@ from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import BACKGROUND, CSF, TISSUES
 from brainfcn_jax.measures.metrics import dice
-from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.network.model_file import Model, load_tissue_model
 from brainfcn_jax.network.shipped_models import (
     DEFAULT_MODEL,
     SHIPPED_MODELS,
     find_model,
-    load_tissue_model,
 )
 from brainfcn_jax.synthesis.examples import save_example, save_sheet
 from brainfcn_jax.synthesis.generator import Generator, load_generator

@@ -2,7 +2,9 @@
 
 from os import PathLike, fspath
 
+from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Image, load_scan
+from brainfcn_jax.imaging.voxel_checks import refuse_labels
 from brainfcn_jax.inference.prediction import BATCH_SLICES
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.network.model_file import Model, load_tissue_model
@@ -17,6 +19,7 @@ def segment(
     *,
     weights: str | PathLike[str] | None = None,
     frame: int | None = None,
+    force: bool = False,
     keep_probabilities: bool = False,
     batch_slices: int = BATCH_SLICES,
 ) -> SegmentedScan:
@@ -35,6 +38,7 @@ def segment(
             which saves reading it again for the next scan.
         weights: a weight file of your own, instead of a model.
         frame: the volume to take from a 4D scan, from 0.
+        force: whether a scan is taken that looks like a label map.
         keep_probabilities: whether `probabilities` is kept, 16 bytes a voxel.
         batch_slices: how many slices go through the network at a time.
 
@@ -46,6 +50,9 @@ def segment(
     refuse_both(model, weights)
     loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
+    if not force:
+        with naming(scan.path):
+            refuse_labels(scan.data)
     return analyse_scan(
         loaded, scan, batch_slices=batch_slices, keep_probabilities=keep_probabilities
     )

@@ -9,6 +9,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 _PARENT_CHECK_SECONDS = 0.5
+_SET_BY_TESTS = {
+    "XLA_FLAGS",
+    "JAX_DISABLE_MOST_OPTIMIZATIONS",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",
+}
+
+
+def users_environment() -> dict[str, str]:
+    """Returns the variables with which a command runs as at a user's: one device, fast programs."""
+    return {name: text for name, text in os.environ.items() if name not in _SET_BY_TESTS}
 
 
 @contextlib.contextmanager

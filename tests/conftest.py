@@ -23,7 +23,8 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # else set by the process tha
     _programs = tempfile.mkdtemp(prefix="brainfcn-test-programs-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _programs
     atexit.register(shutil.rmtree, _programs, ignore_errors=True)
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")  # tiny programs run once or twice
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402  (reads the variables above when it is imported)

@@ -17,6 +17,7 @@ from typing import get_args, get_type_hints
 import nibabel
 import pytest
 from absl import flags
+from children import users_environment
 from eval_example import AFFINE, intensities
 from threshold_model import threshold_model
 
@@ -67,13 +68,13 @@ def to_run(name: str) -> list[Block]:
     return [block for block in blocks(ROOT / name) if block.reason is None]
 
 
-def run_in_order(programs: Sequence[Block], folder: Path) -> str:
+def run_in_order(programs: Sequence[Block], folder: Path, **variables: str) -> str:
     """What blocks say when they are run in a folder beside the project's own."""
     for own in ("configs", "tests", "weights", "run_eval.py", "run_train.py"):
         (folder / own).symlink_to(ROOT / own)
     here = Path(sys.executable).parent
-    environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
-    environment.pop("XLA_FLAGS", None)  # the tests ask for eight devices
+    path = f"{here}{os.pathsep}{os.environ['PATH']}"
+    environment = {**users_environment(), "PATH": path, **variables}
     said = ""
     for block in programs:
         program = ["bash", "-euo", "pipefail", "-c"] if block.kind == "bash" else ["python", "-c"]
@@ -108,7 +109,7 @@ def test_the_tutorial_gives_files_volumes_and_a_page(tmp_path: Path) -> None:
 
 
 def test_training_leaves_the_files_that_the_guide_lists(tmp_path: Path) -> None:
-    run_in_order(to_run("docs/training.md"), tmp_path)
+    run_in_order(to_run("docs/training.md"), tmp_path, JAX_DISABLE_MOST_OPTIMIZATIONS="1")
     page = (ROOT / "docs/training.md").read_text("utf-8")
     part = page.partition("## The folder of the run")[2].partition("\n## ")[0]
     listed = set(re.findall(r"^\| `([\w.]+)/?` \|", part, re.MULTILINE))
@@ -118,7 +119,9 @@ def test_training_leaves_the_files_that_the_guide_lists(tmp_path: Path) -> None:
 def test_the_example_for_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     save_model(tmp_path / "model.h5", threshold_model())
-    monkeypatch.setattr("brainfcn_jax.api.find_model", lambda name: tmp_path / "model.h5")
+    monkeypatch.setattr(
+        "brainfcn_jax.network.shipped_models.find_model", lambda name: tmp_path / "model.h5"
+    )
     nibabel.save(nibabel.Nifti1Image(intensities(), AFFINE), "demo_T1w.nii.gz")
     (example,) = [block for block in to_run("docs/api.md") if block.kind == "python"]
     exec(example.text, {})

@@ -11,7 +11,7 @@ from absl import flags
 
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.network import model_file
+from brainfcn_jax.network import vgg16
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -19,9 +19,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "source", "", "the Keras file of VGG16 without its dense layers", flag_values=values
     )
-    flags.DEFINE_bool(
-        "download", False, f"fetch it from {model_file.VGG16_ADDRESS}", flag_values=values
-    )
+    flags.DEFINE_bool("download", False, f"fetch it from {vgg16.VGG16_ADDRESS}", flag_values=values)
     flags.DEFINE_string("out", "", "the weight file to write", flag_values=values)
     flags.DEFINE_bool(
         "overwrite", False, "replace the weight file if it exists", flag_values=values
@@ -33,9 +31,9 @@ def convert_command(values: flags.FlagValues) -> None:
     if bool(values.source) == values.download or not values.out:
         raise UsageError("give --out=FILE and either --source=FILE or --download, nothing else")
     if values.download:
-        model_file.download_and_convert_vgg16(values.out, values.overwrite)
+        vgg16.download_and_convert_vgg16(values.out, values.overwrite)
     else:
-        model_file.convert_vgg16(values.source, values.out, values.overwrite)
+        vgg16.convert_vgg16(values.source, values.out, values.overwrite)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from brainfcn_jax.results.record import (
 from brainfcn_jax.results.scan_results import Outcome, PlannedScan
 from brainfcn_jax.results.settings import SegmentationSettings
 
-NOT_IN_REQUEST = frozenset({"model", "weights", "overwrite", "source_dataset"})
+NOT_IN_REQUEST = frozenset({"model", "weights", "overwrite", "force", "source_dataset"})
 """Settings that decide no byte of a result: the weights are known by their SHA-256."""
 
 

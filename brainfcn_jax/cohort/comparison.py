@@ -15,11 +15,10 @@ from brainfcn_jax.cohort.scan_lists import (
     NOT_LABELS,
     by_matching_name,
     matching_name,
-    without_extension,
 )
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
-from brainfcn_jax.imaging.file_names import EXTENSIONS
+from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
 from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
 from brainfcn_jax.labels import TISSUE_SCHEME, CodeScheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score

@@ -12,7 +12,9 @@ from jaxtyping import Int32
 
 from brainfcn_jax.errors import BrainfcnError, InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
+from brainfcn_jax.imaging.voxel_checks import refuse_labels
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.labels import find_scheme, to_tissues
@@ -71,6 +73,9 @@ def read_planned(planned: PlannedScan, settings: SegmentationSettings) -> ReadSc
     outputs = planned.outputs
     refuse_existing(outputs.all(settings, planned.reference is not None), settings.overwrite)
     scan = load_scan(planned.path, frame=settings.frame)
+    if not settings.force:
+        with naming(planned.path):
+            refuse_labels(scan.data)
     codes = None
     if planned.reference is not None:
         codes = load_codes(planned.reference, scan)

@@ -85,6 +85,7 @@ def segment_scans(values: flags.FlagValues) -> int:
         overwrite=values.overwrite,
         save_prob=values.save_prob,
         save_uncertainty=values.save_uncertainty,
+        force=values.force,
         source_dataset=values.bids_dir,
     )
     opened = open_model(settings)

@@ -108,6 +108,9 @@ def _define_outputs(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool(
+        "force", False, "also segment scans that look like label maps", flag_values=values
+    )
+    flags.DEFINE_bool(
         "fail_on_check",
         False,
         "end with exit code 4 when no scan failed and one has the verdict CHECK",
@@ -207,7 +210,8 @@ def take_positional(values: flags.FlagValues, words: list[str]) -> None:
                 f"it is not clear whether {words[0]} is a scan or a reference; write --volume= or "
                 "--reference= before each file, or quote patterns"
             )
-        values.volume = [*values.volume, *words]
+        for word in words:
+            values["volume"].parse(word)
         return
     if len(words) != 3 or words[2] not in LEVELS:
         raise UsageError(

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float32, Int32, Num
 
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.text import first_few
 
 MAXIMUM_VOXELS = 512 * 1024**2
 """Volumes that declare more voxels than this are refused before memory is taken for them."""
@@ -25,6 +26,13 @@ LARGEST_INTENSITY = 1e37
 SMALLEST_RANGE = 1e-30
 """Intensities that span less than this are refused: float32 would lose them."""
 
+MOST_LABELS = 64
+"""Scans of no more different intensities, all whole numbers, are taken for label maps."""
+
+FEWEST_JUDGED = 10_000
+"""Voxels of the smallest scan that is taken for one: a tiny scan has few intensities."""
+
+_LOOKED_AT = 200_000
 _WHOLE_NUMBER = 1e-3
 
 
@@ -111,6 +119,21 @@ def finite_scan(
             "multiply them by a large number"
         )
     return scan, notes
+
+
+def refuse_labels(scan: Float32[np.ndarray, "x y z"]) -> None:
+    """InputError when a scan's intensities look like the codes of a label map.
+
+    They do when `FEWEST_JUDGED` voxels or more hold no more than `MOST_LABELS` different whole
+    numbers; of large scans only every so manyth voxel is looked at.
+    """
+    codes = np.unique(scan.ravel()[:: 1 + scan.size // _LOOKED_AT])
+    if scan.size < FEWEST_JUDGED or len(codes) > MOST_LABELS or (codes != np.rint(codes)).any():
+        return
+    raise InputError(
+        f"holds only {len(codes)} different values ({first_few([f'{code:g}' for code in codes])}), "
+        "as label maps do; give the scan, or force it with --force if it is one"
+    )
 
 
 def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:

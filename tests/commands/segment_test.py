@@ -191,3 +191,17 @@ def test_help_comes_without_the_slow_imports() -> None:
         [sys.executable, "-c", check], capture_output=True, text=True, check=True, cwd=ROOT
     ).stdout.split()
     assert not {"jax", "nibabel", "scipy", "flax"} & set(modules)
+
+
+def test_a_label_map_given_as_the_scan_is_refused_unless_it_is_forced(
+    weights: str, out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.zeros((26, 22, 24), np.int16)
+    labels[5:20, 5:18, 4:20] = np.random.default_rng(0).integers(0, 8, (15, 13, 16))
+    scan = write_image(tmp_path / "sub-01_dseg.nii.gz", labels)
+    arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments) == 1
+    assert "holds only 8 different values (0, 1, 2, 3, 4, 5, 6, 7), as label maps do" in one_line(
+        capsys.readouterr().err
+    )
+    assert run(*arguments, "--force") == 0

@@ -1,6 +1,6 @@
 // Convolutions of random shapes by every variant that this processor has, against their definition
-// in float64: run.sh builds this with AddressSanitizer and UndefinedBehaviourSanitizer, and for
-// AArch64.
+// in float64: kernels_fuzz.sh builds this with AddressSanitizer and UndefinedBehaviourSanitizer, and
+// for AArch64.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

@@ -15,7 +15,14 @@ from faults.bad_inputs import PIXDIM, QUATERNION, SROW_X, VALUES, Field, nifti_b
 from brainfcn_jax.errors import InputError, OutputError, UsageError
 from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
 from brainfcn_jax.imaging.nifti_writing import save_label_map
-from brainfcn_jax.imaging.voxel_checks import MAXIMUM_VOXELS, check_shape, finite_scan, whole_codes
+from brainfcn_jax.imaging.voxel_checks import (
+    MAXIMUM_VOXELS,
+    MOST_LABELS,
+    check_shape,
+    finite_scan,
+    refuse_labels,
+    whole_codes,
+)
 
 SHAPE = (6, 5, 4)
 
@@ -182,3 +189,22 @@ def test_label_maps_are_never_written_over_or_half(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         save_label_map(tmp_path / "no" / "out.nii.gz", labels, scan)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.nii", "scan.nii"]
+
+
+def test_few_whole_numbers_are_a_label_map() -> None:
+    codes = np.random.default_rng(0).integers(0, MOST_LABELS, (30, 30, 30)).astype(np.float32)
+    with pytest.raises(InputError, match=f"holds only {MOST_LABELS} different values"):
+        refuse_labels(codes)
+
+
+@pytest.mark.parametrize(
+    "scan",
+    [
+        np.random.default_rng(0).integers(0, MOST_LABELS + 1, (30, 30, 30)),  # one value more
+        np.random.default_rng(0).integers(0, 8, (30, 30, 30)) / 8,
+        np.random.default_rng(0).integers(0, 8, (10, 10, 10)),
+    ],
+    ids=["many", "fractions", "tiny"],
+)
+def test_a_scan_is_no_label_map(scan: np.ndarray) -> None:
+    refuse_labels(scan.astype(np.float32))

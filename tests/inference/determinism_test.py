@@ -1,8 +1,8 @@
 """The same input gives the same bytes, run after run and with any threads; batches only round.
 
 In the network of full width, with the shipped model and whatever convolutions this machine takes,
-and with XLA's. Orders and numbers of scans are tried in eval_many_test.py, workers in
-cluster_test.py, the same seed of a training in training_test.py.
+and with XLA's. Orders and numbers of scans are tried in segment_many_test.py, workers in
+cluster_test.py, the same seed of a training in loop_test.py.
 """
 
 import functools
@@ -15,6 +15,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from children import users_environment
 
 from brainfcn_jax import segment
 from brainfcn_jax.api import SegmentedScan, load_model
@@ -27,18 +28,21 @@ ROOT = Path(__file__).parents[2]
 
 ONE_PROCESS = """
 import hashlib, sys
-from brainfcn_jax import kernels
-if sys.argv[1] == "xla":
-    kernels.fastest = lambda precision: "xla"
 sys.path.insert(0, "tests")
-from determinism_test import head, result_bytes
+from inference.determinism_test import head, result_bytes
 from brainfcn_jax import segment
-plain, resampled = (
-    segment(head(spacing_mm), keep_probabilities=True)
-    for spacing_mm in ((1, 1, 1), (0.8, 0.8, 1.6))
-)
-print(hashlib.sha256(result_bytes(plain)).hexdigest())
-print(hashlib.sha256(resampled.labels.tobytes()).hexdigest())
+from brainfcn_jax.inference.prediction import ready_network
+from brainfcn_jax.network import kernels
+for whose in ("here", "xla"):
+    if whose == "xla":
+        kernels.fastest = lambda precision: "xla"
+        ready_network.cache_clear()
+    plain, resampled = (
+        segment(head(spacing_mm), keep_probabilities=True)
+        for spacing_mm in ((1, 1, 1), (0.8, 0.8, 1.6))
+    )
+    print(hashlib.sha256(result_bytes(plain)).hexdigest())
+    print(hashlib.sha256(resampled.labels.tobytes()).hexdigest())
 """
 
 
@@ -104,25 +108,23 @@ def test_batches_of_any_size_agree_but_for_rounding(
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="processors cannot be chosen")
-@pytest.mark.parametrize("whose", ["here", "xla"])
-def test_one_thread_gives_the_bytes_of_several(whose: str) -> None:
+def test_one_thread_gives_the_bytes_of_several() -> None:
     """Of a resampled scan the labels: numpy's products, by which it is, may round otherwise."""
     processors = sorted(os.sched_getaffinity(0))
-    environment = {name: text for name, text in os.environ.items() if name != "XLA_FLAGS"}
 
-    def digests(allowed: list[int]) -> str:
+    def digests(allowed: list[int]) -> list[str]:
         run = subprocess.run(
-            [sys.executable, "-c", ONE_PROCESS, whose],
+            [sys.executable, "-c", ONE_PROCESS],
             cwd=ROOT,
-            env=environment,
+            env=users_environment(),
             preexec_fn=functools.partial(os.sched_setaffinity, 0, allowed),
             capture_output=True,
             text=True,
             timeout=600,
         )
         assert run.returncode == 0, run.stderr
-        return run.stdout
+        return run.stdout.split()
 
     several = digests(processors)
-    assert len(several.split()) == 2
+    assert len(several) == 4
     assert digests(processors[:1]) == several

@@ -11,7 +11,7 @@ from threshold_model import DESCRIPTION
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import segmentation as segmentation_module
-from brainfcn_jax.inference.prediction import Prediction, VoxelWeights
+from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network.model_file import Model
@@ -50,6 +50,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
         voxel_weights: VoxelWeights,
         batch_slices: int,
         with_probabilities: bool,
+        progress: Progress,
     ) -> Prediction:
         inputs.append(equalised)
         return sure_prediction((equalised > 60).astype(np.uint8), voxel_weights, with_probabilities)

@@ -9,7 +9,7 @@ import pytest
 
 from brainfcn_jax.imaging import equalisation, nifti
 from brainfcn_jax.imaging.nilearn_files import demo_scan
-from brainfcn_jax.network import fcn, kernels, model_file
+from brainfcn_jax.network import fcn, kernels, vgg16
 
 VGG16 = os.environ.get("BRAINFCN_VGG16")
 PUBLISHED_MEANS = (123.68, 116.779, 103.939)
@@ -103,14 +103,14 @@ def test_a_real_slice_gives_the_numpy_networks_taps(published: bool) -> None:
     )
     params = random_parameters(5)
     if published:
-        params |= jax.tree.map(jnp.asarray, model_file.read_vgg16(VGG16 or "", 5))
+        params |= jax.tree.map(jnp.asarray, vgg16.read_vgg16(VGG16 or "", 5))
     assert_taps_agree(np.asarray(images), params, 5, 4, kernels.fastest("float32"))
 
 
 @pytest.mark.parametrize("stages", [4, 5])
 def test_initial_parameters_have_the_published_names_shapes_and_spread(stages: int) -> None:
     model = fcn.SegmentationNetwork(stages=stages, maps=16)
-    params = model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))["params"]
+    params = jax.jit(model.init)(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))["params"]
     assert jax.tree.map(jnp.shape, params) == fcn.parameter_shapes(stages, 16, 8)
     assert f"conv{stages + 1}_1" not in params
     for layer in [f"specialised{stage}" for stage in range(1, stages + 1)] + ["fusion"]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from brainfcn_jax.errors import WeightsError
-from brainfcn_jax.network import model_file, sealed_hdf5
+from brainfcn_jax.network import model_file, sealed_hdf5, vgg16
 from brainfcn_jax.network.model_file import ModelDescription, load_model
 
 DESCRIPTION = ModelDescription(
@@ -115,7 +115,7 @@ def another_version(file: h5py.File) -> None:
 
 
 def another_kind(file: h5py.File) -> None:
-    file.attrs["format"] = np.bytes_(model_file.BACKBONE_FORMAT)
+    file.attrs["format"] = np.bytes_(vgg16.BACKBONE_FORMAT)
 
 
 def soft_link(file: h5py.File) -> None:

@@ -98,12 +98,8 @@ def two_processes(
 ) -> Iterator[list[subprocess.Popen]]:
     """Two Python processes, each with its arguments; none outlives the context.
 
-    What they print goes to `0.log` and `1.log`. What one compiles is there for later ones.
+    What they print goes to `0.log` and `1.log`.
     """
-    caching = {
-        "JAX_COMPILATION_CACHE_DIR": str(logs.parent / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
     started: list[subprocess.Popen] = []
     try:
         for number in range(2):
@@ -111,7 +107,7 @@ def two_processes(
                 started.append(
                     subprocess.Popen(
                         [sys.executable, *arguments[number]],
-                        env=os.environ | FOUR_DEVICES | caching | variables[number],
+                        env=os.environ | FOUR_DEVICES | variables[number],
                         stdout=log,
                         stderr=subprocess.STDOUT,
                         cwd=ROOT,

@@ -37,8 +37,8 @@ class ScanReport:
         scan_histogram: intensities of the head before equalisation; None when not known.
         equalised_histogram: grey levels of the head after equalisation; None when not known.
         picture: the picture of the scan (PNG), as `picture.scan_picture` draws it.
-        group_page: path from this page's folder to the page of all scans, with "/"; None where
-            there is no such page.
+        group_page: path from this page's folder to the page of all scans, with "/", if there is one
+            when the run ends; None: there is none.
         name_in_group: of the scan, as that page calls it.
         model: name of the model that made the labels.
         training: how that was trained, as `ModelDescription.training` has it.
