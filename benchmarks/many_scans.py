@@ -8,9 +8,9 @@ Labels so many links to one scan (the demo's unless another is given) and prints
 further scan beside that of labelling it alone, without reading and writing, and how resident memory
 and open files grew from the tenth scan on.
 
-With `--bookkeeping` the network is replaced by a copy of labels, and the page of a scan by a picture:
-what is left of a run on so many tiny scans is to find, plan, record, resume and tell them in a group,
-and that should cost each scan the same however many there are. Linux only.
+With `--bookkeeping` the network is replaced by a copy of labels, and a page by a picture: what is
+left of a run on so many tiny scans is to find, plan, record, resume and tell of them together.
+That should cost each scan the same however many there are. Linux only.
 """
 
 import dataclasses
