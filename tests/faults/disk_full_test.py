@@ -103,7 +103,7 @@ def test_the_tables_of_all_scans(
     disk.fill(0)
     assert run("bids", out, "group") == 0
     writings = disk.begun
-    assert writings == 3
+    assert writings == 2
     for number in range(1, writings + 1):
         disk.fill(number)
         capsys.readouterr()
