@@ -8,10 +8,9 @@ Labels so many links to one scan (the demo's unless another is given) and prints
 further scan beside that of labelling it alone, without reading and writing, and how resident memory
 and open files grew from the tenth scan on.
 
-With `--bookkeeping` the network is replaced by a copy of
-labels, and the page of a scan by a picture: what is left of a run on so many tiny scans is to find,
-plan, record, resume and tell them in a group, and that should cost each scan the same however many
-there are. Linux only.
+With `--bookkeeping` the network is replaced by a copy of labels, and a page by a picture: what is
+left of a run on so many tiny scans is to find, plan, record, resume and tell of them together.
+That should cost each scan the same however many there are. Linux only.
 """
 
 import dataclasses
@@ -71,7 +70,7 @@ def main(argv: list[str]) -> None:
     """Runs the benchmark."""
     del argv
     if _BOOKKEEPING.value:
-        print("scans  step      s       ms a scan  bytes written a scan")
+        print(" scans  step                    s   CPU s CPU ms/scan bytes written/scan")
         for count in _BOOKKEEPING.value:
             keep_books(int(count))
         return
@@ -158,11 +157,12 @@ def keep_books(count: int) -> None:
 
 
 def measured(count: int, step: str, work: Callable[..., Any], *arguments: Any) -> Any:
-    """Gives what the work gives, and prints its time and the bytes that this process wrote."""
-    before, start = bytes_written(), time.perf_counter()
+    """Gives what the work gives, and prints its times and the bytes that this process wrote."""
+    before, start, cpu_start = bytes_written(), time.perf_counter(), time.process_time()
     result = work(*arguments)
-    took, written = time.perf_counter() - start, bytes_written() - before
-    print(f"{count:6} {step:17} {took:7.2f} {1000 * took / count:7.2f} {written / count:9.0f}")
+    took, cpu = time.perf_counter() - start, time.process_time() - cpu_start
+    written = (bytes_written() - before) / count
+    print(f"{count:6}  {step:17} {took:7.2f} {cpu:7.2f} {1000 * cpu / count:9.2f} {written:9.0f}")
     return result
 
 

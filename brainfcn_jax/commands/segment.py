@@ -85,6 +85,7 @@ def segment_scans(values: flags.FlagValues) -> int:
         overwrite=values.overwrite,
         save_prob=values.save_prob,
         save_uncertainty=values.save_uncertainty,
+        brain_image=values.brain_image,
         force=values.force,
         source_dataset=values.bids_dir,
     )

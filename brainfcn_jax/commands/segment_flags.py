@@ -101,6 +101,12 @@ def _define_outputs(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool(
+        "brain_image",
+        False,
+        "also write the scan cut to the brain, 0 outside it, on its own grid",
+        flag_values=values,
+    )
+    flags.DEFINE_bool(
         "resume",
         False,
         "go on with an earlier run: skip scans that are finished, if neither they nor the model "

@@ -61,6 +61,11 @@ class OutputPaths:
         return self._own("desc-tissue_uncertainty.nii.gz")
 
     @property
+    def brain_image(self) -> Path:
+        """The scan cut to the brain."""
+        return self._own("desc-brain_image.nii.gz")
+
+    @property
     def picture(self) -> Path:
         """The picture for quality control."""
         return self._own("desc-tissue_qc.png")
@@ -89,6 +94,7 @@ class OutputPaths:
         maps = [self.label_map, self.brain_mask]
         maps += self.probabilities.values() if settings.save_prob else ()
         maps += [self.uncertainty] if settings.save_uncertainty else ()
+        maps += [self.brain_image] if settings.brain_image else ()
         described = [*maps, self.volumes]
         others = [self.picture, self.report, *([self.scores] if scored else ())]
         return [*described, *map(sidecar_path, described), *others]

@@ -15,6 +15,7 @@ class SegmentationSettings:
         overwrite: whether results that are there already are replaced.
         save_prob: whether a probability map of each tissue is written.
         save_uncertainty: whether the entropy map is written.
+        brain_image: whether the scan, cut to the brain, is written.
         force: whether a scan is taken that looks like a label map.
         source_dataset: folder of the BIDS data set that the scans come from; None: they come
             from none.
@@ -27,5 +28,6 @@ class SegmentationSettings:
     overwrite: bool
     save_prob: bool = False
     save_uncertainty: bool = False
+    brain_image: bool = False
     force: bool = False
     source_dataset: str | None = None

@@ -57,6 +57,8 @@ NOT_IN_BIDS = (
     "*_desc-tissue_volumes.json",
     "*_desc-tissue_uncertainty.nii.gz",
     "*_desc-tissue_uncertainty.json",
+    "*_desc-brain_image.nii.gz",
+    "*_desc-brain_image.json",
     "*_desc-tissue_qc.png",
     "*_desc-tissue_report.html",
     "*_desc-tissue_scores.tsv",

@@ -43,7 +43,7 @@ SOFTWARE = "brainfcn-jax"
 """How results call this software; the name it is installed by."""
 
 
-def sidecars(results: ScanResults, save_prob: bool, save_uncertainty: bool) -> dict[Path, Contents]:
+def sidecars(results: ScanResults, settings: SegmentationSettings) -> dict[Path, Contents]:
     """Gives the JSON files of a scan and their contents."""
     outputs = results.planned.outputs
     of_results = {
@@ -51,18 +51,24 @@ def sidecars(results: ScanResults, save_prob: bool, save_uncertainty: bool) -> d
         outputs.brain_mask: brain_mask_contents(results),
         outputs.volumes: volumes_contents(results),
     }
-    if save_prob:
+    if settings.save_prob:
         for tissue in TISSUES:
             path = outputs.probabilities[tissue.index]
             of_results[path] = {
                 "Description": f"Probability of {tissue.name}, before post-processing",
                 **common_contents(results),
             }
-    if save_uncertainty:
+    if settings.save_uncertainty:
         of_results[outputs.uncertainty] = {
             "Description": "Entropy of the tissue probabilities before post-processing, as a share "
             "of the largest possible (ln 8): 0 is sure, 1 is all labels equally probable",
             **common_contents(results),
+        }
+    if settings.brain_image:
+        of_results[outputs.brain_image] = {
+            "Description": "The scan where the brain mask is 1, and 0 elsewhere",
+            **common_contents(results),
+            "SkullStripped": True,
         }
     return {sidecar_path(path): contents for path, contents in of_results.items()}
 

@@ -100,7 +100,7 @@ def write_results(results: ScanResults, settings: SegmentationSettings) -> Outco
     notes = write_shared_files(shared)
     write_maps(results, settings)
     write_volumes(outputs.volumes, results.segmented.volumes, overwrite)
-    contents = sidecars(results, settings.save_prob, settings.save_uncertainty)
+    contents = sidecars(results, settings)
     for path, content in contents.items():
         write_json(path, content, overwrite)
     if results.scores is not None:
@@ -139,6 +139,8 @@ def write_maps(results: ScanResults, settings: SegmentationSettings) -> None:
     outputs, labels = results.planned.outputs, segmentation.labels
     save_label_map(outputs.label_map, labels, scan, overwrite)
     save_label_map(outputs.brain_mask, (labels != BACKGROUND).astype(np.uint8), scan, overwrite)
+    if settings.brain_image:
+        save_map(outputs.brain_image, np.where(labels, scan.data, 0), scan, overwrite)
     if settings.save_prob:
         assert segmentation.probabilities is not None
         for index, path in outputs.probabilities.items():

@@ -1,10 +1,12 @@
 """`run_eval.py` a second time into one folder: what is replaced, removed, kept and refused."""
 
 import csv
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from eval_example import intensities, one_line, records, run, write_image
+from eval_example import intensities, one_line, read_image, records, run, write_image
 from threshold_model import DARK, threshold_model
 
 from brainfcn_jax.network.model_file import Model, save_model
@@ -93,6 +95,24 @@ def test_results_are_a_reference_for_a_scan(scan: str, weights: str, tmp_path: P
     assert run(*command, f"--out_dir={second}", f"--reference={first}") == 0
     scores = (second / "s1_desc-tissue_scores.tsv").read_text().splitlines()
     assert scores[3].split("\t")[:2] == ["WM", "1.0"]
+
+
+def test_the_scan_cut_to_the_brain_and_volumes_as_shares(
+    scan: str, weights: str, out: Path
+) -> None:
+    second = write_image(Path(scan).with_name("s2_T1w.nii.gz"), intensities())
+    command = [f"--volume={scan}", f"--volume={second}", f"--weights={weights}"]
+    assert run(*command, f"--out_dir={out}", "--brain_image") == 0
+    cut = read_image(out / "s1_desc-brain_image.nii.gz")
+    mask = np.asarray(read_image(out / "s1_desc-brain_mask.nii.gz").dataobj)
+    np.testing.assert_array_equal(np.asarray(cut.dataobj), intensities() * mask)
+    np.testing.assert_array_equal(cut.affine, read_image(scan).affine)
+    sidecar = json.loads((out / "s1_desc-brain_image.json").read_text())
+    assert sidecar["SkullStripped"] is True
+    with (out / "group_volumes.tsv").open(newline="") as stream:
+        row = next(csv.DictReader(stream, delimiter="\t"))
+    share = 100 * float(row["WM_mm3"]) / float(row["ICV_mm3"])
+    assert float(row["WM_percent_of_icv"]) == pytest.approx(share)
 
 
 def test_a_script_may_ask_for_another_exit_code_where_a_scan_is_to_be_checked(
