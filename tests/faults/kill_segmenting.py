@@ -28,7 +28,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from disturbed import (
+sys.path.insert(0, str(Path(__file__).parents[1]))  # what it shares with the tests lies there
+
+from eval_example import intensities, write_image
+from faults.disturbed import (
     HANG_SECONDS,
     Undisturbed,
     command_of,
@@ -38,7 +41,6 @@ from disturbed import (
     started,
     undisturbed,
 )
-from eval_example import intensities, write_image
 from threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model

@@ -25,7 +25,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from disturbed import (
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # what it shares with the tests lies there
+
+from faults.disturbed import (
     HANG_SECONDS,
     ROOT,
     Undisturbed,

@@ -2,6 +2,7 @@
 
 import functools
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +83,7 @@ def test_a_training_step_is_plain_too_and_takes_the_memory_of_the_state_before(
         valid=np.ones(pixels, bool),
         weight=np.ones(pixels[:2], np.float32),
     )
-    step = launch(functools.partial(train_step, recipe=recipe), "jit")
+    step: Any = launch(functools.partial(train_step, recipe=recipe), "jit")
     program = export.export(step, platforms=[platform])(state, batch).mlir_module()
     assert "custom_call" not in program
     products = {"float32": "f32", "bfloat16": "bf16"}[network.precision]
