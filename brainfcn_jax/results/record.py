@@ -5,6 +5,7 @@ below the folder of results or without any folder, never a path that leads elsew
 """
 
 import dataclasses
+import errno
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
@@ -101,7 +102,7 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def read_record(path: Path) -> Record | None:
-    """Reads a record; gives None when there is none.
+    """Reads a record; gives None when there is none, or none can be, its name being too long.
 
     Raises:
         InputError: the file cannot be read, or is no record.
@@ -114,6 +115,8 @@ def read_record(path: Path) -> Record | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None
         raise InputError(f"'{path}' cannot be read: {error.strerror or error}") from error
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(
