@@ -14,6 +14,7 @@ from jaxtyping import Int32
 from brainfcn_jax.cohort.scan_lists import (
     NOT_LABELS,
     by_matching_name,
+    last_word,
     matching_name,
 )
 from brainfcn_jax.errors import InputError
@@ -86,7 +87,7 @@ def label_maps_below(path: Path) -> list[Path]:
         for file in (path.rglob("*") if os.path.isdir(path) else ())
         if file.name.lower().endswith(EXTENSIONS)
         and not file.name.startswith(".")
-        and without_extension(file.name).rpartition("_")[2] not in NOT_LABELS
+        and last_word(file) not in NOT_LABELS
         and file.is_file()
     ]
     if not found:

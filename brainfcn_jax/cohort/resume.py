@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brainfcn_jax.errors import OutputError
@@ -64,20 +64,20 @@ def left_to_do(
     earlier = record.outputs if record else ()
     known = {state.file for state in earlier} | set(record.writing if record else ())
     if record is None or record.status != "done":
+        if record is not None and not overwrite:
+            _refuse_other_model(record, request, folder)
+            _refuse_edited(planned, _edited_since(record, folder), folder)
         if not overwrite:
             _refuse_strangers(planned, known, folder)
         return Todo(needed=True, replace=overwrite or bool(known), earlier=earlier)
     missing = [state.file for state in earlier if not (folder / state.file).is_file()]
-    edited = [
-        state.file
-        for state in earlier
-        if state.file not in missing and not is_unchanged(state, folder / state.file)
-    ]
+    edited = _edited_since(record, folder)
     same = record.request == request and same_inputs(record, inputs)
     if same and not missing and not (edited and overwrite):
         note = f"kept as edited since: {first_few(edited)}" if edited else None
         return Todo(needed=False, note=note, summary=record.summary)
     if not overwrite:
+        _refuse_other_scan(record, inputs, folder)
         _refuse_other_model(record, request, folder)
         _refuse_edited(planned, edited, folder)
         _refuse_strangers(planned, known, folder)
@@ -100,14 +100,36 @@ def is_unchanged(state: FileState, path: Path) -> bool:
 
 
 def same_inputs(record: Record, inputs: Mapping[str, Path]) -> bool:
-    """Whether a scan and its reference are those of a record, under the same names."""
+    """Whether a scan and its reference hold what those of a record held."""
     if record.inputs.keys() != inputs.keys():
         return False
     return all(is_unchanged(record.inputs[word], path) for word, path in inputs.items())
 
 
+def _edited_since(record: Record, folder: Path) -> list[str]:
+    """The results that a person changed; those that a stopped run had begun may hold anything."""
+    return [
+        state.file
+        for state in record.outputs
+        if state.file not in record.writing
+        and (folder / state.file).is_file()
+        and not is_unchanged(state, folder / state.file)
+    ]
+
+
+def _refuse_other_scan(record: Record, inputs: Mapping[str, Path], folder: Path) -> None:
+    before = record.inputs.get("scan")
+    if before is None or not record.outputs:
+        return
+    if PurePosixPath(before.file).name != inputs["scan"].name:
+        raise OutputError(
+            f"'{folder / record.outputs[0].file}' was made of another scan, {before.file}; choose "
+            "another --out_dir, or replace it with --overwrite"
+        )
+
+
 def _refuse_other_model(record: Record, request: Mapping[str, Any], folder: Path) -> None:
-    if record.request.get("weights_sha256") != request.get("weights_sha256"):
+    if record.outputs and record.request.get("weights_sha256") != request.get("weights_sha256"):
         model = record.summary.model if record.summary else "another one"
         raise OutputError(
             f"'{folder / record.outputs[0].file}' was made with another model, {model}; replace "

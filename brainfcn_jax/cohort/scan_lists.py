@@ -26,12 +26,26 @@ CONTRASTS = frozenset(
 )
 """Last words of file names (BIDS suffixes) that say how an image was acquired."""
 
+BRAIN_IMAGE = "desc-brain_image"
+"""What the name of a scan cut to the brain ends with."""
+
 RESULTS = frozenset(
-    {"dseg", "probseg", "mask", "seg", "aseg", "label", "labels", "uncertainty", "defacemask"}
+    {
+        BRAIN_IMAGE,
+        "dseg",
+        "probseg",
+        "mask",
+        "seg",
+        "aseg",
+        "label",
+        "labels",
+        "uncertainty",
+        "defacemask",
+    }
 )
 """Last words of file names of what was made from a scan."""
 
-NOT_LABELS = frozenset({"mask", "probseg", "uncertainty"}) | CONTRASTS
+NOT_LABELS = frozenset({"mask", "probseg", "uncertainty", BRAIN_IMAGE}) | CONTRASTS
 """Last words of the names of images that are no label maps."""
 
 
@@ -211,7 +225,7 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
         image
         for image in images
         if matching_name(image) in wanted
-        and _last_word(image) not in NOT_LABELS
+        and last_word(image) not in NOT_LABELS
         and os.path.realpath(image) not in read
     ]
     found = by_matching_name(candidates)
@@ -225,12 +239,14 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
 
 
 def _may_be_scan(image: Path, modality: str) -> bool:
-    word = _last_word(image)
+    word = last_word(image)
     return word == modality or word not in CONTRASTS | RESULTS
 
 
-def _last_word(image: Path) -> str:
-    return without_extension(image.name).rpartition("_")[2]
+def last_word(image: Path) -> str:
+    """What a file's name ends with, "T1w"; "desc-brain_image" of a scan cut to the brain."""
+    name = without_extension(image.name)
+    return BRAIN_IMAGE if name.endswith(f"_{BRAIN_IMAGE}") else name.rpartition("_")[2]
 
 
 def _what_it_holds(folder: Path, images: Sequence[Path]) -> str:

@@ -107,6 +107,8 @@ def segment_scans(values: flags.FlagValues) -> int:
     code = runner.SOME_FAILED if failed else runner.ALL_DONE
     if values.fail_on_check and not failed and any(map(to_be_checked, outcomes)):
         code = runner.SOME_TO_CHECK
+        checked = [f"'{out.planned.path}'" for out in outcomes if to_be_checked(out)]
+        log(f"{len(checked)} of {len(scans)} scans are to be checked: {', '.join(checked)}")
     return code if values.participant_label else _write_group(values, code)
 
 

@@ -37,8 +37,6 @@ Packed = Mapping[str, Array]
 
 NOTHING_PACKED: Packed = MappingProxyType({})
 
-CHANNELS = 3
-
 
 def backbone_layers(stages: int, widths: Widths = VGG16_WIDTHS) -> list[tuple[str, int, int]]:
     """Name, input channels and output channels of every VGG16 convolution in the first stages."""
@@ -245,5 +243,5 @@ def subtract_mean(
 ) -> Float[Array, "*batch height width 3"]:
     """Subtracts the training set's mean of each channel; the result is float32."""
     means = channel_means.astype(jnp.float32)
-    shape = (1,) * (stacks.ndim - 1) + (CHANNELS,)
+    shape = (1,) * (stacks.ndim - 1) + (INPUT_CHANNELS,)
     return stacks.astype(jnp.float32) - means.reshape(shape)

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.inference.prediction import ready_network
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.measures.metrics import dice
@@ -31,6 +32,7 @@ def validation_dice(model: Model, cases: Sequence[ValidationCase]) -> dict[str, 
     tissue that no case has is left out.
     """
     found = [(segment_scan(model, case.scan).labels, case.labels) for case in cases]
+    ready_network.cache_clear()  # the next scan comes with other weights
     means: dict[str, float] = {}
     for tissue in TISSUES:
         values = [

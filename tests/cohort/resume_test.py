@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -115,3 +116,30 @@ def test_a_file_the_record_does_not_know_is_not_replaced(example: Example) -> No
 def test_a_scan_that_is_gone_is_left_to_the_reader(example: Example) -> None:
     example.scan.unlink()
     assert example.left() == ANEW
+
+
+def test_results_of_a_scan_of_another_name_are_not_replaced(example: Example) -> None:
+    example.scan = example.scan.rename(example.scan.with_name("other.nii"))
+    example.scan.write_text("another person")
+    with pytest.raises(OutputError, match=r"was made of another scan, scan\.nii"):
+        example.left()
+    assert example.left(overwrite=True) == ANEW
+
+
+@pytest.mark.parametrize("status", ["writing", "failed"])
+def test_an_edited_result_outlives_a_run_that_was_stopped_before_it(
+    example: Example, status: Literal["writing", "failed"]
+) -> None:
+    example.record = replace(example.record, status=status, writing=("tsv",))
+    example.planned[1].write_text("half")
+    assert example.left() == ANEW
+    example.planned[0].write_text("corrected by hand")
+    with pytest.raises(OutputError, match="dseg' was edited since"):
+        example.left()
+
+
+def test_another_model_is_refused_after_a_run_that_failed_too(example: Example) -> None:
+    request = {**REQUEST, "weights_sha256": "a"}
+    example.record = replace(example.record, status="failed", request=request)
+    with pytest.raises(OutputError, match="made with another model"):
+        example.left(request={**REQUEST, "weights_sha256": "b"})

@@ -160,3 +160,10 @@ def test_references_are_as_many_as_scans(tmp_path: Path) -> None:
     assert expand_references([], ["a.nii"]) == []
     with pytest.raises(UsageError, match="3 scans and 2 references"):
         expand_references(given, ["a.nii", "b.nii", "c.nii"])
+
+
+def test_a_scan_cut_to_the_brain_is_no_further_scan(tmp_path: Path) -> None:
+    for name in ("sub-01_T1w.nii.gz", "sub-01_desc-brain_image.nii.gz", "x_image.nii.gz"):
+        (tmp_path / name).touch()
+    volumes, _ = expand_volumes([str(tmp_path)], "T1w")
+    assert [Path(volume).name for volume in volumes] == ["sub-01_T1w.nii.gz", "x_image.nii.gz"]

@@ -9,12 +9,17 @@ import ctypes
 import functools
 import os
 import pathlib
+from importlib import machinery
 
 import jax
 from absl import logging
 
+from brainfcn_jax.errors import UsageError
+
 LIMIT = "BRAINFCN_MAX_ISA"
-"""Environment variable: the widest instruction set that may be used, "avx2" or "avx512"."""
+"""Environment variable: the widest instruction set that may be used, one of `LIMITS`."""
+
+LIMITS = ("", "avx2", "avx512")
 
 TILE_CPU_FLAGS = frozenset(
     {
@@ -66,7 +71,7 @@ def usable(precision: str) -> tuple[str, ...]:
 def vector_instruction_set() -> str | None:
     """Loads the vector kernels at the first call: "avx512", "avx2", "neon", or None without them.
 
-    Raises ValueError where the limit in the environment is none that this processor knows.
+    Raises UsageError where the limit in the environment is no instruction set of these kernels.
     """
     library = _load("_vector", _VECTOR_CALLS)
     if library is None:
@@ -76,10 +81,10 @@ def vector_instruction_set() -> str | None:
     library.brainfcn_packed_size.restype = ctypes.c_int64
     library.brainfcn_packed_size.argtypes = [ctypes.c_int64, ctypes.c_int64]
     name: bytes | None = library.brainfcn_choose_vectors(limit.encode())
-    if name is None and limit:
-        raise ValueError(
-            f"{LIMIT} is '{limit}' and this processor has no such kernels; take 'avx2' or "
-            "'avx512' on x86-64, or unset it"
+    if name is None and limit not in LIMITS:
+        raise UsageError(
+            f"{LIMIT} is '{limit}', and there are no such kernels; take 'avx2' or 'avx512', or "
+            "unset it"
         )
     return None if name is None else name.decode()
 
@@ -95,7 +100,9 @@ def packed_size(channels_in: int, channels_out: int) -> int:
 @functools.cache
 def tiles_usable() -> bool:
     """Loads the kernels for AMX tiles at the first call; says whether this process can use them."""
-    if not _CPU_INFO.exists() or not TILE_CPU_FLAGS <= cpu_flags(_CPU_INFO.read_text()):
+    if os.environ.get(LIMIT) or not _CPU_INFO.exists():
+        return False
+    if not TILE_CPU_FLAGS <= cpu_flags(_CPU_INFO.read_text()):
         return False
     library = _load("_tiles", _TILE_CALLS)
     if library is not None and library.brainfcn_request_tiles() != 0:
@@ -115,19 +122,19 @@ def cpu_flags(cpu_info: str) -> frozenset[str]:
 @functools.cache
 def _load(name: str, calls: tuple[str, ...]) -> ctypes.CDLL | None:
     """A library with its calls registered; None, and a line that says so, where it is not there."""
-    libraries = sorted(pathlib.Path(__file__).parent.glob(f"{name}.*so"))
-    if not libraries:
+    path = pathlib.Path(__file__).with_name(name + machinery.EXTENSION_SUFFIXES[0])
+    if not path.exists():
         logging.warning(
             "the kernels for this processor are not built, and XLA's convolutions are used, which "
             "are several times slower; `pip install -e .` builds them where there is a C++ compiler"
         )
         return None
     try:
-        library = ctypes.CDLL(str(libraries[0]))
+        library = ctypes.CDLL(str(path))
         for call in calls:
             capsule = jax.ffi.pycapsule(getattr(library, call))
             jax.ffi.register_ffi_target(call, capsule, platform="cpu")
     except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
-        logging.warning("the kernels in '%s' are left unused: %s", libraries[0], error)
+        logging.warning("the kernels in '%s' are left unused: %s", path, error)
         return None
     return library

@@ -31,8 +31,8 @@ class Scratch {
         }
       }
     }
-    block_ = {std::aligned_alloc(page, rounded), rounded};
-    if (block_.data == nullptr) throw std::bad_alloc();
+    block_.bytes = rounded;
+    if (posix_memalign(&block_.data, page, rounded) != 0) throw std::bad_alloc();
 #if defined(MADV_HUGEPAGE)
     if (page == kHugePage) madvise(block_.data, rounded, MADV_HUGEPAGE);
 #endif
