@@ -28,9 +28,9 @@ def segment(
     >>> from brainfcn_jax import load_model, segment
     >>> model = load_model(weights="runs/mine/best.h5")
     >>> found = segment("sub-01_T1w.nii.gz", model)
+    >>> found.labels.shape == found.label_image.shape
+    True
     >>> found.label_image.to_filename("sub-01_dseg.nii.gz")
-    >>> round(found.volume_mm3("WM") / 1000)  # ml
-    473
 
     Args:
         image: a NIfTI, MGH or Analyze file, or an image of nibabel's, which needs no file.
@@ -60,6 +60,10 @@ def segment(
 
 def load_model(name: str | None = None, *, weights: str | PathLike[str] | None = None) -> Model:
     """Loads a shipped model by its name ("adult_t1w" unless given), or that of a weight file.
+
+    >>> from brainfcn_jax import load_model
+    >>> load_model("adult_t1w").description.modality
+    'T1w'
 
     Raises:
         UsageError: no shipped model has that name, or both are given.

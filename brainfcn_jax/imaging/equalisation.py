@@ -77,6 +77,9 @@ def equalise(
 ) -> UInt8[Array, "*shape"]:
     """Spreads the intensities of a scan evenly over 0..255 (Xu et al. 2017, section 3).
 
+    >>> equalise(jnp.array([[10.0, 20.0], [30.0, 900.0]]), "volume").tolist()
+    [[32, 96], [160, 224]]
+
     With `c(v) = (voxels in lower bins than v + half of the voxels in v's bin) / voxels`, the mid
     cumulative distribution over 65536 bins from the lowest to the highest intensity:
 

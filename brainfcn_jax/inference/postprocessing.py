@@ -32,6 +32,13 @@ def clean_labels(
     first in reading order is M. When M's slice has no foreground there is no mask, and only the
     area counts.
 
+    >>> labels = np.zeros((1, 4, 6), np.uint8)
+    >>> labels[0, :3, :3] = 3  # a brain of 9 mm2
+    >>> labels[0, 3, 5] = 1  # a pixel elsewhere
+    >>> cleaned, removed = clean_labels(labels, in_plane_mm=(1.0, 1.0), mask_slice="middle")
+    >>> int(cleaned.max()), int((cleaned > 0).sum()), removed
+    (3, 9, 1)
+
     `in_plane_mm` is the pixel's (height, width) in mm. The input is not changed.
     Raises ValueError for spacing that is not positive or an unknown `mask_slice`.
     Source: Xu et al. 2017, section 2; the region over all tissues and 'largest' are ours.

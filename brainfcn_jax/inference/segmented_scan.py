@@ -28,6 +28,12 @@ class SegmentedScan:
     1 cortical grey matter (CoGM), 2 basal ganglia and thalami (BGT), 3 white matter (WM),
     4 brainstem (BS), 5 cerebellum (CB), 6 ventricles (Vent), 7 extracerebral fluid (CSF).
 
+    >>> from brainfcn_jax import load_model, segment
+    >>> found = segment("sub-01_T1w.nii.gz", load_model(weights="runs/mine/best.h5"))
+    >>> white_matter_mm3 = found.volume_mm3("WM")
+    >>> int(found.labels.max()), bool((found.brain_mask == (found.labels > 0)).all())
+    (3, True)
+
     Attributes:
         scan: the scan as it was read.
         segmentation: what was found, in the canonical frame (RAS+).

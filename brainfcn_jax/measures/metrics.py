@@ -83,7 +83,13 @@ def _score_structure(
 
 
 def dice(a: Mask, b: Mask) -> float:
-    """Dice coefficient 2|A and B| / (|A| + |B|), 0 to 1; nan when both masks are empty."""
+    """Returns the Dice coefficient 2|A and B| / (|A| + |B|), 0 to 1; nan when both are empty.
+
+    >>> a, b = np.zeros((2, 4, 4, 1), bool)
+    >>> a[:2], b[1:3] = True, True
+    >>> dice(a, b)
+    0.5
+    """
     total = _voxels(a) + _voxels(b)
     return 2 * _voxels(a & b) / total if total else math.nan
 
@@ -113,6 +119,11 @@ def hausdorff_95_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> float:
     """The larger of the two directed 95th percentiles of the boundary distances, in mm.
+
+    >>> a, b = np.zeros((2, 9, 9, 3), bool)
+    >>> a[2:5, 2:7], b[4:7, 2:7] = True, True  # the same square, two voxels further
+    >>> hausdorff_95_mm(a, b, spacing_mm=(1.5, 1.0, 3.0))
+    3.0
 
     Percentiles are interpolated linearly. See `surface_distances_mm` for boundary and distance.
     nan when neither mask has a boundary, inf when only one has.

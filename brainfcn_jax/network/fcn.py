@@ -105,6 +105,14 @@ class SegmentationNetwork(nn.Module):
     convolution. All three are linear, so each stage's share of the fusion is multiplied into its
     specialised layer: the same sum, by one convolution to `classes` scores a stage.
 
+    >>> few = ((4, 4), (4, 4), (4, 4, 4), (4, 4, 4), (4, 4, 4))
+    >>> network = SegmentationNetwork(stages=2, widths=few)
+    >>> images = jnp.zeros((1, 8, 12, 3))
+    >>> params = network.init(jax.random.key(0), images)["params"]
+    >>> scores, layers = network.apply({"params": params}, images)
+    >>> scores.shape, layers["conv2_2"].shape
+    ((1, 8, 12, 8), (1, 4, 6, 4))
+
     Attributes:
         stages: 5 for neonates, 4 for adults (the paper's section 2.3).
         maps: channels of each specialised layer, 16 in the paper.
@@ -230,6 +238,9 @@ def volume_to_stacks(
     volume: Num[Array, "slice height width"],
 ) -> Num[Array, "slice height width 3"]:
     """Makes slice n the image red = slice n-1, green = n, blue = n+1 (Xu et al. 2017, section 3).
+
+    >>> volume_to_stacks(jnp.array([[[7]], [[8]], [[9]]])).tolist()
+    [[[[0, 7, 8]]], [[[7, 8, 9]]], [[[8, 9, 0]]]]
 
     A neighbour outside the volume is constant 0, put in after the equalisation and before the
     mean is subtracted. The dtype is kept: an equalised uint8 volume gives uint8 stacks.

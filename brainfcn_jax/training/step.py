@@ -135,6 +135,23 @@ def train_step(
 ) -> tuple[TrainState, Metrics]:
     """One optimiser step on the mean loss of a batch's images.
 
+    >>> few = ((2, 2), (2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
+    >>> network = SegmentationNetwork(stages=1, widths=few)
+    >>> still = AugmentationSettings(rotation_degrees=0.0, scale_range=(1.0, 1.0), mirror=False)
+    >>> recipe = StepRecipe(network, optax.sgd(0.1), still, (0.0, 0.0, 0.0), "mean")
+    >>> params = network.init(jax.random.key(0), jnp.zeros((1, 4, 4, 3)))["params"]
+    >>> state = initial_state(jax.random.key(1), params, recipe.optimizer)
+    >>> pixels = (1, 1, 4, 4)  # microbatch, image, height, width
+    >>> batch = Batch(
+    ...     images=np.full((*pixels, 3), 9, np.uint8),
+    ...     labels=np.ones(pixels, np.uint8),
+    ...     valid=np.ones(pixels, bool),
+    ...     weight=np.ones((1, 1), np.float32),
+    ... )
+    >>> after, metrics = train_step(state, batch, recipe=recipe)
+    >>> int(after.step), round(float(metrics["loss"]), 2)  # log 8: nothing is known of 8 classes
+    (1, 2.08)
+
     The batch's leaves are (microbatch, image, ...): gradients are summed over microbatches one
     after the other, so that no more than one microbatch's activations exist at a time, and over
     `axis_name` when the microbatches are shared out over devices; the division by the number of
