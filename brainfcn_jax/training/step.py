@@ -130,6 +130,19 @@ def augmented_input(
     return subtract_mean(turned, means), turned_labels, turned_valid
 
 
+def microbatch_gradient(
+    state: TrainState, number: Int[Array, ""], part: Batch, recipe: StepRecipe
+) -> tuple[Params, Float[Array, ""], Float[Array, ""]]:
+    """The gradient of the summed loss of microbatch `number`, that loss, and its images' number."""
+    key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), number)
+    prepared = augmented_input(key, part.images, part.labels, part.valid, recipe)
+    microbatch = Microbatch(*prepared, weight=part.weight)
+    (loss, weight), gradient = jax.value_and_grad(loss_and_weight, has_aux=True)(
+        state.params, microbatch, recipe
+    )
+    return gradient, loss, weight
+
+
 def train_step(
     state: TrainState, batch: Batch, *, recipe: StepRecipe, axis_name: str | None = None
 ) -> tuple[TrainState, Metrics]:
@@ -164,17 +177,9 @@ def train_step(
     """
     microbatches = batch.weight.shape[0]
     first = 0 if axis_name is None else lax.axis_index(axis_name) * microbatches
-    step_key = jax.random.fold_in(state.key, state.step)
 
     def add_microbatch(totals: Any, numbered: tuple[Array, Any]) -> tuple[Any, None]:
-        number, part = numbered
-        key = jax.random.fold_in(step_key, number)
-        prepared = augmented_input(key, part.images, part.labels, part.valid, recipe)
-        microbatch = Microbatch(*prepared, weight=part.weight)
-        (loss, weight), gradients = jax.value_and_grad(loss_and_weight, has_aux=True)(
-            state.params, microbatch, recipe
-        )
-        return jax.tree.map(jnp.add, totals, (gradients, loss, weight)), None
+        return jax.tree.map(jnp.add, totals, microbatch_gradient(state, *numbered, recipe)), None
 
     zero = jnp.zeros((), jnp.float32)
     nothing = (jax.tree.map(jnp.zeros_like, state.params), zero, zero)
