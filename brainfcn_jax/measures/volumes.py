@@ -1,6 +1,6 @@
 """How much of each tissue there is: voxels and volumes, and what they add up to (numpy)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -14,6 +14,9 @@ FLUIDS = frozenset({VENT, CSF})
 
 BRAIN_NAME, BRAIN_ABBREVIATION = "brain", "Brain"
 INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION = "intracranial", "ICV"
+
+NO_SHARE = frozenset({BACKGROUND_TISSUE.abbreviation, INTRACRANIAL_ABBREVIATION})
+"""Volumes that are not given in percent of the intracranial one as well."""
 
 _HEADINGS = ["tissue", "", "voxels", "volume (ml)", "soft volume (ml)"]
 _WORDS = 2
@@ -106,6 +109,17 @@ def volume_table(
     rows = tissue_volumes(labels, soft_voxels, voxel_mm3)
     brain, intracranial = brain_volume(rows, voxel_mm3), intracranial_volume(rows, voxel_mm3)
     return Volumes((*rows, brain, intracranial))
+
+
+def percent_of_icv(volumes_mm3: Mapping[str, float], abbreviation: str) -> float | None:
+    """Gives a volume in percent of the intracranial one, both found by their abbreviations.
+
+    None for a volume in `NO_SHARE`, where either is missing, and where the intracranial one is 0.
+    """
+    whole_mm3 = volumes_mm3.get(INTRACRANIAL_ABBREVIATION, 0)
+    if abbreviation in NO_SHARE or abbreviation not in volumes_mm3 or not whole_mm3:
+        return None
+    return 100 * volumes_mm3[abbreviation] / whole_mm3
 
 
 def _cells(row: TissueVolume) -> list[str]:

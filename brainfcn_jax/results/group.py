@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError
-from brainfcn_jax.labels import BACKGROUND_TISSUE
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.measures.volumes import INTRACRANIAL_ABBREVIATION
+from brainfcn_jax.measures.volumes import NO_SHARE, percent_of_icv
 from brainfcn_jax.results.pages.group_page import (
     THUMBNAIL_BYTES,
     GroupRow,
@@ -32,9 +31,6 @@ from brainfcn_jax.results.tables import table_text, write_json, write_text
 from brainfcn_jax.runtime.locks import Claims
 
 FAILED = "FAILED"
-
-NOT_SHARED = frozenset({BACKGROUND_TISSUE.abbreviation, INTRACRANIAL_ABBREVIATION})
-"""Volumes that are not given in percent of the intracranial one as well."""
 
 
 @dataclass(frozen=True)
@@ -146,28 +142,20 @@ def volumes_table(_: Path, records: Mapping[str, Record]) -> str:
     summaries = {name: record.summary for name, record in records.items()}
     volumes = {name: told.volumes_mm3 if told else {} for name, told in summaries.items()}
     columns = list(dict.fromkeys(column for row in volumes.values() for column in row))
-    shared = [column for column in columns if column not in NOT_SHARED]
+    shared = [column for column in columns if column not in NO_SHARE]
     lines = [
         [
             name,
             told.verdict if told else FAILED,
             told.model if told else None,
             *map(volumes[name].get, columns),
-            *(_percent_of_icv(volumes[name], column) for column in shared),
+            *(percent_of_icv(volumes[name], column) for column in shared),
         ]
         for name, told in summaries.items()
     ]
     header = ["scan", "quality", "model", *(f"{column}_mm3" for column in columns)]
     header += [f"{column}_percent_of_icv" for column in shared]
     return table_text([header, *lines])
-
-
-def _percent_of_icv(volumes_mm3: Mapping[str, float], column: str) -> float | None:
-    """A volume in percent of the intracranial one; None where either is missing or that is 0."""
-    intracranial_mm3 = volumes_mm3.get(INTRACRANIAL_ABBREVIATION, 0)
-    if not intracranial_mm3 or column not in volumes_mm3:
-        return None
-    return 100 * volumes_mm3[column] / intracranial_mm3
 
 
 def scores_table(root: Path, records: Mapping[str, Record]) -> str:

@@ -34,6 +34,10 @@ VOLUME_COLUMNS: Mapping[str, Mapping[str, str]] = {
         "whole grid, times VoxelVolume; background and tissues make up the grid's volume",
         "Units": "mm^3",
     },
+    "percent_of_icv": {
+        "Description": "volume_mm3 in percent of the intracranial one; n/a for that one and the "
+        "background",
+    },
 }
 
 LABEL_MAP = {tissue.name: tissue.index for tissue in (BACKGROUND_TISSUE, *TISSUES)}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.measures.volumes import TissueVolume, percent_of_icv
 from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.text import printable
 
@@ -30,12 +30,15 @@ def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False)
 
 def write_scores(path: Path, scores: Sequence[Score], overwrite: bool = False) -> None:
     """Write one line a structure, in full precision; "n/a" where a measure has no value."""
-    _write_table(path, Score, scores, overwrite)
+    write_text(path, table_text([_columns(Score), *map(_cells, scores)]), overwrite)
 
 
 def write_volumes(path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False) -> None:
-    """Write one line a tissue or sum of tissues, in full precision."""
-    _write_table(path, TissueVolume, volumes, overwrite)
+    """Write one line a tissue or sum of tissues, in full precision, its share of the ICV last."""
+    of_scan = {row.abbreviation: row.volume_mm3 for row in volumes}
+    lines = [[*_cells(row), percent_of_icv(of_scan, row.abbreviation)] for row in volumes]
+    header = [*_columns(TissueVolume), "percent_of_icv"]
+    write_text(path, table_text([header, *lines]), overwrite)
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
@@ -59,12 +62,8 @@ def table_text(lines: Iterable[Sequence[Any]]) -> str:
     return text.getvalue()
 
 
-def _write_table(path: Path, kind: type, rows: Sequence[Any], overwrite: bool) -> None:
-    """One column an attribute of the dataclass `kind`, one line a row."""
-    write_text(path, table_text([_columns(kind), *map(_cells, rows)]), overwrite)
-
-
 def _columns(kind: type) -> list[str]:
+    """The attributes of a dataclass, one column each."""
     return [column.name for column in dataclasses.fields(kind)]
 
 

@@ -111,12 +111,12 @@ def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
 
 def test_volumes_are_written_in_full_precision(tmp_path: Path) -> None:
     rows = [TissueVolume(3, "white matter", "WM", 7, 7 * 0.1, 0.7000000001)]
-    rows += [TissueVolume(None, "brain", "Brain", 7, 0.7, 0.5)]
+    rows += [TissueVolume(None, "intracranial", "ICV", 14, 1.4, 0.5)]
     write_volumes(tmp_path / "volumes.tsv", rows)
     assert (tmp_path / "volumes.tsv").read_text().splitlines() == [
-        "index\tname\tabbreviation\tvoxels\tvolume_mm3\tsoft_volume_mm3",
-        f"3\twhite matter\tWM\t7\t{7 * 0.1!r}\t0.7000000001",
-        "n/a\tbrain\tBrain\t7\t0.7\t0.5",
+        "index\tname\tabbreviation\tvoxels\tvolume_mm3\tsoft_volume_mm3\tpercent_of_icv",
+        f"3\twhite matter\tWM\t7\t{7 * 0.1!r}\t0.7000000001\t{100 * (7 * 0.1) / 1.4!r}",
+        "n/a\tintracranial\tICV\t14\t1.4\t0.5\tn/a",
     ]
 
 

@@ -109,6 +109,20 @@ def test_volumes_are_voxels_times_the_voxels_volume(everything: Everything, tmp_
     ]
 
 
+def test_volumes_are_also_given_as_shares_of_the_intracranial_one(
+    everything: Everything, tmp_path: Path
+) -> None:
+    rows = rows_of(tmp_path / "out" / f"{START}volumes.tsv")
+    percent = {row["abbreviation"]: row["percent_of_icv"] for row in rows}
+    assert (percent.pop("BG"), percent.pop("ICV")) == ("n/a", "n/a")
+    brain = float(percent.pop("Brain"))
+    of_tissues = {name: float(share) for name, share in percent.items()}
+    assert sum(of_tissues.values()) == pytest.approx(100)
+    assert brain == pytest.approx(100 - of_tissues["Vent"] - of_tissues["CSF"])
+    mm3 = {row["abbreviation"]: float(row["volume_mm3"]) for row in rows}
+    assert of_tissues["WM"] == 100 * mm3["WM"] / mm3["ICV"] > 0
+
+
 def test_soft_volumes_fill_the_grid_and_are_sums_of_probabilities(
     everything: Everything, tmp_path: Path
 ) -> None:
