@@ -1,5 +1,6 @@
 """Tables and the page of all scans in a folder of results, made from its records (output)."""
 
+import contextlib
 import csv
 import dataclasses
 import hashlib
@@ -32,6 +33,9 @@ from brainfcn_jax.runtime.locks import Claims
 
 FAILED = "FAILED"
 
+GROUP_FILES = frozenset({VOLUMES, SCORES, PAGE})
+"""All files about all scans that there can be."""
+
 
 @dataclass(frozen=True)
 class GroupRecord:
@@ -51,8 +55,8 @@ def write_group(
 ) -> tuple[Path, ...]:
     """Writes tables and page of all scans of a folder, once it has two; gives their paths.
 
-    Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced; unless `anew`, only when
-    a record has changed since.
+    Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced, or removed when they are
+    no more of these scans; unless `anew`, only when a record has changed since.
 
     Raises:
         InputError: a record or a scan's table cannot be read.
@@ -64,14 +68,17 @@ def write_group(
         files = tuple(root / name for name in group_files(records))
         before = read_group_record(root / GROUP_RECORD)
         refuse_existing([path for path in files if path.name not in before.files], overwrite)
-        names = tuple(sorted({*before.files, *(path.name for path in files)}))
+        names = tuple(sorted(path.name for path in files))
         made_of = hashlib.sha256(repr(records).encode("utf-8", "surrogateescape")).hexdigest()
         after = GroupRecord(names, made_of)
         if after == before and not anew and all(path.is_file() for path in files):
             return files
         # Told before it is done: a run that is killed leaves no file that nobody may replace.
-        if names != before.files:
-            _write_group_record(root, GroupRecord(names))
+        if not set(names) <= set(before.files):
+            _write_group_record(root, GroupRecord(tuple(sorted({*before.files, *names}))))
+        for name in sorted((GROUP_FILES & set(before.files)) - set(names)):
+            with contextlib.suppress(OSError):  # it is in nobody's way
+                (root / name).unlink()
         for path in files:
             if path.name == PAGE:
                 rows, omitted = with_thumbnails(root, group_rows(root, records))
@@ -79,7 +86,7 @@ def write_group(
             else:
                 table = volumes_table if path.name == VOLUMES else scores_table
                 write_text(path, table(root, records), overwrite=True)
-        if files and after != before:
+        if (files or before.files) and after != before:
             _write_group_record(root, after)
     return files
 

@@ -231,6 +231,19 @@ def test_references_of_a_folder_are_scored_and_tabled(
     assert [line.split()[0] for line in shown] == ["scan"] + ["s1"] * 7 + ["s2"] * 7 + ["mean"] * 7
 
 
+def test_scores_that_no_scan_has_any_more_are_in_no_table(
+    scans: Path, weights: str, out: Path
+) -> None:
+    arguments = [f"--volume={scans / f's{number}_T1w.nii.gz'}" for number in (1, 2)]
+    arguments += [f"--weights={weights}", f"--out_dir={out}"]
+    assert run(*arguments, f"--reference={scans}") == 0
+    assert (out / "group_scores.tsv").is_file()
+    assert run(*arguments, "--resume") == 0
+    assert not list(out.glob("*_scores.tsv"))
+    assert run(*arguments, "--resume", f"--reference={scans}") == 0
+    assert len(table(out / "group_scores.tsv")) == 2 * 7
+
+
 def test_tables_are_made_anew_on_request(scans: Path, weights: str, out: Path) -> None:
     run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}")
     before = contents(out)
