@@ -24,7 +24,7 @@ from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
 from brainfcn_jax.labels import TISSUE_SCHEME, CodeScheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
 from brainfcn_jax.results.sidecars import LABEL_MAP
-from brainfcn_jax.results.tables import table_text, write_text
+from brainfcn_jax.results.tables import write_table
 from brainfcn_jax.text import first_few, natural_order
 
 TABLE = "comparison_scores.tsv"
@@ -170,9 +170,12 @@ def with_means(scores_by_name: Mapping[str, Sequence[Score]]) -> dict[str, Seque
 
 
 def write_comparison(
-    path: Path, scores_by_name: Mapping[str, Sequence[Score]], overwrite: bool = False
+    path: Path,
+    scores_by_name: Mapping[str, Sequence[Score]],
+    overwrite: bool = False,
+    csv: bool = False,
 ) -> None:
-    """Writes one line for each scan and structure, in full precision, "n/a" for no value.
+    """Writes one line for each scan and structure, as `write_table` does.
 
     Raises:
         OutputError: the file exists and `overwrite` is false, or it cannot be written.
@@ -181,7 +184,7 @@ def write_comparison(
     lines = [
         (name, *dataclasses.astuple(row)) for name, rows in scores_by_name.items() for row in rows
     ]
-    write_text(path, table_text([("scan", *columns), *lines]), overwrite)
+    write_table(path, [("scan", *columns), *lines], overwrite, csv)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -128,7 +128,9 @@ def _all_files(
     root: Path, scans: Sequence[PlannedScan], settings: SegmentationSettings
 ) -> Iterator[Path]:
     """Every file that runs on these scans write, whatever else they are asked for."""
-    most = dataclasses.replace(settings, save_prob=True, save_uncertainty=True, brain_image=True)
+    most = dataclasses.replace(
+        settings, save_prob=True, save_uncertainty=True, brain_image=True, csv=True
+    )
     yield from (root / name for name in SHARED)
     for scan in scans:
         yield scan.outputs.record

@@ -24,11 +24,11 @@ def compare_command(values: flags.FlagValues) -> int:
         with_means,
         write_comparison,
     )
-    from brainfcn_jax.results.paths import make_folder, refuse_existing
+    from brainfcn_jax.results.paths import csv_path, make_folder, refuse_existing
     from brainfcn_jax.results.tables import screen_table
 
     table = Path(values.out_dir) / TABLE
-    refuse_existing([table], values.overwrite)
+    refuse_existing([table, *([csv_path(table)] if values.csv else ())], values.overwrite)
     scheme = find_scheme(values.scheme)
     chosen = values.prediction_scheme
     prediction_scheme = None if chosen is None else find_scheme(chosen)
@@ -43,7 +43,7 @@ def compare_command(values: flags.FlagValues) -> int:
         log(sentence)
     if scores:
         make_folder(table.parent)
-        write_comparison(table, scores, values.overwrite)
+        write_comparison(table, scores, values.overwrite, values.csv)
         print(screen_table(with_means(scores)))
         inform(values, f"{len(scores)} pairs -> '{table}'")
     return runner.SOME_FAILED if missing else runner.ALL_DONE

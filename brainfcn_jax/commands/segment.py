@@ -86,6 +86,7 @@ def segment_scans(values: flags.FlagValues) -> int:
         save_prob=values.save_prob,
         save_uncertainty=values.save_uncertainty,
         brain_image=values.brain_image,
+        csv=values.csv,
         force=values.force,
         source_dataset=values.bids_dir,
     )
@@ -277,6 +278,6 @@ def _write_group(values: flags.FlagValues, code: int, anew: bool = False) -> int
 
     folder = Path(values.out_dir)
     with claimed(folder, []) as claims:
-        for path in write_group(folder, claims, values.overwrite, anew):
+        for path in write_group(folder, claims, values.overwrite, anew, values.csv):
             inform(values, f"all scans -> '{path}'")
     return code

@@ -107,6 +107,9 @@ def _define_outputs(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool(
+        "csv", False, "also write every table with commas, as .csv", flag_values=values
+    )
+    flags.DEFINE_bool(
         "resume",
         False,
         "go on with an earlier run: skip scans that are finished, if neither they nor the model "

@@ -1,13 +1,14 @@
 """Tables and the page of all scans in a folder of results, made from its records (output)."""
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from csv import reader as csv_reader
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.measures.metrics import Score
@@ -19,22 +20,21 @@ from brainfcn_jax.results.pages.group_page import (
 )
 from brainfcn_jax.results.pages.picture import thumbnail
 from brainfcn_jax.results.paths import (
+    GROUP_FILES,
     GROUP_RECORD,
     PAGE,
     SCORES,
     VOLUMES,
     OutputPaths,
+    csv_path,
     output_paths,
     refuse_existing,
 )
 from brainfcn_jax.results.record import Record, below, find_records, refuse_earlier_manifest
-from brainfcn_jax.results.tables import table_text, write_json, write_text
+from brainfcn_jax.results.tables import write_json, write_table
 from brainfcn_jax.runtime.locks import Claims
 
 FAILED = "FAILED"
-
-GROUP_FILES = frozenset({VOLUMES, SCORES, PAGE})
-"""All files about all scans that there can be."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,13 @@ class GroupRecord:
 
 
 def write_group(
-    root: Path, claims: Claims, overwrite: bool = False, anew: bool = False
+    root: Path, claims: Claims, overwrite: bool = False, anew: bool = False, csv: bool = False
 ) -> tuple[Path, ...]:
     """Writes tables and page of all scans of a folder, once it has two; gives their paths.
 
     Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced, or removed when they are
-    no more of these scans; unless `anew`, only when a record has changed since.
+    no more of these scans; unless `anew`, only when a record has changed since. With `csv` the
+    tables are also written with commas.
 
     Raises:
         InputError: a record or a scan's table cannot be read.
@@ -65,7 +66,7 @@ def write_group(
     refuse_earlier_manifest(root)
     with claims.turn():
         records = finished(find_records(root))
-        files = tuple(root / name for name in group_files(records))
+        files = tuple(root / name for name in group_files(records, csv))
         before = read_group_record(root / GROUP_RECORD)
         refuse_existing([path for path in files if path.name not in before.files], overwrite)
         names = tuple(sorted(path.name for path in files))
@@ -76,16 +77,16 @@ def write_group(
         # Told before it is done: a run that is killed leaves no file that nobody may replace.
         if not set(names) <= set(before.files):
             _write_group_record(root, GroupRecord(tuple(sorted({*before.files, *names}))))
-        for name in sorted((GROUP_FILES & set(before.files)) - set(names)):
+        for name in sorted(set(GROUP_FILES).intersection(before.files) - set(names)):
             with contextlib.suppress(OSError):  # it is in nobody's way
                 (root / name).unlink()
         for path in files:
             if path.name == PAGE:
                 rows, omitted = with_thumbnails(root, group_rows(root, records))
                 write_group_page(path, rows, overwrite=True, omitted=omitted)
-            else:
+            elif path.name in (VOLUMES, SCORES):
                 table = volumes_table if path.name == VOLUMES else scores_table
-                write_text(path, table(root, records), overwrite=True)
+                write_table(path, table(root, records), overwrite=True, csv=csv)
         if (files or before.files) and after != before:
             _write_group_record(root, after)
     return files
@@ -114,12 +115,13 @@ def finished(records: Mapping[str, Record]) -> dict[str, Record]:
     return {name: record for name, record in records.items() if record.status != "writing"}
 
 
-def group_files(records: Mapping[str, Record]) -> list[str]:
+def group_files(records: Mapping[str, Record], csv: bool = False) -> list[str]:
     """The files about these scans, none for fewer than two; SCORES only if one was scored."""
     if len(records) < 2:
         return []
     scored = any("reference" in record.inputs for record in records.values())
-    return [VOLUMES, *([SCORES] if scored else []), PAGE]
+    tables = [VOLUMES, *([SCORES] if scored else [])]
+    return [*tables, *(csv_path(Path(name)).name for name in tables if csv), PAGE]
 
 
 def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
@@ -144,7 +146,7 @@ def with_thumbnails(root: Path, rows: Sequence[GroupRow]) -> tuple[list[GroupRow
     return shown, 0
 
 
-def volumes_table(_: Path, records: Mapping[str, Record]) -> str:
+def volumes_table(_: Path, records: Mapping[str, Record]) -> list[list[Any]]:
     """One line a scan: quality, model, volumes in mm3, and in percent of the intracranial."""
     summaries = {name: record.summary for name, record in records.items()}
     volumes = {name: told.volumes_mm3 if told else {} for name, told in summaries.items()}
@@ -162,10 +164,10 @@ def volumes_table(_: Path, records: Mapping[str, Record]) -> str:
     ]
     header = ["scan", "quality", "model", *(f"{column}_mm3" for column in columns)]
     header += [f"{column}_percent_of_icv" for column in shared]
-    return table_text([header, *lines])
+    return [header, *lines]
 
 
-def scores_table(root: Path, records: Mapping[str, Record]) -> str:
+def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
     """The lines of every scan's table of scores, the scan's name before them.
 
     Raises:
@@ -175,7 +177,7 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> str:
     for name, record in records.items():
         if record.status == "done" and "reference" in record.inputs:
             lines.extend([name, *row] for row in _read_table(paths_of(root, name).scores)[1:])
-    return table_text(lines)
+    return lines
 
 
 def paths_of(root: Path, name: str) -> OutputPaths:
@@ -209,7 +211,7 @@ def _thumbnail(path: Path) -> bytes | None:
 def _read_table(path: Path) -> list[list[str]]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            return list(csv.reader(stream, delimiter="\t"))
+            return list(csv_reader(stream, delimiter="\t"))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise InputError(f"'{path}' cannot be read: {reason}") from error

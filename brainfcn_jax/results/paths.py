@@ -14,6 +14,8 @@ from brainfcn_jax.results.settings import SegmentationSettings
 CONTRAST_SUFFIXES = ("_T1w", "_T2w")
 
 VOLUMES, SCORES, PAGE = "group_volumes.tsv", "group_scores.tsv", "group_report.html"
+GROUP_FILES = (VOLUMES, SCORES, PAGE, "group_volumes.csv", "group_scores.csv")
+"""All files about all scans that there can be."""
 GROUP_RECORD = "group_record.json"
 """Tells which files about all scans runs wrote, and may replace."""
 
@@ -97,6 +99,8 @@ class OutputPaths:
         maps += [self.brain_image] if settings.brain_image else ()
         described = [*maps, self.volumes]
         others = [self.picture, self.report, *([self.scores] if scored else ())]
+        if settings.csv:
+            others += map(csv_path, [self.volumes, *([self.scores] if scored else ())])
         return [*described, *map(sidecar_path, described), *others]
 
     def _own(self, ending: str) -> Path:
@@ -106,6 +110,11 @@ class OutputPaths:
 def sidecar_path(path: Path) -> Path:
     """The JSON file that describes a result."""
     return path.with_name(without_extension(path.name).removesuffix(".tsv") + ".json")
+
+
+def csv_path(table: Path) -> Path:
+    """Gives the file that holds a table with commas, beside the table."""
+    return table.with_suffix(".csv")
 
 
 def scan_name(scan_path: str) -> str:

@@ -16,6 +16,7 @@ class SegmentationSettings:
         save_prob: whether a probability map of each tissue is written.
         save_uncertainty: whether the entropy map is written.
         brain_image: whether the scan, cut to the brain, is written.
+        csv: whether each table is also written with commas.
         force: whether a scan is taken that looks like a label map.
         source_dataset: folder of the BIDS data set that the scans come from; None: they come
             from none.
@@ -29,5 +30,6 @@ class SegmentationSettings:
     save_prob: bool = False
     save_uncertainty: bool = False
     brain_image: bool = False
+    csv: bool = False
     force: bool = False
     source_dataset: str | None = None

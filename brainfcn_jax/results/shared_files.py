@@ -19,7 +19,7 @@ from brainfcn_jax.results.label_tables import (
     itksnap_table,
     slicer_table,
 )
-from brainfcn_jax.results.paths import GROUP_RECORD, PAGE, RECORD_ENDING, SCORES, VOLUMES
+from brainfcn_jax.results.paths import GROUP_FILES, GROUP_RECORD, RECORD_ENDING
 from brainfcn_jax.results.sidecars import SOFTWARE
 from brainfcn_jax.runtime.atomic_files import new_file
 
@@ -39,21 +39,18 @@ SHARED = (
     IGNORED,
     LABEL_TABLE,
     *COLOUR_TABLES,
-    VOLUMES,
-    SCORES,
-    PAGE,
+    *GROUP_FILES,
     GROUP_RECORD,
 )
 """Names of all files of a results folder that are not of one scan."""
 
 NOT_IN_BIDS = (
     *COLOUR_TABLES,
-    VOLUMES,
-    SCORES,
-    PAGE,
+    *GROUP_FILES,
     GROUP_RECORD,
     f"*_{RECORD_ENDING}",
     "*_desc-tissue_volumes.tsv",
+    "*_desc-tissue_volumes.csv",
     "*_desc-tissue_volumes.json",
     "*_desc-tissue_uncertainty.nii.gz",
     "*_desc-tissue_uncertainty.json",
@@ -62,6 +59,7 @@ NOT_IN_BIDS = (
     "*_desc-tissue_qc.png",
     "*_desc-tissue_report.html",
     "*_desc-tissue_scores.tsv",
+    "*_desc-tissue_scores.csv",
 )
 """Results that BIDS has no word for, as patterns of .bidsignore."""
 

@@ -1,20 +1,22 @@
 """Tables and JSON files as they are written, and tables for the screen (output)."""
 
-import csv
 import dataclasses
 import io
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from csv import writer as csv_writer
 from pathlib import Path
 from typing import Any
 
 from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.measures.volumes import TissueVolume, percent_of_icv
+from brainfcn_jax.results.paths import csv_path
 from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.text import printable
 
 SCREEN_DIGITS = 3
+NO_VALUE = "n/a"
 
 
 def write_text(path: Path, text: str, overwrite: bool = False) -> None:
@@ -28,17 +30,30 @@ def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False)
     write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n", overwrite)
 
 
-def write_scores(path: Path, scores: Sequence[Score], overwrite: bool = False) -> None:
+def write_table(
+    path: Path, lines: Sequence[Sequence[Any]], overwrite: bool = False, csv: bool = False
+) -> None:
+    """Write a table, and with `csv` the same with commas beside it; raises as `write_text` does."""
+    write_text(path, table_text(lines), overwrite)
+    if csv:
+        write_text(csv_path(path), table_text(lines, ",", missing=""), overwrite)
+
+
+def write_scores(
+    path: Path, scores: Sequence[Score], overwrite: bool = False, csv: bool = False
+) -> None:
     """Write one line a structure, in full precision; "n/a" where a measure has no value."""
-    write_text(path, table_text([_columns(Score), *map(_cells, scores)]), overwrite)
+    write_table(path, [_columns(Score), *map(_cells, scores)], overwrite, csv)
 
 
-def write_volumes(path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False) -> None:
+def write_volumes(
+    path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False, csv: bool = False
+) -> None:
     """Write one line a tissue or sum of tissues, in full precision, its share of the ICV last."""
     of_scan = {row.abbreviation: row.volume_mm3 for row in volumes}
     lines = [[*_cells(row), percent_of_icv(of_scan, row.abbreviation)] for row in volumes]
     header = [*_columns(TissueVolume), "percent_of_icv"]
-    write_text(path, table_text([header, *lines]), overwrite)
+    write_table(path, [header, *lines], overwrite, csv)
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
@@ -54,11 +69,15 @@ def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
     )
 
 
-def table_text(lines: Iterable[Sequence[Any]]) -> str:
-    """Tab-separated lines, numbers in full precision, "n/a" where there is no value."""
+def table_text(
+    lines: Iterable[Sequence[Any]], separator: str = "\t", missing: str = NO_VALUE
+) -> str:
+    """Separated lines, numbers in full precision, and `missing` where there is no value."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerows([_full(cell) for cell in line] for line in lines)
+    writer = csv_writer(text, delimiter=separator, lineterminator="\n")
+    for line in lines:
+        cells = map(_full, line)
+        writer.writerow([missing if cell == NO_VALUE else cell for cell in cells])
     return text.getvalue()
 
 
@@ -73,7 +92,7 @@ def _cells(row: Any) -> list[Any]:
 
 def _full(cell: Any) -> str:
     if cell is None:
-        return "n/a"
+        return NO_VALUE
     if isinstance(cell, float):
         return repr(float(cell)) if math.isfinite(cell) else _not_finite(cell)
     return str(cell)
@@ -86,4 +105,4 @@ def _short(cell: Any) -> str:
 
 
 def _not_finite(value: float) -> str:
-    return "n/a" if math.isnan(value) else str(value)
+    return NO_VALUE if math.isnan(value) else str(value)

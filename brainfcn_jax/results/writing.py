@@ -99,12 +99,12 @@ def write_results(results: ScanResults, settings: SegmentationSettings) -> Outco
     )
     notes = write_shared_files(shared)
     write_maps(results, settings)
-    write_volumes(outputs.volumes, results.segmented.volumes, overwrite)
+    write_volumes(outputs.volumes, results.segmented.volumes, overwrite, settings.csv)
     contents = sidecars(results, settings)
     for path, content in contents.items():
         write_json(path, content, overwrite)
     if results.scores is not None:
-        write_scores(outputs.scores, results.scores, overwrite)
+        write_scores(outputs.scores, results.scores, overwrite, settings.csv)
     write_pages(results, overwrite)
     return Outcome(
         planned=planned,

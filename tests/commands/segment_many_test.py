@@ -244,6 +244,30 @@ def test_scores_that_no_scan_has_any_more_are_in_no_table(
     assert len(table(out / "group_scores.tsv")) == 2 * 7
 
 
+def test_tables_with_commas_are_written_beside_the_others_when_asked_for(
+    scans: Path, weights: str, out: Path
+) -> None:
+    arguments = [f"--volume={scans / f's{number}_T1w.nii.gz'}" for number in (1, 2)]
+    arguments += [f"--weights={weights}", f"--out_dir={out}", f"--reference={scans}"]
+    assert run(*arguments, "--csv") == 0
+    tables = sorted(path for path in out.glob("*.tsv") if path.name != "desc-tissue_dseg.tsv")
+    assert sorted(out.glob("*.csv")) == [path.with_suffix(".csv") for path in tables]
+    assert len(tables) == 2 * 2 + 2
+    for path in tables:
+        with path.with_suffix(".csv").open(newline="") as stream:
+            found = list(csv.DictReader(stream))
+        assert found == [
+            {column: "" if cell == "n/a" else cell for column, cell in row.items()}
+            for row in table(path)
+        ]
+    assert run("bids", out, "group") == 0
+    assert not list(out.glob("group_*.csv"))
+    assert run("bids", out, "group", "--csv") == 0
+    assert len(list(out.glob("group_*.csv"))) == 2
+    assert run(*arguments, "--resume") == 0
+    assert not list(out.glob("*.csv"))
+
+
 def test_tables_are_made_anew_on_request(scans: Path, weights: str, out: Path) -> None:
     run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}")
     before = contents(out)

@@ -87,6 +87,7 @@ def derivatives(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         tmp_path / "w.h5",
         save_prob=True,
         save_uncertainty=True,
+        csv=True,
         source_dataset=str(tmp_path) if request.param else None,
     )
     evaluated(
