@@ -1,16 +1,13 @@
 """Label maps of any program scored against references that are matched by name."""
 
 import dataclasses
-import json
 import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Int32
-
+from brainfcn_jax.cohort.code_schemes import refuse_ambiguous, told_scheme
 from brainfcn_jax.cohort.scan_lists import (
     NOT_LABELS,
     by_matching_name,
@@ -19,11 +16,11 @@ from brainfcn_jax.cohort.scan_lists import (
 )
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
-from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
-from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
-from brainfcn_jax.labels import TISSUE_SCHEME, CodeScheme, to_tissues
+from brainfcn_jax.imaging.file_checks import naming
+from brainfcn_jax.imaging.file_names import EXTENSIONS
+from brainfcn_jax.imaging.nifti import load_codes, load_scan
+from brainfcn_jax.labels import CodeScheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
-from brainfcn_jax.results.sidecars import LABEL_MAP
 from brainfcn_jax.results.tables import write_table
 from brainfcn_jax.text import first_few, natural_order
 
@@ -112,42 +109,16 @@ def compare(
             differ, or it cannot be told what the prediction's codes mean.
     """
     grid = load_scan(pair.reference)
-    codes = load_codes(pair.reference, grid)
-    try:
-        to_tissues(codes, scheme)
-    except InputError as error:
-        raise InputError(f"'{pair.reference}' {error}") from error
+    reference = load_codes(pair.reference, grid)
+    with naming(pair.reference):
+        to_tissues(reference, scheme)
+    codes = load_codes(pair.prediction, grid)
     known = prediction_scheme or told_scheme(pair.prediction)
     if known is None:
-        refuse_ambiguous(pair.prediction, load_codes(pair.prediction, grid), scheme)
-    tissues = load_labels(pair.prediction, grid, (known or scheme).name)
-    return score(tissues, codes, grid.spacing_mm, scheme, slice_axis=SLICE_AXES[slice_axis])
-
-
-def told_scheme(path: Path) -> CodeScheme | None:
-    """Gives this program's own scheme where the label map's sidecar tells its codes, else None."""
-    sidecar = path.with_name(f"{without_extension(path.name)}.json")
-    try:
-        found = json.loads(sidecar.read_text("utf-8"))["LabelMap"]
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        return None
-    return TISSUE_SCHEME if found == LABEL_MAP else None
-
-
-def refuse_ambiguous(path: Path, codes: Int32[np.ndarray, "x y z"], scheme: CodeScheme) -> None:
-    """Raises InputError when this program's labels could be meant, which `scheme` reads otherwise.
-
-    It could be so when each code is one of this program's, and one means another tissue.
-    """
-    found = np.unique(codes).tolist()
-    ours = TISSUE_SCHEME.codes
-    differing = [code for code in found if ours.get(code) != scheme.codes.get(code)]
-    if differing and all(code in ours for code in found):
-        raise InputError(
-            f"'{path}' holds {first_few(differing)}, which mean one tissue in {scheme.name!r} and "
-            "another in this program's labels, and no file beside it says which; give "
-            f"--prediction_scheme={scheme.name} or --prediction_scheme={TISSUE_SCHEME.name}"
-        )
+        refuse_ambiguous(pair.prediction, codes, scheme)
+    with naming(pair.prediction):
+        tissues = to_tissues(codes, known or scheme)
+    return score(tissues, reference, grid.spacing_mm, scheme, slice_axis=SLICE_AXES[slice_axis])
 
 
 def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:

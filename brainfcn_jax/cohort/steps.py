@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Int32
 
-from brainfcn_jax.errors import BrainfcnError, InputError
+from brainfcn_jax.errors import BrainfcnError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
@@ -79,10 +79,8 @@ def read_planned(planned: PlannedScan, settings: SegmentationSettings) -> ReadSc
     codes = None
     if planned.reference is not None:
         codes = load_codes(planned.reference, scan)
-        try:
+        with naming(planned.reference):
             to_tissues(codes, find_scheme(settings.scheme))
-        except InputError as error:
-            raise InputError(f"'{planned.reference}' {error}") from error
     make_folder(outputs.folder)
     return ReadScan(planned, scan, codes)
 

@@ -11,9 +11,11 @@ from challenge_codes import challenge_codes
 from eval_example import AFFINE, intensities, one_line, run, write_image
 from threshold_model import threshold_labels
 
+from brainfcn_jax.cohort.code_schemes import find_label_table, read_label_table
 from brainfcn_jax.cohort.comparison import mean_scores
-from brainfcn_jax.labels import CB, CSF, MRBRAINS13, WM
+from brainfcn_jax.labels import BACKGROUND, CB, CSF, MRBRAINS13, WM
 from brainfcn_jax.measures.metrics import Score
+from brainfcn_jax.results.label_tables import bids_table
 from brainfcn_jax.results.sidecars import LABEL_MAP
 
 
@@ -92,6 +94,65 @@ def test_what_the_codes_of_a_prediction_mean_is_read_beside_it_or_asked_for(
     (tmp_path / "ours_dseg.json").write_text(json.dumps({"LabelMap": LABEL_MAP}))
     assert run(*command, f"--out_dir={tmp_path / 'a'}") == 0
     assert rows(tmp_path / "a")["ours", "CSF"]["dice"] == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("prediction", "table"),
+    [
+        ("sub-01_desc-tissue_dseg.nii", "desc-tissue_dseg.tsv"),
+        ("sub-01_desc-tissue_dseg.nii", "sub-01_desc-tissue_dseg.tsv"),
+        ("sub-01/ses-a/anat/sub-01_ses-a_desc-tissue_dseg.nii", "desc-tissue_dseg.tsv"),
+    ],
+)
+def test_without_a_sidecar_the_label_table_tells_the_codes(
+    prediction: str, table: str, tmp_path: Path
+) -> None:
+    labels = np.zeros((9, 9, 9), np.uint8)
+    labels[2:6], labels[6:8] = CSF, CB
+    results = tmp_path / "results"
+    (results / prediction).parent.mkdir(parents=True)
+    write_image(results / prediction, labels)
+    (results / table).write_text(bids_table())
+    true = write_image(tmp_path / "true.nii", challenge_codes(labels, MRBRAINS13))
+    command = [f"--prediction={results / prediction}", f"--reference={true}", "--csv"]
+    assert run(*command, "--scheme=mrbrains13", f"--out_dir={tmp_path / 'a'}") == 0
+    assert {row["dice"] for row in rows(tmp_path / "a").values()} == {"1.0", "n/a"}
+    assert (tmp_path / "a" / "comparison_scores.csv").read_text().count(",1.0,") > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("index\tname\n1\tWhite matter\n2\tCSF\n", {0: BACKGROUND, 1: WM, 2: CSF}),
+        ("index\tname\tabbreviation\n9\tanything\twm\n", {0: BACKGROUND, 9: WM}),
+        ("index\tname\n1\tgrey matter\n2\tCSF\n", None),  # of which grey matter?
+        ("index\tname\n1\tWM\n1\tCSF\n", None),
+        ("index\tname\n-1\tWM\n", None),
+        ("index\tname\n99999999\tWM\n", None),
+        ("index\tname\n\n1\n", None),
+        ("index\tname\n", None),
+        ("\x00", None),
+        ("", None),
+    ],
+)
+def test_a_label_table_counts_when_each_label_is_a_tissue(
+    text: str, codes: dict[int, int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "dseg.tsv").write_text(text)
+    scheme = read_label_table(tmp_path / "dseg.tsv")
+    assert (None if scheme is None else dict(scheme.codes)) == codes
+
+
+def test_the_nearest_label_table_with_the_most_words_counts(tmp_path: Path) -> None:
+    anat = tmp_path / "sub-1" / "anat"
+    anat.mkdir(parents=True)
+    label_map = anat / "sub-1_desc-a_dseg.nii.gz"
+    assert find_label_table(label_map) is None
+    for table in (tmp_path / "dseg.tsv", anat / "dseg.tsv", anat / "desc-a_dseg.tsv"):
+        table.touch()
+        (anat / "desc-b_dseg.tsv").touch()
+        assert find_label_table(label_map) == table
+    assert find_label_table(anat / "sub-1_seg.nii.gz") is None
 
 
 def test_what_cannot_be_compared_is_listed_and_the_rest_scored(
