@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainfcn_jax.cohort.resume import Todo, is_unchanged, left_to_do
+from brainfcn_jax.cohort.resume import Todo, is_unchanged, left_behind, left_to_do
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.results.record import (
     FileState,
@@ -54,8 +54,11 @@ class Bookkeeping:
                 overwrite,
             )
         else:
-            todo = Todo(True, replace=overwrite, earlier=record.outputs if record else ())
-        return dataclasses.replace(todo, inputs=_states(planned, files)) if todo.needed else todo
+            todo = Todo(True, replace=overwrite)
+        if not todo.needed:
+            return todo
+        earlier = left_behind(record, planned.outputs.record, planned.outputs.root)
+        return dataclasses.replace(todo, inputs=_states(planned, files), earlier=earlier)
 
     def settings(self, todo: Todo) -> SegmentationSettings:
         """The run's settings, which for this scan may allow to overwrite."""

@@ -10,6 +10,9 @@ from brainfcn_jax.errors import OutputError
 from brainfcn_jax.results.record import FileState, Record, Summary, below, file_state
 from brainfcn_jax.text import first_few
 
+WRITING_SECONDS = 60.0
+"""So long after its record a run that was stopped may have changed a file, at most."""
+
 
 @dataclass(frozen=True)
 class Todo:
@@ -19,7 +22,7 @@ class Todo:
         needed: whether the scan is segmented; otherwise its results are there.
         replace: whether results that are there may be replaced: an earlier run wrote them.
         note: a sentence for the user; None: nothing is worth one.
-        earlier: the results of an earlier run, as it wrote them.
+        earlier: the results of an earlier run, as it wrote them; see `left_behind`.
         inputs: what the scan's files hold now, if it is segmented.
         summary: what is told of it if its results are there.
     """
@@ -69,7 +72,7 @@ def left_to_do(
             _refuse_edited(planned, _edited_since(record, folder), folder)
         if not overwrite:
             _refuse_strangers(planned, known, folder)
-        return Todo(needed=True, replace=overwrite or bool(known), earlier=earlier)
+        return Todo(needed=True, replace=overwrite or bool(known))
     missing = [state.file for state in earlier if not (folder / state.file).is_file()]
     edited = _edited_since(record, folder)
     same = record.request == request and same_inputs(record, inputs)
@@ -81,7 +84,26 @@ def left_to_do(
         _refuse_other_model(record, request, folder)
         _refuse_edited(planned, edited, folder)
         _refuse_strangers(planned, known, folder)
-    return Todo(needed=True, replace=True, earlier=earlier)
+    return Todo(needed=True, replace=True)
+
+
+def left_behind(record: Record | None, path: Path, folder: Path) -> tuple[FileState, ...]:
+    """Gives an earlier run's results as it wrote them, and those of a run that was stopped.
+
+    The latter are the files that it may have begun, as they are now, unless one was changed later
+    than `WRITING_SECONDS` after the record at `path`: that is a person's work.
+
+    Raises:
+        InputError: a file is there and cannot be read.
+    """
+    if record is None:
+        return ()
+    states = {state.file: state for state in record.outputs}
+    for name in record.writing:
+        file = folder / name
+        if file.is_file() and file.stat().st_mtime <= path.stat().st_mtime + WRITING_SECONDS:
+            states[name] = file_state(file, name)
+    return tuple(states.values())
 
 
 def is_unchanged(state: FileState, path: Path) -> bool:

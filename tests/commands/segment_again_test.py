@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from eval_example import intensities, one_line, read_image, records, run, write_image
 from threshold_model import DARK, threshold_model
 
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
 from brainfcn_jax.network.model_file import Model, save_model
 
 
@@ -50,6 +53,31 @@ def test_a_scan_made_again_leaves_nothing_of_the_run_before(
         uncertainty.name,
         "s1_desc-tissue_record.json",
     }
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_scan_made_again_leaves_nothing_of_a_run_that_was_stopped(
+    killed: bool, scan: str, weights: str, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
+
+    def stop(*_: object) -> None:
+        raise OSError("as if the disk were full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Bookkeeping, "finish", stop)
+        if killed:
+            patch.setattr(Bookkeeping, "fail", lambda *_: None)
+        assert run(*command, "--save_uncertainty", "--brain_image") == 1
+    record = out / "s1_desc-tissue_record.json"
+    assert records(out)["s1"]["status"] == ("writing" if killed else "failed")
+    edited = out / "s1_desc-brain_image.nii.gz"
+    edited.write_bytes(b"edited by hand")
+    os.utime(edited, (time.time(), record.stat().st_mtime + 3600))
+    assert run(*command, "--resume") == 0
+    made = {state["file"] for state in records(out)["s1"]["outputs"]}
+    assert {path.name for path in out.glob("s1_*")} == made | {edited.name, record.name}
+    assert not any("uncertainty" in name for name in made)
 
 
 def test_another_model_replaces_labels_only_when_told_to_and_is_named(
