@@ -130,7 +130,6 @@ def segment_on(
             if todo.needed:
                 settings = bookkeeping.settings(todo)
                 refuse_existing(planned_files(planned, settings), settings.overwrite)
-                bookkeeping.begin(planned, todo)
                 todos[index] = todo
             else:
                 ready[index] = Done(planned, skipped(planned, todo))
@@ -141,6 +140,8 @@ def segment_on(
             segment_job,
             _absolute(scans[index]),
             _absolute_settings(bookkeeping.settings(todo)),
+            bookkeeping,
+            todo,
             key=f"{scans[index].name}-{os.urandom(8).hex()}",
             pure=False,
         ): index
@@ -162,17 +163,21 @@ def segment_on(
         client.cancel(list(indices))
 
 
-def segment_job(planned: PlannedScan, settings: SegmentationSettings) -> Outcome:
+def segment_job(
+    planned: PlannedScan, settings: SegmentationSettings, bookkeeping: Bookkeeping, todo: Todo
+) -> Outcome:
     """Reads, segments and writes one scan, maybe a second time: what a worker does.
 
-    Its files were not there before, or may be replaced; what is there now was left by a worker
-    that was lost.
+    Its record says when its files are being written. They were not there before, or may be
+    replaced; what is there now was left by a worker that was lost.
     """
     plugin = get_worker().plugins[_PLUGIN]
     assert isinstance(plugin, LoadedModel) and plugin.segmenter is not None
     settings = dataclasses.replace(settings, overwrite=True)
     read = read_planned(planned, settings)
-    return write_results(plugin.segmenter.segment(read, settings), settings)
+    results = plugin.segmenter.segment(read, settings)
+    bookkeeping.begin(planned, todo)
+    return write_results(results, settings)
 
 
 def identity(opened: OpenModel) -> dict[str, Any]:

@@ -10,14 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 from children import child
 from eval_example import intensities, records, run, write_image
 from threshold_model import threshold_model
 
-from brainfcn_jax.cohort.steps import open_model
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.steps import Segmenter, open_model
 from brainfcn_jax.errors import ClusterError
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.settings import SegmentationSettings
@@ -133,6 +137,39 @@ def test_workers_give_the_bytes_of_a_run_here_even_when_one_is_killed(
     assert "whoever can reach it" in said
     assert contents(out) == here
     assert [record["status"] for record in records(out).values()] == ["done"] * 6 + ["failed"]
+
+
+class Reached(Exception):
+    """How far a run was let go."""
+
+
+def reach(*_: object, **__: object) -> None:
+    raise Reached
+
+
+def test_a_scan_that_waits_for_a_worker_is_not_said_to_be_half_written(
+    scans: Path, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = SegmentationSettings(None, weights, None, "tissues", overwrite=False)
+    opened = open_model(settings)
+    books = Bookkeeping(settings, opened.provenance, resume=False)
+    paths = [str(scans / f"s{number}_T1w.nii.gz") for number in (1, 2)]
+    planned = plan_files(paths, [], str(tmp_path))
+    client = create_autospec(distributed.Client, instance=True)
+    client.submit.side_effect = Reached
+    with pytest.raises(Reached):
+        next(cluster.segment_on(client, planned, books))
+    assert records(tmp_path) == {}
+    model = LoadedModel(settings, {}, None)
+    model.segmenter = Segmenter(opened)
+    worker = SimpleNamespace(plugins={model.name: model})
+    monkeypatch.setattr(cluster, "get_worker", lambda: worker)
+    monkeypatch.setattr(cluster, "write_results", reach)
+    with pytest.raises(Reached):
+        cluster.segment_job(planned[0], settings, books, books.todo(planned[0]))
+    assert {name: record["status"] for name, record in records(tmp_path).items()} == {
+        "s1": "writing"
+    }
 
 
 def test_processes_of_this_machine_give_the_same_bytes(
