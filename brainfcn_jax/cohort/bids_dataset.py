@@ -75,10 +75,12 @@ def find_bids_scans(
         what = first_few(missing) or "participant (a folder sub-01)"
         raise InputError(f"'{root}' has no {what}; found are {first_few(found) or 'none'}")
     names = [f"sub-{label}" for label in wanted] or found
+    labels = _labels("ses-", sessions)
+    _refuse_unknown_sessions(root, names, labels)
     notes = _description_notes(root)
     scans: list[BidsScan] = []
     for name in sorted(names, key=natural_order):
-        of_participant, misnamed = _scans_of(root, name, modality, _labels("ses-", sessions))
+        of_participant, misnamed = _scans_of(root, name, modality, labels)
         scans.extend(of_participant)
         notes.extend(f"'{path}' is left out: its name is not of {name}" for path in misnamed)
         if not of_participant:
@@ -90,6 +92,17 @@ def find_bids_scans(
             f"sub-*/[ses-*/]anat/sub-*_{modality}.nii.gz"
         )
     return scans, tuple(notes)
+
+
+def _refuse_unknown_sessions(root: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises InputError for a session that none of the participants has."""
+    there = {folder.name for name in names for folder in _folders(root / name, "ses-*")}
+    missing = [f"ses-{label}" for label in wanted if f"ses-{label}" not in there]
+    if missing:
+        raise InputError(
+            f"'{root}' has no {first_few(missing)} of {first_few(names)}; found are "
+            f"{first_few(sorted(there, key=natural_order)) or 'no sessions'}"
+        )
 
 
 def _scans_of(
