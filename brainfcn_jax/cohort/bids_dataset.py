@@ -76,7 +76,7 @@ def find_bids_scans(
         raise InputError(f"'{root}' has no {what}; found are {first_few(found) or 'none'}")
     names = [f"sub-{label}" for label in wanted] or found
     labels = _labels("ses-", sessions)
-    _refuse_unknown_sessions(root, names, labels)
+    _refuse_unknown_sessions(root, found, labels)
     notes = _description_notes(root)
     scans: list[BidsScan] = []
     for name in sorted(names, key=natural_order):
@@ -94,15 +94,15 @@ def find_bids_scans(
     return scans, tuple(notes)
 
 
-def _refuse_unknown_sessions(root: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raises InputError for a session that none of the participants has."""
-    there = {folder.name for name in names for folder in _folders(root / name, "ses-*")}
+def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raises InputError for a session that no participant has, asked for or not."""
+    if not wanted:
+        return
+    there = {folder.name for name in found for folder in _folders(root / name, "ses-*")}
     missing = [f"ses-{label}" for label in wanted if f"ses-{label}" not in there]
     if missing:
-        raise InputError(
-            f"'{root}' has no {first_few(missing)} of {first_few(names)}; found are "
-            f"{first_few(sorted(there, key=natural_order)) or 'no sessions'}"
-        )
+        sessions = first_few(sorted(there, key=natural_order)) or "no sessions"
+        raise InputError(f"'{root}' has no {first_few(missing)}; found are {sessions}")
 
 
 def _scans_of(

@@ -94,6 +94,7 @@ def test_a_bids_app_may_be_called_as_such(
     words: list[str], bids: Path, weights: str, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
+    (bids / "sub-01" / "ses-c").mkdir()  # another participant has it: a job array names all
     assert run(*(word.format(bids=bids, out=out) for word in words), weights) == 0
     assert label_maps(out) == ["sub-02/ses-b/anat/sub-02_ses-b_desc-tissue_dseg.nii.gz"]
 
@@ -136,9 +137,12 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert not out.exists()
 
 
-def test_an_unknown_participant_is_named(
+def test_an_unknown_participant_or_session_is_named(
     bids: Path, weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    words = [bids, tmp_path / "out", "participant", weights]
+    assert run(*words, "--session_label", "b", "pots") == 1
+    assert "has no ses-pots; found are ses-a, ses-b" in one_line(capsys.readouterr().err)
     assert run(bids, tmp_path / "out", "participant", "--participant_label", "3", weights) == 1
     assert "has no sub-3; found are sub-01, sub-02" in one_line(capsys.readouterr().err)
 
