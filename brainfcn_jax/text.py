@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import SupportsFloat
+from typing import Literal, SupportsFloat
+
+Detail = Literal["quiet", "normal", "verbose"]
+"""How much a command says: what fails, and warnings; also what comes of its work; all of that."""
 
 _MOST_NAMED = 9
 

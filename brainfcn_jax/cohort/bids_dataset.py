@@ -101,8 +101,10 @@ def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[
     there = {folder.name for name in found for folder in _folders(root / name, "ses-*")}
     missing = [f"ses-{label}" for label in wanted if f"ses-{label}" not in there]
     if missing:
-        sessions = first_few(sorted(there, key=natural_order)) or "no sessions"
-        raise InputError(f"'{root}' has no {first_few(missing)}; found are {sessions}")
+        sessions = sorted(there, key=natural_order)
+        raise InputError(
+            f"'{root}' has no {first_few(missing)}; found are {first_few(sessions) or 'none'}"
+        )
 
 
 def _scans_of(

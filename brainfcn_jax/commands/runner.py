@@ -21,7 +21,7 @@ from brainfcn_jax.runtime.jax_environment import (
     choose_threads,
     prepare_jax,
 )
-from brainfcn_jax.text import first_line, printable
+from brainfcn_jax.text import Detail, first_line, printable
 
 ALL_DONE = 0
 SOME_FAILED = 1
@@ -60,6 +60,29 @@ def define_common_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool("version", False, "show the version and end", flag_values=values)
+
+
+def define_detail_flags(values: flags.FlagValues, verbose: str) -> None:
+    """Defines --quiet and --verbose, the latter with what it is that is said then."""
+    flags.DEFINE_bool(
+        "quiet", False, "say only what fails, and warnings; show no bar", flag_values=values
+    )
+    flags.DEFINE_bool("verbose", False, f"also say {verbose}", flag_values=values)
+
+
+def detail(values: flags.FlagValues) -> Detail:
+    """Returns how much is to be said; UsageError when --quiet and --verbose contradict."""
+    if values.quiet and values.verbose:
+        raise UsageError("--quiet and --verbose are both given; give one of them")
+    return "quiet" if values.quiet else "verbose" if values.verbose else "normal"
+
+
+def equipment() -> str:
+    """Returns what computes, and with which software; imports JAX."""
+    import jax
+
+    device = jax.devices()[0].device_kind
+    return f"brainfcn_jax {brainfcn_jax.__version__}, JAX {jax.__version__} on {device}"
 
 
 def require_device(values: flags.FlagValues) -> None:

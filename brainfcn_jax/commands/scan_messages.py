@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import brainfcn_jax
+from brainfcn_jax.commands.runner import equipment
 
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.steps import OpenModel
@@ -15,14 +15,8 @@ _ML_PER_MM3 = 1e-3
 
 def equipment_line(opened: "OpenModel") -> str:
     """Returns what computes, and with which model; imports JAX."""
-    import jax
-
-    device = jax.devices()[0]
     weights = opened.provenance["Weights"]
-    return (
-        f"brainfcn_jax {brainfcn_jax.__version__}, JAX {jax.__version__} on {device.device_kind}, "
-        f"model '{weights['File']}' (SHA-256 {weights['SHA256'][:12]}...)"
-    )
+    return f"{equipment()}, model '{weights['File']}' (SHA-256 {weights['SHA256'][:12]}...)"
 
 
 def alarming_lines(outcome: "Outcome") -> Iterator[str]:

@@ -58,6 +58,7 @@ def segment_command(values: flags.FlagValues) -> int:
         print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
         return runner.ALL_DONE
     runner.require(values, ["out_dir"])
+    runner.detail(values)
     if values.prediction is not None:
         return compare_command(values)
     if values.analysis_level == "group":
@@ -251,8 +252,6 @@ def _check_inputs(values: flags.FlagValues) -> None:
             raise UsageError("--participant_label and --session_label go with --bids_dir")
     elif values.volume:
         raise UsageError("--volume and --bids_dir are both given; give one of them")
-    if values.quiet and values.verbose:
-        raise UsageError("--quiet and --verbose are both given; give one of them")
     _check_cluster(values)
 
 

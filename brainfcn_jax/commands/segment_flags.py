@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.labels import SCHEMES
@@ -126,14 +127,8 @@ def _define_outputs(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_bool("overwrite", False, "replace results that exist", flag_values=values)
-    flags.DEFINE_bool(
-        "quiet", False, "say only what fails, and warnings; show no bar", flag_values=values
-    )
-    flags.DEFINE_bool(
-        "verbose",
-        False,
-        "also say what computes, with which model, and the seconds of each step",
-        flag_values=values,
+    runner.define_detail_flags(
+        values, "what computes, with which model, and the seconds of each step"
     )
     flags.DEFINE_bool("list_models", False, "show the models and end", flag_values=values)
 

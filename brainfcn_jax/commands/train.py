@@ -70,6 +70,7 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
         "what the others are found with, when several would do",
         flag_values=values,
     )
+    runner.define_detail_flags(values, "what computes, and the Dice of every validation")
 
 
 def train_command(values: flags.FlagValues) -> None:
@@ -82,15 +83,18 @@ def train_command(values: flags.FlagValues) -> None:
     if not config_file.is_file():
         raise UsageError(f"'{config_file}' is not a file; name one with --config=configs/NAME.py")
     settings = settings_from_config(values.config)
-    group = _process_group(values, settings)
+    group, detail = _process_group(values, settings), runner.detail(values)
     # Late, since they import jax: --help and wrong usage are answered at once.
     from brainfcn_jax.training.loop import train
     from brainfcn_jax.training.processes import ProcessGroup, is_first, joined
 
     runner.require_device(values)
-    with _terminated_as_interrupted(), joined(None if group is None else ProcessGroup(**group)):
-        workdir = train(settings, Path(values.workdir or RUNS / config_file.stem))
-        if is_first():
+    processes = None if group is None else ProcessGroup(**group)
+    with _terminated_as_interrupted(), joined(processes, detail):
+        if values.verbose and is_first():
+            runner.log(runner.equipment())
+        workdir = train(settings, Path(values.workdir or RUNS / config_file.stem), detail)
+        if is_first() and not values.quiet:
             print(_what_came_of_it(workdir))
 
 

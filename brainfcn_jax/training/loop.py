@@ -13,7 +13,7 @@ from brainfcn_jax.errors import TrainingError
 from brainfcn_jax.network.model_file import Model, save_model
 from brainfcn_jax.runtime.background import prefetch
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory
-from brainfcn_jax.text import first_line
+from brainfcn_jax.text import Detail, first_line
 from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.devices import abstract, device_count
 from brainfcn_jax.training.precision import with_precision
@@ -26,7 +26,7 @@ from brainfcn_jax.training.step import Metrics, TrainState
 from brainfcn_jax.training.validation import ValidationCase, validation_dice
 
 
-def train(settings: Settings, folder: Path) -> Workdir:
+def train(settings: Settings, folder: Path, detail: Detail = "normal") -> Workdir:
     """Trains as the settings say, in `folder`, or goes on with the run that is there.
 
     A run that is stopped at any moment and started again ends with the same parameters, bit for
@@ -35,7 +35,7 @@ def train(settings: Settings, folder: Path) -> Workdir:
     number of devices or processes it ends with the same up to the order of sums.
 
     Of several processes (see `processes.joined`) the first keeps the folder, and the others only
-    share the steps.
+    share the steps. How much it says of the run is `detail`.
 
     Raises:
         UsageError: the folder holds a run of another config, the settings ask for data that is
@@ -53,13 +53,13 @@ def train(settings: Settings, folder: Path) -> Workdir:
         run, state = prepare_run(settings, folder)
     run = with_shared_means(run)
     if is_first():
-        train_and_save(run, state)
+        train_and_save(run, state, detail)
     else:
         train_along(run, state)
     return run.workdir
 
 
-def train_and_save(run: Run, state: TrainState) -> None:
+def train_and_save(run: Run, state: TrainState, detail: Detail = "normal") -> None:
     """The steps of the first process, which also measures, reports and saves."""
     training, workdir = run.settings.training, run.workdir
     run_step, steps = run.launch_step(), training.steps
@@ -70,7 +70,7 @@ def train_and_save(run: Run, state: TrainState) -> None:
             opened.enter_context(occupied(workdir, run.settings))
             checkpoints = Checkpoints(workdir.checkpoints)
             first, state = checkpoints.restore_latest(abstract(state)) or (0, state)
-            progress = opened.enter_context(follow(workdir, run.settings, first))
+            progress = opened.enter_context(follow(workdir, run.settings, first, detail))
         first, state = shared_start(first, state)
         ready = opened.enter_context(prefetch(run.source.batches(first, steps)))
         for step in range(first + 1, steps + 1):
@@ -166,7 +166,7 @@ def validate(
         save_model(workdir.best, model, overwrite=True)
 
 
-def follow(workdir: Workdir, settings: Settings, first_step: int) -> Progress:
+def follow(workdir: Workdir, settings: Settings, first_step: int, detail: Detail) -> Progress:
     """The bar, the metrics file and the picture of the run."""
     return Progress(
         workdir.metrics,
@@ -174,4 +174,5 @@ def follow(workdir: Workdir, settings: Settings, first_step: int) -> Progress:
         first_step=first_step,
         steps=settings.training.steps,
         log_every=settings.training.log_every,
+        detail=detail,
     )

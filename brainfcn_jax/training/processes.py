@@ -15,6 +15,7 @@ from jax.experimental import multihost_utils
 from jaxtyping import UInt8
 
 from brainfcn_jax.errors import BrainfcnError, ProcessError, UsageError
+from brainfcn_jax.text import Detail
 from brainfcn_jax.training.devices import connect
 
 HEARTBEAT_SECONDS = 60
@@ -50,8 +51,10 @@ class ProcessGroup:
 
 
 @contextlib.contextmanager
-def joined(group: ProcessGroup | None) -> Iterator[None]:
+def joined(group: ProcessGroup | None, detail: Detail = "normal") -> Iterator[None]:
     """Makes this process one of several inside the context; one of its own when None.
+
+    Unless `detail` is "quiet" it says that it waits for the others.
 
     Nothing may have been computed before. Leaving the context waits for the others, except for
     an error that they do not know of: the process then ends as soon as the program does, and the
@@ -65,6 +68,8 @@ def joined(group: ProcessGroup | None) -> Iterator[None]:
     if group is None:
         yield
         return
+    if detail != "quiet":
+        print("waiting for the other processes of the run", file=sys.stderr, flush=True)
     _join(group)
     try:
         _require_equal_devices()
@@ -142,7 +147,6 @@ def from_first(tree: Tree) -> Tree:
 def _join(group: ProcessGroup) -> None:
     # JAX would catch SIGTERM and go on; a run that is told to end has its checkpoints.
     jax.config.update("jax_enable_preemption_service", False)
-    print("waiting for the other processes of the run", file=sys.stderr, flush=True)
     try:
         jax.distributed.initialize(
             group.coordinator_address,

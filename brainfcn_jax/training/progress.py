@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from brainfcn_jax.errors import OutputError, TrainingError
 from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.text import Detail
 from brainfcn_jax.training.time_left import TimeLeft
 
 Record = dict[str, Any]
@@ -27,10 +28,19 @@ class Progress:
     "parameter_norm", "images_per_second"} every `log_every` steps (the loss is the mean over the
     steps since the line before) and a line {"step", "dice", "mean_dice"} at every validation.
     Lines of steps after `first_step` are left from a run that was stopped, and are dropped.
+    With the `detail` "quiet" there is neither a bar nor a line on stderr; with "verbose" there is
+    one for every validation.
     """
 
     def __init__(
-        self, metrics: Path, curve: Path, *, first_step: int, steps: int, log_every: int
+        self,
+        metrics: Path,
+        curve: Path,
+        *,
+        first_step: int,
+        steps: int,
+        log_every: int,
+        detail: Detail = "normal",
     ) -> None:
         self._metrics = metrics
         self._curve = curve
@@ -44,9 +54,16 @@ class Progress:
         self._since = time.perf_counter()
         self._time_left = TimeLeft(steps)
         self._compiled = False
+        self._detail = detail
         if first_step:
-            tqdm.write(f"going on after step {first_step} of {steps}", file=sys.stderr)
-        self._bar = tqdm(total=steps, initial=first_step, unit="step", dynamic_ncols=True)
+            self._say(f"going on after step {first_step} of {steps}")
+        self._bar = tqdm(
+            total=steps,
+            initial=first_step,
+            unit="step",
+            dynamic_ncols=True,
+            disable=detail == "quiet",
+        )
 
     def __enter__(self) -> "Progress":
         return self
@@ -95,6 +112,9 @@ class Progress:
         """Records the Dice of each tissue after a step; OutputError when it cannot be written."""
         mean_dice = sum(dice.values()) / len(dice) if dice else 0.0
         self._record({"step": step, "dice": dict(dice), "mean_dice": mean_dice})
+        if self._detail == "verbose":
+            of_tissues = ", ".join(f"{tissue} {value:.3f}" for tissue, value in dice.items())
+            self._say(f"step {step}: mean Dice {mean_dice:.3f} ({of_tissues})")
 
     def draw(self) -> None:
         """Draws the picture of all that is recorded so far."""
@@ -109,7 +129,7 @@ class Progress:
         self._bar.set_postfix_str(f"loss {numbers['loss']:.4g}, {rate:.3g} images/s", refresh=False)
         self._move_bar(step)
         if line := self._time_left.after(step, time.perf_counter()):
-            tqdm.write(line, file=sys.stderr)
+            self._say(line)
         if is_due(step, self._log_every, self._steps):
             self._record(
                 {
@@ -121,6 +141,10 @@ class Progress:
                 }
             )
             self._losses, self._images, self._since = [], 0.0, time.perf_counter()
+
+    def _say(self, line: str) -> None:
+        if self._detail != "quiet":
+            tqdm.write(line, file=sys.stderr)
 
     def _move_bar(self, step: int) -> None:
         """Moves the bar on; its clock starts after the first step, most of which is compilation."""

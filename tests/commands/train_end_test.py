@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from tiny_scans import CONFIGS
 
+import brainfcn_jax
 from brainfcn_jax.commands import runner, train
 from brainfcn_jax.training import loop
 from brainfcn_jax.training.run_folder import Workdir
 from brainfcn_jax.training.settings import Settings
 
 
-def run(folder: Path) -> int:
+def run(folder: Path, *further: str) -> int:
     """The command's exit code, run here."""
     argv = ["run_train.py", f"--config={CONFIGS / 'testing.py'}", "--config.data.root=scans"]
-    argv.append(f"--workdir={folder}")
+    argv += [f"--workdir={folder}", *further]
     return runner.exit_code(
         lambda values: train.define_flags(values, argv), train.train_command, "", argv
     )
@@ -27,7 +28,7 @@ def run(folder: Path) -> int:
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> None:
     """A training that is done at once."""
-    monkeypatch.setattr(loop, "train", lambda settings, folder: Workdir(folder))
+    monkeypatch.setattr(loop, "train", lambda settings, folder, detail: Workdir(folder))
 
 
 def write_metrics(folder: Path, *records: dict) -> None:
@@ -64,10 +65,24 @@ def test_without_anything_held_out_the_last_weights_are_the_ones_to_use(
     assert f"--weights={tmp_path / 'run' / 'last.h5'}" in said
 
 
+def test_quiet_says_nothing_and_verbose_what_computes(
+    trained: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_metrics(tmp_path / "run", {"step": 4, "loss": 1.0})
+    assert run(tmp_path / "run", "--quiet") == 0
+    assert capsys.readouterr() == ("", "")
+    assert run(tmp_path / "run", "--verbose") == 0
+    said = capsys.readouterr()
+    assert f"brainfcn_jax {brainfcn_jax.__version__}, JAX " in said.err
+    assert "weights of the last step" in said.out
+    assert run(tmp_path / "run", "--quiet", "--verbose") == 2
+    assert "both given" in capsys.readouterr().err
+
+
 def test_a_run_that_is_terminated_ends_as_one_that_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def wait_for_the_end(settings: Settings, folder: Path) -> Workdir:
+    def wait_for_the_end(settings: Settings, folder: Path, _: str) -> Workdir:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(60)
         return Workdir(folder)

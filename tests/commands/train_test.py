@@ -40,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Settings, Path]]:
     """What the command asks `train` for, which does nothing."""
     requests: list[tuple[Settings, Path]] = []
 
-    def note(settings: Settings, folder: Path) -> Workdir:
+    def note(settings: Settings, folder: Path, _: str) -> Workdir:
         requests.append((settings, folder))
         return Workdir(folder)
 
@@ -59,7 +59,7 @@ def test_a_process_of_several_says_where_it_belongs(
     groups: list[ProcessGroup | None] = []
 
     @contextlib.contextmanager
-    def note(group: ProcessGroup | None) -> Iterator[None]:
+    def note(group: ProcessGroup | None, _: str) -> Iterator[None]:
         groups.append(group)
         yield
 

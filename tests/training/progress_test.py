@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from brainfcn_jax.errors import OutputError, TrainingError
+from brainfcn_jax.text import Detail
 from brainfcn_jax.training.progress import Progress, curve_figure, is_due, read_records
 
 
@@ -17,7 +18,9 @@ def metrics(loss: float) -> dict[str, float]:
     return {"loss": loss, "images": 4.0, "gradient_norm": 1.0, "parameter_norm": 2.0}
 
 
-def follow(folder: Path, first_step: int = 0, log_every: int = 2) -> Progress:
+def follow(
+    folder: Path, first_step: int = 0, log_every: int = 2, detail: Detail = "normal"
+) -> Progress:
     """The progress of a run of five steps."""
     return Progress(
         folder / "metrics.jsonl",
@@ -25,6 +28,7 @@ def follow(folder: Path, first_step: int = 0, log_every: int = 2) -> Progress:
         first_step=first_step,
         steps=5,
         log_every=log_every,
+        detail=detail,
     )
 
 
@@ -128,6 +132,23 @@ def test_the_time_that_is_left_is_told_without_the_compilation(
             progress.step_done(step, metrics(1.0))
     said = capsys.readouterr().err
     assert said.count("the 996 steps left will take about 100 min") == 1
+
+
+def test_quiet_shows_nothing_and_verbose_every_validation(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    details: tuple[Detail, ...] = ("quiet", "normal", "verbose")
+    said = []
+    for detail in details:
+        with follow(tmp_path, first_step=1, detail=detail) as progress:
+            for step in (2, 3):
+                progress.step_done(step, metrics(1.0))
+            progress.validated(3, {"WM": 0.5, "CB": 0.25})
+        said.append(capsys.readouterr().err)
+    assert said[0] == ""
+    assert "going on after step 1 of 5" in said[1]
+    assert "Dice" not in said[1]
+    assert "step 3: mean Dice 0.375 (WM 0.500, CB 0.250)\n" in said[2]
 
 
 @pytest.mark.parametrize("measured", [True, False])
