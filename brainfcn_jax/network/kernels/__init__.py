@@ -9,6 +9,8 @@ import ctypes
 import functools
 import os
 import pathlib
+import platform
+import sys
 from importlib import machinery
 
 import jax
@@ -39,6 +41,7 @@ _VECTOR_CALLS = (
     "brainfcn_convolve_vector",
     "brainfcn_kernel_gradient_vector",
 )
+_SYSTEMS, _MACHINES = ("linux", "darwin"), ("x86_64", "AMD64", "aarch64", "arm64")
 _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
@@ -120,14 +123,21 @@ def cpu_flags(cpu_info: str) -> frozenset[str]:
 
 
 @functools.cache
-def _load(name: str, calls: tuple[str, ...]) -> ctypes.CDLL | None:
-    """A library with its calls registered; None, and a line that says so, where it is not there."""
-    path = pathlib.Path(__file__).with_name(name + machinery.EXTENSION_SUFFIXES[0])
-    if not path.exists():
+def _warn_of_missing() -> None:
+    """Says once that kernels are missing, where setup.py can build some."""
+    if sys.platform in _SYSTEMS and platform.machine() in _MACHINES:
         logging.warning(
             "the kernels for this processor are not built, and XLA's convolutions are used, which "
             "are several times slower; `pip install -e .` builds them where there is a C++ compiler"
         )
+
+
+@functools.cache
+def _load(name: str, calls: tuple[str, ...]) -> ctypes.CDLL | None:
+    """A library with its calls registered; None, and a warning, where it cannot be used."""
+    path = pathlib.Path(__file__).with_name(name + machinery.EXTENSION_SUFFIXES[0])
+    if not path.exists():
+        _warn_of_missing()
         return None
     try:
         library = ctypes.CDLL(str(path))
