@@ -8,7 +8,7 @@ from setuptools import Extension, setup
 
 FOLDER = "brainfcn_jax/network/kernels/"
 TILE_FLAGS = "-mamx-tile -mamx-bf16 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16 -mfma"
-TILE_HEADERS = ["parallel.h", "scratch.h", "tiles.h"]
+TILE_HEADERS = ["ceil_div.h", "parallel.h", "scratch.h", "tiles.h"]
 VECTOR_SOURCES = [
     "avx2.cc",
     "avx512.cc",
@@ -19,6 +19,7 @@ VECTOR_SOURCES = [
     "vector_calls.cc",
 ]
 VECTOR_HEADERS = [
+    "ceil_div.h",
     "convolve.h",
     "direct.h",
     "gradient_work.h",

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "ceil_div.h"
 #include "parallel.h"
 #include "scratch.h"
 #include "tiles.h"
@@ -20,8 +21,6 @@ namespace ffi = xla::ffi;
 constexpr int kTaps = 9;
 constexpr int kBlock = 32;                     // output channels, and pixels, of one 2x2 of tiles
 constexpr int64_t kStripBytes = 384 * 1024;    // input strip held in the second-level cache
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 struct Shape {
   int64_t images, height, width, channels;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ceil_div.h"
 #include "scratch.h"
 
 namespace brainfcn {
@@ -18,8 +19,6 @@ constexpr int64_t kUsualCacheBytes = 512 << 10;
 constexpr int64_t kRun = 6;  // tiles of one product in registers, for most panels
 constexpr int64_t kDirectRows = 8;
 constexpr int64_t kPadding = 16;  // floats that keep points from falling into one set of the cache
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t SecondLevelCacheBytes() {
 #if defined(_SC_LEVEL2_CACHE_SIZE)

@@ -1,6 +1,7 @@
 // Convolutions of few input channels, computed as they are defined.
 #pragma once
 
+#include "ceil_div.h"
 #include "product.h"
 
 namespace brainfcn {
@@ -68,7 +69,7 @@ inline void PoolRows(const Results& results, const float* upper, float* to) {
       const Vector below = Larger(load(lower), load(lower + channels));
       StoreFirst(to, Larger(above, below), lanes);
     }
-    to -= (channels + kLanes - 1) / kLanes * kLanes - channels;
+    to -= CeilDiv(channels, kLanes) * kLanes - channels;
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "ceil_div.h"
+
 namespace brainfcn {
 
 constexpr int64_t kTilesATask = 8;       // transformed by one task
@@ -36,14 +38,14 @@ struct GradientWork {
   int64_t stride;         // floats from one vector of channels of all tiles to the next
   float *rows, *columns;  // transformed tiles of this block: of the images, of the gradient
 
-  int64_t VectorsIn() const { return (images.channels + lanes - 1) / lanes; }
-  int64_t VectorsOut() const { return (gradient.channels + lanes - 1) / lanes; }
-  int64_t PatchVectors() const { return (9 * images.channels + lanes - 1) / lanes; }
+  int64_t VectorsIn() const { return CeilDiv(images.channels, lanes); }
+  int64_t VectorsOut() const { return CeilDiv(gradient.channels, lanes); }
+  int64_t PatchVectors() const { return CeilDiv(9 * images.channels, lanes); }
   int64_t Width() const { return VectorsOut() * lanes; }
   int64_t ThinSums() const { return (PatchVectors() * lanes + 1) * Width(); }
   int64_t TileRows() const { return 8 * kSumsAPoint * VectorsIn() * lanes; }
-  int64_t RowBlocks() const { return (images.channels + kBlockChannels - 1) / kBlockChannels; }
-  int64_t ColumnBlocks() const { return (gradient.channels + kBlockChannels - 1) / kBlockChannels; }
+  int64_t RowBlocks() const { return CeilDiv(images.channels, kBlockChannels); }
+  int64_t ColumnBlocks() const { return CeilDiv(gradient.channels, kBlockChannels); }
 };
 
 // The code for one instruction set; each does one task of several.

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 
+#include "ceil_div.h"
 #include "scratch.h"
 
 namespace brainfcn {
 namespace {
 
 constexpr int64_t kMostTiles = 256;  // of a block: with fewer, adding up blocks takes longer
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // By the products of every pixel's patch.
 void MultiplyPatches(const Threads& threads, const GradientFunctions& functions,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ceil_div.h"
 #include "gradient_work.h"
 
 namespace brainfcn {
@@ -67,7 +68,7 @@ struct Variant {
   Panels panels(int64_t outputs) const {
     bool narrow = outputs <= narrow_vectors * lanes;
     int64_t width = (narrow ? narrow_vectors : wide_vectors) * lanes;
-    return {width, (outputs + width - 1) / width};
+    return {width, CeilDiv(outputs, width)};
   }
   int64_t packed_size(int64_t inputs, int64_t outputs) const {
     Panels shape = panels(outputs);

@@ -1,6 +1,7 @@
 // The product of a few rows and a panel of columns, summed in registers.
 #pragma once
 
+#include "ceil_div.h"
 #include "layer.h"
 #include "vectors.h"
 
@@ -69,7 +70,7 @@ void MultiplyPanels(Rows rows, int64_t count, const float* packed, int64_t first
                     float* products, int64_t panel_stride) {
   constexpr int kWidth = kVectors * kLanes;
   const int64_t stride = kStride ? kStride : rows.row_stride;
-  const int64_t runs = (count + kRows - 1) / kRows;
+  const int64_t runs = CeilDiv(count, kRows);
   for (int64_t panel = first; panel < last; ++panel) {
     for (int64_t run = 0; run < runs; ++run) {
       const int64_t begin = count * run / runs, end = count * (run + 1) / runs;
