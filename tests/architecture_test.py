@@ -63,6 +63,7 @@ PURE_NUMPY = {
     "measures.summary",
     "measures.symmetry",
     "measures.volumes",
+    "network.parameters",
     "results.label_tables",
     "results.settings",
     "results.pages.charts",

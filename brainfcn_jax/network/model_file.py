@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -18,15 +18,12 @@ from brainfcn_jax.imaging.grid import SPACING_LIMITS_MM
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network import sealed_hdf5
 from brainfcn_jax.network.fcn import Widths, parameter_shapes, widths_of
+from brainfcn_jax.network.parameters import Parameters, flat, nested
 
 MODEL_FORMAT = "brainfcn_jax.model"
 
-_Leaf = TypeVar("_Leaf")
 _MAX_MAPS = 256
 _MAX_TISSUES = 255
-
-Parameters = dict[str, dict[str, np.ndarray]]
-"""Float32 arrays by layer and name: parameters["conv3_2"]["kernel"]."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class ModelDescription:
             found: shapes of arrays there are, whose biases tell how wide its layers are.
         """
         classes = len(self.tissues) + 1
-        return _flat(parameter_shapes(self.stages, self.maps, classes, widths_of(found)))
+        return flat(parameter_shapes(self.stages, self.maps, classes, widths_of(found)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +96,7 @@ class Model:
     @property
     def widths(self) -> Widths:
         """Output channels of each VGG16 layer, stage by stage."""
-        return widths_of({name: np.shape(array) for name, array in _flat(self.params).items()})
+        return widths_of({name: np.shape(array) for name, array in flat(self.params).items()})
 
 
 def save_model(
@@ -112,7 +109,7 @@ def save_model(
         OutputError: the file exists and `overwrite` is false, or it cannot be written.
     """
     description = model.description
-    arrays = {name: np.asarray(array) for name, array in _flat(model.params).items()}
+    arrays = {name: np.asarray(array) for name, array in flat(model.params).items()}
     shapes = {name: array.shape for name, array in arrays.items()}
     problems = description.problems()
     problems = problems or sealed_hdf5.shape_differences(
@@ -136,7 +133,7 @@ def load_model(path: str | Path) -> Model:
         description = _description(path, sealed_hdf5.read_attributes(file, names))
         expected = description.parameter_shapes(sealed_hdf5.array_shapes(file))
         arrays = sealed_hdf5.read_arrays(file, expected)
-    return Model(_nested(arrays), description)
+    return Model(nested(arrays), description)
 
 
 def _description(path: str | Path, attributes: Mapping[str, Any]) -> ModelDescription:
@@ -157,18 +154,6 @@ def _is_of(value: Any, hint: Any) -> bool:
     if not items:
         return type(value) is hint
     return isinstance(value, tuple) and all(type(item) is items[0] for item in value)
-
-
-def _flat(tree: Mapping[str, Mapping[str, _Leaf]]) -> dict[str, _Leaf]:
-    return {f"{layer}/{name}": leaf for layer, ns in tree.items() for name, leaf in ns.items()}
-
-
-def _nested(arrays: Mapping[str, np.ndarray]) -> Parameters:
-    params: Parameters = {}
-    for path, array in arrays.items():
-        layer, name = path.split("/")
-        params.setdefault(layer, {})[name] = array
-    return params
 
 
 def load_tissue_model(path: str) -> Model:

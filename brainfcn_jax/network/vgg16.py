@@ -12,7 +12,7 @@ import numpy as np
 from brainfcn_jax.errors import OutputError, WeightsError
 from brainfcn_jax.network import sealed_hdf5
 from brainfcn_jax.network.fcn import VGG16_WIDTHS, backbone_layers, parameter_shapes
-from brainfcn_jax.network.model_file import Parameters, _flat, _nested
+from brainfcn_jax.network.parameters import Parameters, flat, nested
 from brainfcn_jax.runtime.atomic_files import new_file
 
 VGG16_MD5 = "6d6bbae143d832006294945121d1f1fc"
@@ -56,7 +56,7 @@ def read_vgg16(path: str | Path, stages: int) -> Parameters:
     """
     if sealed_hdf5.is_sealed(path):
         with sealed_hdf5.sealed_file(path, BACKBONE_FORMAT) as file:
-            params = _nested(sealed_hdf5.read_arrays(file, _backbone_shapes()))
+            params = nested(sealed_hdf5.read_arrays(file, _backbone_shapes()))
     else:
         params = _read_published(path)
     return {layer: params[layer] for layer, _, _ in backbone_layers(stages)}
@@ -69,7 +69,7 @@ def convert_vgg16(source: str | Path, out: str | Path, overwrite: bool = False) 
         WeightsError: the source is missing, damaged or another file.
         OutputError: `out` exists and `overwrite` is false, or it cannot be written.
     """
-    arrays = _flat(read_vgg16(source, len(VGG16_WIDTHS)))
+    arrays = flat(read_vgg16(source, len(VGG16_WIDTHS)))
     sealed_hdf5.write_sealed(out, BACKBONE_FORMAT, {}, arrays, overwrite=overwrite)
 
 
@@ -133,7 +133,7 @@ def _fetched(address: str) -> bytes:
 
 
 def _backbone_shapes() -> dict[str, tuple[int, ...]]:
-    shapes = _flat(parameter_shapes(len(VGG16_WIDTHS), maps=1, classes=1))
+    shapes = flat(parameter_shapes(len(VGG16_WIDTHS), maps=1, classes=1))
     return {name: shape for name, shape in shapes.items() if name.startswith("conv")}
 
 
@@ -156,4 +156,4 @@ def _read_published(path: str | Path) -> Parameters:
     arrays = {name: published[_published_name(name)] for name in _backbone_shapes()}
     blue_green_red = arrays["conv1_1/kernel"]
     arrays["conv1_1/kernel"] = np.ascontiguousarray(blue_green_red[:, :, ::-1, :])
-    return _nested(arrays)
+    return nested(arrays)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxis
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.text import first_few
 from brainfcn_jax.training.settings_reader import Rule, read_section
@@ -27,7 +28,6 @@ Degrees = Annotated[float, Rule("in 0..180", lambda degrees: 0 <= degrees <= 180
 Scale = Annotated[float, Rule("in 0.1..10", lambda scale: 0.1 <= scale <= 10)]
 Pattern = Annotated[str, Rule("that holds '{subject}'", lambda pattern: "{subject}" in pattern)]
 Scheme = Annotated[str, Rule(f"that is one of {', '.join(SCHEMES)}", lambda name: name in SCHEMES)]
-SliceAxis = Literal["axial", "coronal", "sagittal"]
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class DataSettings:
     validation_root: str = ""
     modality: str = "T1w"
     slice_axis: SliceAxis = "axial"
-    equalise: Literal["volume", "head"] = "head"
+    equalise: EqualisationMode = "head"
     crop_to_head: bool = True
-    mask_slice: Literal["middle", "largest"] = "largest"
+    mask_slice: MaskSlice = "largest"
 
 
 @dataclass(frozen=True)
