@@ -13,11 +13,7 @@ from typing import Any
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.measures.volumes import NO_SHARE, percent_of_icv
-from brainfcn_jax.results.pages.group_page import (
-    THUMBNAIL_BYTES,
-    GroupRow,
-    write_group_page,
-)
+from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
 from brainfcn_jax.results.pages.picture import thumbnail
 from brainfcn_jax.results.paths import (
     GROUP_FILES,
@@ -35,6 +31,9 @@ from brainfcn_jax.results.tables import write_json, write_table
 from brainfcn_jax.runtime.locks import Claims
 
 FAILED = "FAILED"
+
+THUMBNAIL_BYTES = 6_000_000
+"""All pictures of a group's page together, at most."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
 
 
 def with_thumbnails(root: Path, rows: Sequence[GroupRow]) -> tuple[list[GroupRow], int]:
-    """Gives rows small pictures while the page has room, of scans that did not pass first.
+    """Gives rows small pictures while `THUMBNAIL_BYTES` last, of scans that did not pass first.
 
     Gives the number of rows with labels that get none as well.
     """

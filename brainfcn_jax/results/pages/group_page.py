@@ -12,9 +12,6 @@ from brainfcn_jax.results.pages.html import _base64, _write, page
 
 VERDICTS = ("PASS", "CHECK", "FAILED")
 
-THUMBNAIL_BYTES = 6_000_000
-"""All pictures of a group's page together, at most."""
-
 _STRIP_SIZE = (720, 24)
 
 
@@ -51,7 +48,7 @@ def write_group_page(
 ) -> None:
     """Writes the page of a group, in the order of its rows.
 
-    `omitted` is the number of rows whose thumbnails were left out already, for want of room.
+    `omitted` is the number of rows whose thumbnails were left out, for want of room.
 
     Raises OutputError when the file exists and `overwrite` is false, or it cannot be written.
     """
@@ -61,7 +58,6 @@ def write_group_page(
         name: {row.name: row.volumes_mm3[name] for row in rows if name in row.volumes_mm3}
         for name in columns
     }
-    thumbnails = affordable_thumbnails(rows)
     counts = [(verdict, sum(row.verdict == verdict for row in rows)) for verdict in VERDICTS]
     contents = {
         "rows": rows,
@@ -76,29 +72,10 @@ def write_group_page(
             for scan, odd in zip(values, outliers(list(values.values())), strict=True)
             if odd
         },
-        "thumbnails": [None if content is None else _base64(content) for content in thumbnails],
-        "omitted": omitted
-        + sum(
-            row.thumbnail is not None and content is None
-            for row, content in zip(rows, thumbnails, strict=True)
-        ),
+        "thumbnails": [None if row.thumbnail is None else _base64(row.thumbnail) for row in rows],
+        "omitted": omitted,
     }
     _write(path, page("group.html", "group.js", contents), overwrite)
-
-
-def affordable_thumbnails(rows: Sequence[GroupRow]) -> list[bytes | None]:
-    """Chooses thumbnails while they fit in `THUMBNAIL_BYTES`; of scans that did not pass first.
-
-    Returns one for each row, None where it has none or that did not fit.
-    """
-    chosen: list[bytes | None] = [None] * len(rows)
-    left = THUMBNAIL_BYTES
-    for index in sorted(range(len(rows)), key=lambda index: rows[index].verdict == "PASS"):
-        content = rows[index].thumbnail
-        if content is not None and len(content) <= left:
-            chosen[index] = content
-            left -= len(content)
-    return chosen
 
 
 def _strips(volumes_mm3: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from parsed_page import HOSTILE, Page, check_policy
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.measures.quality import Flag
-from brainfcn_jax.results.pages.group_page import GroupRow, affordable_thumbnails, write_group_page
+from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
 from brainfcn_jax.results.pages.html import link
 
 
@@ -99,20 +99,9 @@ def test_a_link_to_a_part_names_it_as_pages_show_it(tmp_path: Path) -> None:
     assert shown == {unquote(link("", HOSTILE).partition("#")[2]), "b"}
 
 
-def test_pictures_of_scans_that_did_not_pass_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brainfcn_jax.results.pages.group_page.THUMBNAIL_BYTES", 25)
-    rows = [
-        row("a", thumbnail=b"a" * 10),
-        row("b"),
-        row("c", "CHECK", thumbnail=b"c" * 10),
-        row("d", thumbnail=b"d" * 10),
-    ]
-    assert affordable_thumbnails(rows) == [b"a" * 10, None, b"c" * 10, None]
-
-
-def test_left_out_pictures_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brainfcn_jax.results.pages.group_page.THUMBNAIL_BYTES", 1)
-    page = group_page(tmp_path, [row("a", thumbnail=b"aa"), row("b", thumbnail=b"bb")])
+def test_left_out_pictures_are_told(tmp_path: Path) -> None:
+    write_group_page(tmp_path / "group.html", [row("a"), row("b")], omitted=2)
+    page = Page((tmp_path / "group.html").read_text("utf-8"))
     assert not page.attributes("img")
     assert "2 pictures are left out" in page.texts["body"][0]
 
