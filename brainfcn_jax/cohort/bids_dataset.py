@@ -53,7 +53,7 @@ def find_bids_scans(
     participants: Sequence[str] = (),
     sessions: Sequence[str] = (),
 ) -> tuple[list[BidsScan], tuple[str, ...]]:
-    """The scans of a data set in natural order, and notes on what was left out.
+    """Gives the scans of a data set in natural order, and notes on what was left out.
 
     Args:
         root: the data set's folder.

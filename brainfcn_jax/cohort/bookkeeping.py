@@ -61,7 +61,7 @@ class Bookkeeping:
         return dataclasses.replace(todo, inputs=_states(planned, files), earlier=earlier)
 
     def settings(self, todo: Todo) -> SegmentationSettings:
-        """The run's settings, which for this scan may allow to overwrite."""
+        """Gives the run's settings, which for this scan may allow to overwrite."""
         overwrite = self._settings.overwrite or todo.replace
         return dataclasses.replace(self._settings, overwrite=overwrite)
 
@@ -133,12 +133,12 @@ class Bookkeeping:
 
 
 def planned_files(planned: PlannedScan, settings: SegmentationSettings) -> list[Path]:
-    """The files that segmenting a scan writes for it alone."""
+    """Gives the files that segmenting a scan writes for it alone."""
     return planned.outputs.all(settings, planned.reference is not None)
 
 
 def input_files(planned: PlannedScan) -> dict[str, Path]:
-    """The files that are read of a scan, by what they are; an Analyze scan has two."""
+    """Gives the files that are read of a scan, by what they are; an Analyze scan has two."""
     files = {"scan": Path(planned.path)}
     if planned.reference is not None:
         files["reference"] = Path(planned.reference)
@@ -150,7 +150,7 @@ def input_files(planned: PlannedScan) -> dict[str, Path]:
 
 
 def request(settings: SegmentationSettings, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """All that decides the results of a scan, but for its files."""
+    """Gives all that decides the results of a scan, but for its files."""
     chosen = dataclasses.asdict(settings)
     return {
         "version": provenance["GeneratedBy"][0]["Version"],
@@ -160,7 +160,7 @@ def request(settings: SegmentationSettings, provenance: Mapping[str, Any]) -> di
 
 
 def without_folders(text: str, planned: PlannedScan) -> str:
-    """A message with the names of the scan's files in place of their paths."""
+    """Puts the names of the scan's files in place of their paths in a message."""
     paths = [Path(path) for path in (planned.path, planned.reference) if path is not None]
     for path in paths:
         for form in (path.absolute(), path):

@@ -181,7 +181,7 @@ def segment_job(
 
 
 def identity(opened: OpenModel) -> dict[str, Any]:
-    """The software and the weights that results come from."""
+    """Gives the software and the weights that results come from."""
     return {name: opened.provenance[name] for name in ("GeneratedBy", "Weights")}
 
 

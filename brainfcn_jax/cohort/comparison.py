@@ -39,7 +39,7 @@ class Pair:
 
 
 def find_pairs(prediction: Path, reference: Path) -> tuple[list[Pair], list[str]]:
-    """The pairs in natural order, and sentences on label maps that have no partner.
+    """Gives the pairs in natural order, and sentences on label maps that have no partner.
 
     Two files are a pair whatever they are called. In folders, and all folders below them, label
     maps are matched by `matching_name`; images whose last word is in `NOT_LABELS` are no label
@@ -72,7 +72,7 @@ def find_pairs(prediction: Path, reference: Path) -> tuple[list[Pair], list[str]
 
 
 def label_maps_below(path: Path) -> list[Path]:
-    """A label map itself, or those in a folder and below it, in natural order.
+    """Gives a label map itself, or those in a folder and below it, in natural order.
 
     Raises:
         InputError: it does not exist, or holds no label map.
@@ -122,7 +122,7 @@ def compare(
 
 
 def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
-    """The mean of every measure over the scans in which it has a value."""
+    """Gives the mean of every measure over the scans in which it has a value."""
     measures = [field.name for field in dataclasses.fields(Score)][1:]
     by_structure: dict[str, list[Score]] = {}
     for scores in scores_by_name.values():
@@ -135,7 +135,7 @@ def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
 
 
 def with_means(scores_by_name: Mapping[str, Sequence[Score]]) -> dict[str, Sequence[Score]]:
-    """The scores, and after those of two scans or more their means under the name `MEAN`."""
+    """Gives the scores, and after those of two scans or more their means under the name `MEAN`."""
     means = {MEAN: mean_scores(scores_by_name)} if len(scores_by_name) > 1 else {}
     return {**scores_by_name, **means}
 

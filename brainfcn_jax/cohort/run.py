@@ -119,7 +119,7 @@ def local_executor(
 
 
 def skipped(planned: PlannedScan, todo: Todo) -> Outcome:
-    """The outcome of a scan that needed nothing."""
+    """Gives the outcome of a scan that needed nothing."""
     notes = (todo.note,) if todo.note else ()
     return Outcome(planned, summary=todo.summary, notes=notes, skipped=True)
 

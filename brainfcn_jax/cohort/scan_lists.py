@@ -50,7 +50,7 @@ NOT_LABELS = frozenset({"mask", "probseg", "uncertainty", BRAIN_IMAGE}) | CONTRA
 
 
 def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tuple[str, ...]]:
-    """The scans that the values of --volume mean, in that order, and notes on files left out.
+    """Gives the scans that the values of --volume mean, in that order, and notes on files left out.
 
     Args:
         volumes: each an image file, the demo's name, a folder (all its scans, see
@@ -86,7 +86,7 @@ def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tu
 
 
 def scans_in_folder(folder: Path, modality: str) -> tuple[list[Path], list[Path]]:
-    """The scans that lie directly in a folder, in natural order, and the images left out.
+    """Gives the scans that lie directly in a folder, in natural order, and the images left out.
 
     An image is left out when the last word of its name, after the last "_", is that of another
     contrast (sub-01_FLAIR.nii.gz) or of a result (sub-01_dseg.nii.gz). Hidden files are passed
@@ -125,7 +125,7 @@ def _is_pattern(given: str) -> bool:
 
 
 def images_in_folder(folder: Path) -> list[Path]:
-    """The image files directly in a folder, in natural order; InputError if it cannot be read."""
+    """Gives the images directly in a folder, in natural order; InputError if it cannot be read."""
     try:
         return _images(folder.iterdir())
     except OSError as error:
@@ -148,7 +148,7 @@ def _images(paths: Iterable[Path]) -> list[Path]:
 
 
 def read_list(path: Path) -> list[str]:
-    """The paths in a text file, one a line, as they stand there; empty lines and # are no paths.
+    """Reads paths from a text file, one a line, as they stand there; passes over empty lines and #.
 
     Raises:
         InputError: the file is missing, no UTF-8 text, or names nothing.
@@ -165,11 +165,10 @@ def read_list(path: Path) -> list[str]:
 
 
 def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[str]:
-    """The label map of each scan, in the scans' order; none when no reference is given.
+    """Gives the label map of each scan, in the scans' order; none when no reference is given.
 
     A single folder, or what fits a single pattern, is searched for each scan's labels by name (see
-    `matching_name`); otherwise
-    there must be as many references, text lists taken apart, as scans.
+    `matching_name`); otherwise there must be as many references, text lists taken apart, as scans.
 
     Raises:
         InputError: a list cannot be read, or the folder lacks the labels of a scan.
@@ -193,7 +192,7 @@ def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[s
 
 
 def matching_name(path: str | Path) -> str:
-    """What the file names of a scan, of its labels and of its segmentations have in common.
+    """Gives what the file names of a scan, its labels and its segmentations have in common.
 
     The name without its extension and without all last words that say what kind of image it is:
     sub-01_T1w.nii.gz, sub-01_dseg.nii.gz, sub-01_T1w_seg.mgz and
@@ -206,7 +205,7 @@ def matching_name(path: str | Path) -> str:
 
 
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:
-    """Files by `matching_name`; InputError when two have the same."""
+    """Gives files by `matching_name`; InputError when two have the same."""
     found: dict[str, Path] = {}
     for path in paths:
         other = found.setdefault(matching_name(path), path)
@@ -244,7 +243,7 @@ def _may_be_scan(image: Path, modality: str) -> bool:
 
 
 def last_word(image: Path) -> str:
-    """What a file's name ends with, "T1w"; "desc-brain_image" of a scan cut to the brain."""
+    """Gives what a file's name ends with, "T1w"; "desc-brain_image" of a scan cut to the brain."""
     name = without_extension(image.name)
     return BRAIN_IMAGE if name.endswith(f"_{BRAIN_IMAGE}") else name.rpartition("_")[2]
 

@@ -14,19 +14,19 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 def box_slices(box: Box) -> tuple[slice, slice, slice]:
-    """The box as an index."""
+    """Gives the box as an index."""
     first, second, third = (slice(start, stop) for start, stop in box)
     return first, second, third
 
 
 def whole(grid: Lines) -> Box:
-    """The box of all voxels of a grid."""
+    """Gives the box of all voxels of a grid."""
     first, second, third = ((0, line.size) for line in grid)
     return first, second, third
 
 
 def parts(grid: Lines, box: Box) -> Lines:
-    """The grid of the voxels in the box."""
+    """Gives the grid of the voxels in the box."""
     first, second, third = (
         line.part(start, stop) for line, (start, stop) in zip(grid, box, strict=True)
     )
@@ -34,13 +34,13 @@ def parts(grid: Lines, box: Box) -> Lines:
 
 
 def cover(grid: Lines, other: Lines) -> Box:
-    """The box of the grid's voxels that touch another grid."""
+    """Gives the box of the grid's voxels that touch another grid."""
     first, second, third = (line.cover(part) for line, part in zip(grid, other, strict=True))
     return first, second, third
 
 
 def widened(box: Box, margins_mm: Sequence[float], grid: Lines) -> Box:
-    """The box and at least a margin on both sides of each axis, as far as the grid reaches."""
+    """Gives the box with at least a margin on both sides of each axis, as far as the grid goes."""
     margins = [
         math.ceil(margin_mm / line.spacing_mm)
         for margin_mm, line in zip(margins_mm, grid, strict=True)
@@ -49,7 +49,7 @@ def widened(box: Box, margins_mm: Sequence[float], grid: Lines) -> Box:
 
 
 def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
-    """The box and so many voxels more on both sides of each axis, as far as the array reaches."""
+    """Gives the box with so many voxels more on both sides of an axis, as far as the array goes."""
     first, second, third = (
         (max(start - margin, 0), min(stop + margin, size))
         for (start, stop), margin, size in zip(box, margins, shape, strict=True)
@@ -58,7 +58,7 @@ def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
 
 
 def intersection(box: Box, other: Box) -> Box:
-    """The voxels that are in both boxes, which must overlap."""
+    """Gives the voxels that are in both boxes, which must overlap."""
     first, second, third = (
         (max(start, other_start), min(stop, other_stop))
         for (start, stop), (other_start, other_stop) in zip(box, other, strict=True)

@@ -198,7 +198,7 @@ def find_head_threshold(volume: Float32[np.ndarray, "*shape"]) -> Float[Array, "
 
 
 def compiled_size(voxels: int) -> int:
-    """The smallest of the sizes that are compiled for with room for so many voxels."""
+    """Gives the smallest of the sizes that are compiled for with room for so many voxels."""
     step = (1 << (max(voxels, SMALLEST) - 1).bit_length() - 1) // STEPS_PER_DOUBLING
     return max(SMALLEST, -(-voxels // step) * step)
 

@@ -68,7 +68,7 @@ def _is_from_elsewhere(record: logging.LogRecord) -> bool:
 
 
 def check_path(path: str | Path, extensions: Sequence[str]) -> None:
-    """InputError unless there is a regular file with one of these endings, and some content."""
+    """Raises InputError unless there is a regular file with one of these endings, with content."""
     try:
         found = os.stat(path)
     except OSError as error:
@@ -88,7 +88,7 @@ def check_path(path: str | Path, extensions: Sequence[str]) -> None:
 
 
 def header_path(path: str | Path) -> Path:
-    """The file that holds the header: the .hdr beside an .img, else the file itself."""
+    """Gives the file that holds the header: the .hdr beside an .img, else the file itself."""
     path = Path(path)
     if path.suffix.lower() != ".img":
         return path
@@ -99,7 +99,7 @@ def header_path(path: str | Path) -> Path:
 
 
 def first_bytes(path: str | Path, count: int = LARGEST_HEADER) -> bytes:
-    """The beginning of a file, unpacked where its name says that it is compressed.
+    """Gives the beginning of a file, unpacked where its name says that it is compressed.
 
     Raises:
         InputError: it may not be read, or is not compressed as its name says.
@@ -122,7 +122,7 @@ def first_bytes(path: str | Path, count: int = LARGEST_HEADER) -> bytes:
 
 
 def unknown_kind(start: bytes) -> InputError:
-    """The error for a file that begins like none of the formats that are read."""
+    """Gives the error for a file that begins like none of the formats that are read."""
     if len(start) < _SHORTEST_HEADER:
         return InputError(f"is too short for an image: it has {len(start)} bytes; copy it again")
     return InputError(
@@ -137,7 +137,7 @@ def is_compressed(path: str | Path) -> bool:
 
 
 def check_stored_sizes(header: bytes, layout: str, offset: int) -> None:
-    """InputError when the voxel sizes as a header stores them (nibabel mends them) are unusable.
+    """Raises InputError when the voxel sizes as stored (nibabel mends them) are unusable.
 
     Args:
         header: the header's bytes.
@@ -150,7 +150,7 @@ def check_stored_sizes(header: bytes, layout: str, offset: int) -> None:
 
 
 def check_file_is_whole(path: Path, declared_bytes: int) -> None:
-    """InputError when a file does not hold `declared_bytes`, or holds far more than that.
+    """Raises InputError when a file does not hold `declared_bytes`, or far more.
 
     Readers stop after the last voxel, before the checksum at the end of a compressed file. So it
     is unpacked once up to there, piece by piece; what is cut off or altered then raises EOFError,

@@ -96,7 +96,7 @@ class Grid:
 
 
 def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
-    """Why an affine cannot place voxels in space, or None when it can.
+    """Tells why an affine cannot place voxels in space, or None when it can.
 
     It must be finite, its voxel sizes within `SPACING_LIMITS_MM`, its axes must not lie in one
     plane (the volume of a voxel at least 1/1000 of that of a box with the same edges), and its
@@ -116,14 +116,14 @@ def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
 
 
 def check_affine(affine_mm: Float[np.ndarray, "4 4"], which: str) -> None:
-    """InputError when `affine_fault` finds one; `which` names the affine in the message."""
+    """Raises InputError when `affine_fault` finds one; `which` names the affine in the message."""
     fault = affine_fault(affine_mm)
     if fault is not None:
         raise InputError(f"cannot be placed in space: {which} {fault}; repair the header first")
 
 
 def corner_distance_mm(grid: Grid, other_affine_mm: Float[np.ndarray, "4 4"]) -> float:
-    """How far apart, at most, two affines put a corner voxel of a grid."""
+    """Measures how far apart, at most, two affines put a corner voxel of a grid."""
     corners = np.array([(*c, 1) for c in itertools.product(*((0, n - 1) for n in grid.shape))])
     return float(np.linalg.norm(corners @ (grid.affine_mm - other_affine_mm).T, axis=1).max())
 
@@ -133,7 +133,7 @@ def placing_form(
     sform_mm: Float[np.ndarray, "4 4"],
     qform_mm: Float[np.ndarray, "4 4"],
 ) -> tuple[Literal["sform", "qform"] | None, tuple[str, ...]]:
-    """Which of a NIfTI header's two affines places the voxels, and notes for the user.
+    """Chooses which of a NIfTI header's two affines places the voxels, with notes for the user.
 
     The sform counts before the qform, as in nibabel; a damaged one gives way to the other. One
     that the header does not have is 0 everywhere.
@@ -164,7 +164,7 @@ def _form_notes(grid: Grid, qform_mm: Float[np.ndarray, "4 4"]) -> tuple[str, ..
 
 
 def same_voxels(labels: Grid, scan: Grid, scan_path: str) -> Grid:
-    """The grid that brings a label map's array to the scan's canonical frame.
+    """Gives the grid that brings a label map's array to the scan's canonical frame.
 
     The two must hold the same voxels (corners within `SAME_GRID_MM`); the order and direction in
     which their files store the axes may differ.

@@ -154,20 +154,20 @@ def load_labels(
 def to_input_grid(
     canonical: Shaped[np.ndarray, "x y z *channels"], scan: Scan
 ) -> Shaped[np.ndarray, "i j k *channels"]:
-    """A canonical array on the voxels of the scan's file: the exact inverse of loading it."""
+    """Puts a canonical array on the voxels of the scan's file: the exact inverse of loading it."""
     assert canonical.shape[:3] == scan.data.shape, (canonical.shape, scan.data.shape)
     return image_grid(scan.image).from_canonical(canonical)
 
 
 def voxel_mm3(scan: Scan) -> float:
-    """The volume of one voxel."""
+    """Gives the volume of one voxel."""
     return image_grid(scan.image).voxel_mm3
 
 
 def image_of(
     canonical: UInt8[np.ndarray, "x y z"] | Float32[np.ndarray, "x y z"], scan: Scan
 ) -> Nifti1Image:
-    """A map as a NIfTI image on exactly the grid of the scan's file, in its axis order.
+    """Makes a map a NIfTI image on exactly the grid of the scan's file, in its axis order.
 
     The voxels are the file's first three dimensions. A NIfTI scan's geometry is copied (affine,
     sform and qform with their codes, units) and nothing else of its header, whose texts and

@@ -35,11 +35,11 @@ class Line:
     size: int
 
     def part(self, start: int, stop: int) -> "Line":
-        """The samples start..stop-1."""
+        """Gives the samples start..stop-1."""
         return Line(self.first_mm + start * self.spacing_mm, self.spacing_mm, stop - start)
 
     def resampled(self, spacing_mm: float) -> "Line":
-        """A line with another spacing that covers the same length; itself within `SAME_SPACING`.
+        """Gives a line of another spacing over the same length; itself within `SAME_SPACING`.
 
         Both have one centre, so that a mirrored volume gives mirrored samples.
         """
@@ -49,7 +49,7 @@ class Line:
         return centred_line(max(1, math.ceil(self.size / ratio - _SLIVER)), spacing_mm)
 
     def cover(self, other: "Line") -> tuple[int, int]:
-        """Start and stop of this line's samples whose cells touch the cells of another line."""
+        """Gives start and stop of this line's samples whose cells touch those of another line."""
         edge_mm = self.first_mm - self.spacing_mm / 2
         low_mm = other.first_mm - other.spacing_mm / 2
         start = (low_mm - edge_mm) / self.spacing_mm
@@ -64,12 +64,12 @@ Lines = tuple[Line, Line, Line]
 
 
 def centred_line(size: int, spacing_mm: float) -> Line:
-    """A whole axis: its middle is at 0 mm."""
+    """Gives a whole axis: its middle is at 0 mm."""
     return Line(-(size - 1) / 2 * spacing_mm, spacing_mm, size)
 
 
 def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"]:
-    """Weights of the source's samples in each of the target's; every row adds up to 1.
+    """Gives weights of the source's samples in each of the target's; every row adds up to 1.
 
     To a finer line it is linear interpolation; to a coarser one, the mean over the coarser
     sample's cell (each of the source's counts as much as its cell lies in it), so that detail too
@@ -85,7 +85,7 @@ def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "tar
 
 
 def total_weights(source: Line, target: Line) -> Float32[np.ndarray, " source"]:
-    """How much each of the source's samples counts in the sum over the target's samples."""
+    """Gives how much each of the source's samples counts in the sum over the target's."""
     if source == target:
         return np.ones(source.size, np.float32)
     return interpolation_matrix(source, target).sum(axis=0)
@@ -94,7 +94,7 @@ def total_weights(source: Line, target: Line) -> Float32[np.ndarray, " source"]:
 def resample(
     volume: Float32[np.ndarray, "i j k"], source: Lines, target: Lines
 ) -> Float32[np.ndarray, "i2 j2 k2"]:
-    """A volume on the lines `source`, on the lines `target`; axes that agree are left alone."""
+    """Brings a volume from the lines `source` to `target`; leaves axes that agree alone."""
     return _apply(volume[None], [_matrix(s, t) for s, t in zip(source, target, strict=True)])[0]
 
 
@@ -104,7 +104,7 @@ def interpolated_scores(
     target: Lines,
     slab_values: int = SLAB_VALUES,
 ) -> Iterator[tuple[slice, Float32[np.ndarray, "classes slab j2 k2"]]]:
-    """Class scores on the lines `target`, slab by slab along the first axis.
+    """Yields class scores on the lines `target`, slab by slab along the first axis.
 
     Gives the slab's indices on that axis and its scores; at most about `slab_values` of them (but
     at least one slice) exist at a time, however large the target is.
@@ -130,7 +130,7 @@ def interpolated_labels(
     target: Lines,
     slab_values: int = SLAB_VALUES,
 ) -> UInt8[np.ndarray, "i2 j2 k2"]:
-    """The class whose interpolated score is highest, on the lines `target`; the first if equal."""
+    """Gives the class whose interpolated score is highest, on `target`; the first if equal."""
     labels = np.empty([line.size for line in target], np.uint8)
     for indices, slab in interpolated_scores(scores, source, target, slab_values):
         labels[indices] = _highest(slab)

@@ -37,7 +37,7 @@ _WHOLE_NUMBER = 1e-3
 
 
 def check_shape(shape: Sequence[int]) -> None:
-    """InputError for a file that is flat (2D), empty, or larger than `MAXIMUM_VOXELS`."""
+    """Raises InputError for a file that is flat (2D), empty, or larger than `MAXIMUM_VOXELS`."""
     if min(shape, default=0) < 1:
         raise InputError(f"declares an impossible size {tuple(shape)}; copy it again")
     if len(shape) < 3 or 1 in shape[:3]:
@@ -51,7 +51,7 @@ def check_shape(shape: Sequence[int]) -> None:
 
 
 def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
-    """Which frame of a volume of `shape` to read: the only one, or the one asked for.
+    """Chooses the frame of a volume of `shape` to read: the only one, or the one asked for.
 
     Raises:
         InputError: there are several frames and none was chosen, or there is no such frame.
@@ -73,14 +73,14 @@ def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
 
 
 def only_frame(shape: Sequence[int]) -> int:
-    """The frame of labels of `shape`; InputError when there are several."""
+    """Gives the frame of labels of `shape`; InputError when there are several."""
     if math.prod(shape[3:]) != 1:
         raise InputError(f"is {len(shape)}D {tuple(shape)}; give a file with a single label map")
     return 0
 
 
 def frame_notes(shape: Sequence[int], frame: int) -> tuple[str, ...]:
-    """A note on a file that is not plain 3D."""
+    """Gives a note on a file that is not plain 3D."""
     if len(shape) == 3:
         return ()
     return (f"the file is {len(shape)}D {tuple(shape)}; frame {frame} is used",)
@@ -89,7 +89,7 @@ def frame_notes(shape: Sequence[int], frame: int) -> tuple[str, ...]:
 def finite_scan(
     values: Num[np.ndarray, "x y z"],
 ) -> tuple[Float32[np.ndarray, "x y z"], tuple[str, ...]]:
-    """Intensities as float32, a few that are not finite set to 0, and a note when there were any.
+    """Gives intensities as float32, a few that are not finite set to 0, with a note then.
 
     Those beyond `LARGEST_INTENSITY` count as infinite.
 
@@ -122,7 +122,7 @@ def finite_scan(
 
 
 def refuse_labels(scan: Float32[np.ndarray, "x y z"]) -> None:
-    """InputError when a scan's intensities look like the codes of a label map.
+    """Raises InputError when a scan's intensities look like the codes of a label map.
 
     They do when `FEWEST_JUDGED` voxels or more hold no more than `MOST_LABELS` different whole
     numbers; of large scans only every so manyth voxel is looked at.
@@ -137,7 +137,7 @@ def refuse_labels(scan: Float32[np.ndarray, "x y z"]) -> None:
 
 
 def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:
-    """Label codes as int32; values within 0.001 of a whole number count as that number.
+    """Gives label codes as int32; values within 0.001 of a whole number count as that number.
 
     Raises:
         InputError: a value is not finite, not a whole number, or does not fit.
@@ -158,7 +158,7 @@ def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:
 
 
 def check_voxel_type(dtype: np.dtype) -> None:
-    """InputError for voxels that are not one real number each (colour, complex)."""
+    """Raises InputError for voxels that are not one real number each (colour, complex)."""
     if dtype.fields is not None:
         raise InputError("is a colour image; give a scan with one intensity a voxel")
     if dtype.kind not in "iuf":

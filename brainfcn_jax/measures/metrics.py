@@ -39,7 +39,7 @@ def score(
     *,
     slice_axis: int = 2,
 ) -> list[Score]:
-    """The measures of every structure that the scheme scores, in its order.
+    """Measures every structure that the scheme scores, in its order.
 
     `prediction` holds tissues, `reference` the scheme's own codes, both on one grid with
     `spacing_mm` along its axes. A predicted voxel counts as none where the reference has one of
@@ -95,7 +95,7 @@ def dice(a: Mask, b: Mask) -> float:
 
 
 def absolute_volume_difference_percent(prediction: Mask, reference: Mask) -> float:
-    """100 ||P| - |R|| / |R|, in percent of the reference's volume.
+    """Gives 100 ||P| - |R|| / |R|, in percent of the reference's volume.
 
     nan when both masks are empty, inf when only the reference is.
     Source: the evaluation of the MRBrainS13 challenge.
@@ -107,7 +107,7 @@ def absolute_volume_difference_percent(prediction: Mask, reference: Mask) -> flo
 
 
 def volumetric_similarity(a: Mask, b: Mask) -> float:
-    """1 - ||A| - |B|| / (|A| + |B|), 0 to 1; nan when both masks are empty.
+    """Gives 1 - ||A| - |B|| / (|A| + |B|), 0 to 1; nan when both masks are empty.
 
     Source: Taha and Hanbury 2015, "Metrics for evaluating 3D medical image segmentation".
     """
@@ -118,7 +118,7 @@ def volumetric_similarity(a: Mask, b: Mask) -> float:
 def hausdorff_95_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> float:
-    """The larger of the two directed 95th percentiles of the boundary distances, in mm.
+    """Gives the larger of the two directed 95th percentiles of the boundary distances, in mm.
 
     >>> a, b = np.zeros((2, 9, 9, 3), bool)
     >>> a[2:5, 2:7], b[4:7, 2:7] = True, True  # the same square, two voxels further
@@ -135,7 +135,7 @@ def hausdorff_95_mm(
 def mean_surface_distance_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> float:
-    """The mean of the two directed means of the boundary distances, in mm.
+    """Gives the mean of the two directed means of the boundary distances, in mm.
 
     See `surface_distances_mm` for boundary and distance. nan when neither mask has a boundary,
     inf when only one has. NeoBrainS12 publishes no formula; this one is our choice.
@@ -146,7 +146,7 @@ def mean_surface_distance_mm(
 def surface_distances_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> tuple[Distances, Distances]:
-    """Distances in mm from each boundary voxel of A to the nearest of B, and from B to A.
+    """Measures, in mm, from each boundary voxel of A to the nearest of B, and from B to A.
 
     The boundary is the mask less its 3x3 erosion within the slice plane, that is across
     `slice_axis`; outside the image counts as mask, so a mask that is empty or fills its slices

@@ -39,7 +39,7 @@ def modality_warnings(
     labels: UInt8[np.ndarray, "x y z"],
     modality: str,
 ) -> tuple[str, ...]:
-    """Sentences for the user where a scan's name or contrast is not that of `modality`.
+    """Gives sentences for the user where a scan's name or contrast is not that of `modality`.
 
     Of a modality that is not in `DARK_TO_BRIGHT` only the name is compared.
     """
@@ -75,7 +75,7 @@ def looks_skull_stripped(
 
 
 def named_modality(path: str) -> str | None:
-    """The modality that a file's name gives: the last word known, None when there is none.
+    """Gives the modality that a file's name gives: the last word known, None when there is none.
 
     Words are what stands between "_" and "."; so a BIDS entity such as space-T1w is none.
     """
@@ -87,7 +87,7 @@ def named_modality(path: str) -> str | None:
 def tissue_medians(
     data: Float32[np.ndarray, "x y z"], labels: UInt8[np.ndarray, "x y z"]
 ) -> Mapping[str, float]:
-    """Median intensity of cortical grey matter, white matter and fluid, as far as they are found.
+    """Gives the median intensity of cortical grey matter, white matter and fluid, as far as found.
 
     Fluid is the ventricles', which is purer than that of the sulci, unless they are too small.
     """

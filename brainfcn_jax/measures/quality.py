@@ -79,7 +79,7 @@ def assess(
     spacing_mm: tuple[float, float, float],
     modality: str,
 ) -> Quality:
-    """All checks of one segmentation.
+    """Makes all checks of one segmentation.
 
     Args:
         labels: tissues after post-processing, in the canonical frame as all arrays here.

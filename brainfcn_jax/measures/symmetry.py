@@ -45,7 +45,7 @@ class Halves:
 def halves(
     labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float]
 ) -> Halves | None:
-    """The halves of a brain, or None when there is too little of it.
+    """Finds the halves of a brain; gives None when there is too little of it.
 
     The plane maps as much tissue as it can onto its own kind; two tilts and a shift are searched
     for (Nelder and Mead), from a plane across x through the brain's centre. Extracerebral fluid

@@ -70,7 +70,7 @@ class Volumes(tuple[TissueVolume, ...]):
 def tissue_volumes(
     labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
 ) -> tuple[TissueVolume, ...]:
-    """The background and the seven tissues, in the order of their label values.
+    """Measures the background and the seven tissues, in the order of their label values.
 
     `soft_voxels` are the summed probabilities of the classes, background first; the soft volumes
     add up to that of the whole grid as far as these do.
@@ -91,13 +91,13 @@ def tissue_volumes(
 
 
 def brain_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> TissueVolume:
-    """All tissues but the fluids (ventricles and extracerebral fluid): the brain's own volume."""
+    """Adds up all tissues but the fluids (ventricles and extracerebral): the brain's own volume."""
     chosen = [row for row in volumes if row.index not in {None, BACKGROUND, *FLUIDS}]
     return _sum(chosen, BRAIN_NAME, BRAIN_ABBREVIATION, voxel_mm3)
 
 
 def intracranial_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> TissueVolume:
-    """All seven tissues, fluids included."""
+    """Adds up all seven tissues, fluids included."""
     chosen = [row for row in volumes if row.index not in {None, BACKGROUND}]
     return _sum(chosen, INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION, voxel_mm3)
 
@@ -105,7 +105,7 @@ def intracranial_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> Ti
 def volume_table(
     labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
 ) -> Volumes:
-    """The rows of a volumes table: background, the seven tissues, the brain, the intracranial."""
+    """Measures a volumes table: background, the seven tissues, the brain, the intracranial."""
     rows = tissue_volumes(labels, soft_voxels, voxel_mm3)
     brain, intracranial = brain_volume(rows, voxel_mm3), intracranial_volume(rows, voxel_mm3)
     return Volumes((*rows, brain, intracranial))

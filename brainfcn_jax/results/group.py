@@ -110,12 +110,12 @@ def _write_group_record(root: Path, record: GroupRecord) -> None:
 
 
 def finished(records: Mapping[str, Record]) -> dict[str, Record]:
-    """The scans that are done or failed."""
+    """Keeps the scans that are done or failed."""
     return {name: record for name, record in records.items() if record.status != "writing"}
 
 
 def group_files(records: Mapping[str, Record], csv: bool = False) -> list[str]:
-    """The files about these scans, none for fewer than two; SCORES only if one was scored."""
+    """Gives the files about these scans, none for fewer than two; SCORES only if one was scored."""
     if len(records) < 2:
         return []
     scored = any("reference" in record.inputs for record in records.values())
@@ -124,7 +124,7 @@ def group_files(records: Mapping[str, Record], csv: bool = False) -> list[str]:
 
 
 def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
-    """What the page of all scans shows of each."""
+    """Gives what the page of all scans shows of each."""
     return [_row(root, name, record) for name, record in records.items()]
 
 
@@ -146,7 +146,7 @@ def with_thumbnails(root: Path, rows: Sequence[GroupRow]) -> tuple[list[GroupRow
 
 
 def volumes_table(_: Path, records: Mapping[str, Record]) -> list[list[Any]]:
-    """One line a scan: quality, model, volumes in mm3, and in percent of the intracranial."""
+    """Gives one line a scan: quality, model, volumes in mm3, and in percent of the intracranial."""
     summaries = {name: record.summary for name, record in records.items()}
     volumes = {name: told.volumes_mm3 if told else {} for name, told in summaries.items()}
     columns = list(dict.fromkeys(column for row in volumes.values() for column in row))
@@ -167,7 +167,7 @@ def volumes_table(_: Path, records: Mapping[str, Record]) -> list[list[Any]]:
 
 
 def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
-    """The lines of every scan's table of scores, the scan's name before them.
+    """Gives the lines of every scan's table of scores, the scan's name before them.
 
     Raises:
         InputError: a table cannot be read.
@@ -180,7 +180,7 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
 
 
 def paths_of(root: Path, name: str) -> OutputPaths:
-    """The result files of the scan that tables call by a name."""
+    """Gives the result files of the scan that tables call by a name."""
     return output_paths(root, Path(name).name, Path(name).parent)
 
 

@@ -13,7 +13,7 @@ _LABELS = (BACKGROUND_TISSUE, *TISSUES)
 
 
 def bids_table() -> str:
-    """desc-tissue_dseg.tsv: index, name, abbreviation, colour, and BIDS's own label."""
+    """Gives desc-tissue_dseg.tsv: index, name, abbreviation, colour, and BIDS's own label."""
     rows = [
         (t.index, t.name, t.abbreviation, _hexadecimal(t), BIDS_CODES[t.index]) for t in _LABELS
     ]
@@ -22,20 +22,20 @@ def bids_table() -> str:
 
 
 def freeview_table() -> str:
-    """A FreeSurfer colour table: the last column is transparency."""
+    """Gives a FreeSurfer colour table: the last column is transparency."""
     rows = [f"{t.index:<3} {_word(t):<36} {_channels(t)}   0" for t in _LABELS]
     return _lines(["#No. Label Name:                          R   G   B   A", *rows])
 
 
 def slicer_table() -> str:
-    """A colour table of 3D Slicer: the last column is opacity."""
+    """Gives a colour table of 3D Slicer: the last column is opacity."""
     opacity = {BACKGROUND_TISSUE.index: 0}
     rows = [f"{t.index} {_word(t)} {_numbers(t)} {opacity.get(t.index, 255)}" for t in _LABELS]
     return _lines(["# Color table file", f"# {len(_LABELS)} values", *rows])
 
 
 def itksnap_table() -> str:
-    """Label descriptions of ITK-SNAP: colour, opacity, whether shown in slices and in 3D, name."""
+    """Gives label descriptions of ITK-SNAP: colour, opacity, whether in slices and in 3D, name."""
     rows = [f'{t.index:>5} {_channels(t)}        1  1  1    "{t.name}"' for t in TISSUES]
     rows.insert(0, '    0   0   0   0        0  0  0    "Clear Label"')
     return _lines(
@@ -44,7 +44,7 @@ def itksnap_table() -> str:
 
 
 def fsleyes_table() -> str:
-    """A lookup table of FSLeyes: label, colour from 0 to 1, name; the background is left out."""
+    """Gives a lookup table of FSLeyes without the background: label, colour from 0 to 1, name."""
     rows = []
     for tissue in TISSUES:
         red, green, blue = (channel / 255 for channel in tissue.colour)

@@ -88,7 +88,7 @@ class OutputPaths:
         return self._own(RECORD_ENDING)
 
     def all(self, settings: SegmentationSettings, scored: bool = False) -> list[Path]:
-        """The scan's own files that will be written, `scored` when it has a reference.
+        """Gives the scan's own files that will be written, `scored` when it has a reference.
 
         Neither its record nor what scans share (label table, colours, description of the folder)
         is among them.
@@ -108,7 +108,7 @@ class OutputPaths:
 
 
 def sidecar_path(path: Path) -> Path:
-    """The JSON file that describes a result."""
+    """Gives the JSON file that describes a result."""
     return path.with_name(without_extension(path.name).removesuffix(".tsv") + ".json")
 
 
@@ -118,7 +118,7 @@ def csv_path(table: Path) -> Path:
 
 
 def scan_name(scan_path: str) -> str:
-    """The file's name without its extension and without a last "_T1w" or "_T2w"."""
+    """Gives the file's name without its extension and without a last "_T1w" or "_T2w"."""
     name = without_extension(Path(scan_path).name)
     for suffix in CONTRAST_SUFFIXES:
         name = name.removesuffix(suffix)
@@ -126,7 +126,7 @@ def scan_name(scan_path: str) -> str:
 
 
 def distinct_names(scan_paths: Sequence[str]) -> list[str]:
-    """The `scan_name` of each scan; where several share it, behind folders that differ.
+    """Gives the `scan_name` of each scan; where several share it, behind folders that differ.
 
     Folders that they have in common are left out, and those nearest to the scans are taken, as
     many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
@@ -154,19 +154,19 @@ def _differing_folders(paths: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def output_paths(out_dir: str | Path, name: str, folder: str | Path = "") -> OutputPaths:
-    """The result files of a scan: OUT/NAME_..., or OUT/FOLDER/NAME_... ."""
+    """Gives the result files of a scan: OUT/NAME_..., or OUT/FOLDER/NAME_... ."""
     return OutputPaths(Path(out_dir), Path(out_dir) / folder, name)
 
 
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """OutputError when one of the files is there already and may not be overwritten."""
+    """Raises OutputError when one of the files is there already and may not be overwritten."""
     for path in paths:
         if not overwrite and os.path.lexists(path):
             raise OutputError(f"'{path}' exists already; choose another --out_dir or --overwrite")
 
 
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents; OutputError when that cannot be done."""
+    """Makes a folder and its parents; OutputError when that cannot be done."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -165,7 +165,7 @@ def output_states(folder: Path, files: Iterable[Path]) -> tuple[FileState, ...]:
 
 
 def below(folder: Path, path: Path) -> str:
-    """A file's path below a folder, with "/"."""
+    """Gives a file's path below a folder, with "/"."""
     return path.relative_to(folder).as_posix()
 
 

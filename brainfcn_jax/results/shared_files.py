@@ -73,7 +73,7 @@ RAW = "raw"
 def shared_files(
     root: Path, *, version: str, flat: bool, source_dataset: str | None
 ) -> dict[Path, str]:
-    """The shared files of a results folder and their contents.
+    """Gives the shared files of a results folder and their contents.
 
     Args:
         root: the results folder.
@@ -92,7 +92,7 @@ def shared_files(
 
 
 def dataset_description(root: Path, version: str, source_dataset: str | None) -> dict[str, Any]:
-    """The contents of dataset_description.json; links are relative to `root`."""
+    """Gives the contents of dataset_description.json; links are relative to `root`."""
     description: dict[str, Any] = {
         "Name": "Brain tissues, segmented by brainfcn_jax",
         "BIDSVersion": BIDS_VERSION,
@@ -106,7 +106,7 @@ def dataset_description(root: Path, version: str, source_dataset: str | None) ->
 
 
 def write_shared_files(files: Mapping[Path, str]) -> tuple[str, ...]:
-    """Write those that are not there; notes on those that are there with other contents.
+    """Writes those that are not there; notes on those that are there with other contents.
 
     Raises:
         OutputError: one cannot be written.

@@ -78,7 +78,7 @@ def sidecars(results: ScanResults, settings: SegmentationSettings) -> dict[Path,
 
 
 def common_contents(results: ScanResults) -> Contents:
-    """What the files of one scan have in common."""
+    """Gives what the files of one scan have in common."""
     return {
         "Sources": [results.planned.source_name],
         "SpatialReference": results.planned.source or "orig",
@@ -91,7 +91,7 @@ def common_contents(results: ScanResults) -> Contents:
 
 
 def label_map_contents(results: ScanResults) -> Contents:
-    """Of the label map: also what its labels mean and what is worth knowing about it."""
+    """Tells of the label map also what its labels mean and what is worth knowing about it."""
     segmentation, quality = results.segmented.segmentation, results.segmented.quality
     return {
         "Description": "Brain tissues, one label a voxel, on the grid of the scan",
@@ -109,7 +109,7 @@ def label_map_contents(results: ScanResults) -> Contents:
 
 
 def brain_mask_contents(results: ScanResults) -> Contents:
-    """Of the brain mask."""
+    """Tells of the brain mask what it is."""
     return {
         "Description": "1 where there is one of the seven tissues, fluids included",
         "Type": "Brain",
@@ -118,7 +118,7 @@ def brain_mask_contents(results: ScanResults) -> Contents:
 
 
 def volumes_contents(results: ScanResults) -> Contents:
-    """Of the volumes table: its columns, and the volume of one voxel in mm³."""
+    """Tells of the volumes table its columns, and the volume of one voxel in mm³."""
     return {
         "Description": "Volume of each tissue, of the brain and of the intracranial space",
         **VOLUME_COLUMNS,
@@ -128,7 +128,7 @@ def volumes_contents(results: ScanResults) -> Contents:
 
 
 def model_provenance(model: Model, weights: str, settings: SegmentationSettings) -> dict[str, Any]:
-    """The part of a sidecar that all scans share: software, weights and settings."""
+    """Gives the part of a sidecar that all scans share: software, weights and settings."""
     return {
         "GeneratedBy": [{"Name": SOFTWARE, "Version": software_version()}],
         "Weights": {"File": Path(weights).name, "SHA256": file_digest(weights)},
@@ -138,7 +138,7 @@ def model_provenance(model: Model, weights: str, settings: SegmentationSettings)
 
 
 def model_name(provenance: Mapping[str, Any]) -> str:
-    """How tables and pages call the model: its weight file, without the ending."""
+    """Gives the name of the model in tables and pages: its weight file, without the ending."""
     return str(provenance["Weights"]["File"]).removesuffix(".h5")
 
 

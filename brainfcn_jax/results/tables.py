@@ -20,20 +20,20 @@ NO_VALUE = "n/a"
 
 
 def write_text(path: Path, text: str, overwrite: bool = False) -> None:
-    """Write a whole text file or nothing; OutputError when it exists or cannot be written."""
+    """Writes a whole text file or nothing; OutputError when it exists or cannot be written."""
     with new_file(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Write a JSON file that describes a result; raises as `write_text` does."""
+    """Writes a JSON file that describes a result; raises as `write_text` does."""
     write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n", overwrite)
 
 
 def write_table(
     path: Path, lines: Sequence[Sequence[Any]], overwrite: bool = False, csv: bool = False
 ) -> None:
-    """Write a table, and with `csv` the same with commas beside it; raises as `write_text` does."""
+    """Writes a table, and with `csv` the same with commas beside it, as `write_text` does."""
     write_text(path, table_text(lines), overwrite)
     if csv:
         write_text(csv_path(path), table_text(lines, ",", missing=""), overwrite)
@@ -42,14 +42,14 @@ def write_table(
 def write_scores(
     path: Path, scores: Sequence[Score], overwrite: bool = False, csv: bool = False
 ) -> None:
-    """Write one line a structure, in full precision; "n/a" where a measure has no value."""
+    """Writes one line a structure, in full precision; "n/a" where a measure has no value."""
     write_table(path, [_columns(Score), *map(_cells, scores)], overwrite, csv)
 
 
 def write_volumes(
     path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False, csv: bool = False
 ) -> None:
-    """Write one line a tissue or sum of tissues, in full precision, its share of the ICV last."""
+    """Writes one line a tissue or sum of tissues, in full precision, its share of the ICV last."""
     of_scan = {row.abbreviation: row.volume_mm3 for row in volumes}
     lines = [[*_cells(row), percent_of_icv(of_scan, row.abbreviation)] for row in volumes]
     header = [*_columns(TissueVolume), "percent_of_icv"]
@@ -57,7 +57,7 @@ def write_volumes(
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
-    """Aligned columns for the screen: the scan's name, then what the scores file holds."""
+    """Aligns columns for the screen: the scan's name, then what the scores file holds."""
     rows = [["scan", *_columns(Score)]]
     for name, scores in scores_by_name.items():
         shown = printable(name)
@@ -72,7 +72,7 @@ def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
 def table_text(
     lines: Iterable[Sequence[Any]], separator: str = "\t", missing: str = NO_VALUE
 ) -> str:
-    """Separated lines, numbers in full precision, and `missing` where there is no value."""
+    """Joins cells to lines, numbers in full precision, and `missing` where there is no value."""
     text = io.StringIO()
     writer = csv_writer(text, delimiter=separator, lineterminator="\n")
     for line in lines:

@@ -21,7 +21,7 @@ from brainfcn_jax.runtime.atomic_files import new_file
 
 
 def write_pages(results: ScanResults, overwrite: bool) -> None:
-    """Write the picture and the page of a scan.
+    """Writes the picture and the page of a scan.
 
     Raises OutputError when one of them exists already or cannot be written.
     """
@@ -35,7 +35,7 @@ def write_pages(results: ScanResults, overwrite: bool) -> None:
 
 
 def scan_report(results: ScanResults, picture: bytes) -> ScanReport:
-    """All that the page of a scan shows."""
+    """Gives all that the page of a scan shows."""
     segmentation, scan = results.segmented.segmentation, results.segmented.scan
     outputs = results.planned.outputs
     group_page = Path(os.path.relpath(outputs.root / PAGE, outputs.folder)).as_posix()
@@ -62,7 +62,7 @@ def scan_report(results: ScanResults, picture: bytes) -> ScanReport:
 
 
 def provenance_rows(results: ScanResults) -> list[tuple[str, str]]:
-    """What made the labels, as pairs of words."""
+    """Tells what made the labels, as pairs of words."""
     provenance = results.provenance
     (software,) = provenance["GeneratedBy"]
     model, weights = provenance["Model"], provenance["Weights"]
@@ -80,7 +80,7 @@ def provenance_rows(results: ScanResults) -> list[tuple[str, str]]:
 
 
 def write_results(results: ScanResults, settings: SegmentationSettings) -> Outcome:
-    """Write all files of a scan, each beside its name and renamed, and what scans share.
+    """Writes all files of a scan, each beside its name and renamed, and what scans share.
 
     Raises:
         OutputError: a result exists already or cannot be written.
@@ -118,7 +118,7 @@ def write_results(results: ScanResults, settings: SegmentationSettings) -> Outco
 
 
 def summary(results: ScanResults) -> Summary:
-    """What is told of a scan among others."""
+    """Gives what is told of a scan among others."""
     quality = results.segmented.quality
     return Summary(
         verdict=quality.verdict,
@@ -130,7 +130,7 @@ def summary(results: ScanResults) -> Summary:
 
 
 def write_maps(results: ScanResults, settings: SegmentationSettings) -> None:
-    """Write the maps of a scan, all on its grid; raises OutputError as `write_results` does."""
+    """Writes the maps of a scan, all on its grid; raises OutputError as `write_results` does."""
     scan, segmentation, overwrite = (
         results.segmented.scan,
         results.segmented.segmentation,
