@@ -1,8 +1,11 @@
 """What is said where the compiled kernels are missing."""
 
+import platform
+import sys
 from pathlib import Path
 
 import pytest
+from absl import logging
 
 from brainfcn_jax.network import kernels
 
@@ -20,10 +23,10 @@ def test_missing_kernels_are_told_once_and_only_where_they_can_be_built(
     system: str, machine: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(kernels.logging, "warning", said.append)
+    monkeypatch.setattr(logging, "warning", said.append)
     monkeypatch.setattr(kernels, "__file__", str(tmp_path / "__init__.py"))
-    monkeypatch.setattr(kernels.sys, "platform", system)
-    monkeypatch.setattr(kernels.platform, "machine", lambda: machine)
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr(platform, "machine", lambda: machine)
     kernels._warn_of_missing.cache_clear()
     assert [kernels._load.__wrapped__(name, ()) for name in ("_vector", "_tiles")] == [None] * 2
     kernels._warn_of_missing.cache_clear()

@@ -9,9 +9,10 @@ import pytest
 from threshold_model import WIDTHS, threshold_model
 
 from brainfcn_jax.errors import OutputError, WeightsError
-from brainfcn_jax.network import model_file, sealed_hdf5
+from brainfcn_jax.network import sealed_hdf5
 from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork, parameter_shapes
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
+from brainfcn_jax.network.parameters import Parameters
 
 DESCRIPTION = ModelDescription(
     stages=4,
@@ -55,7 +56,7 @@ def saved(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def assert_same_parameters(found: model_file.Parameters, expected: model_file.Parameters) -> None:
+def assert_same_parameters(found: Parameters, expected: Parameters) -> None:
     assert {k: set(v) for k, v in found.items()} == {k: set(v) for k, v in expected.items()}
     for layer, names in expected.items():
         for name, array in names.items():

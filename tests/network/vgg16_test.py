@@ -14,13 +14,14 @@ import pytest
 from brainfcn_jax.errors import OutputError, WeightsError
 from brainfcn_jax.network import model_file, vgg16
 from brainfcn_jax.network.fcn import backbone_layers, parameter_shapes
+from brainfcn_jax.network.parameters import Parameters
 
 ROOT = Path(__file__).parents[2]
 VGG16 = os.environ.get("BRAINFCN_VGG16", "")
 needs_vgg16 = pytest.mark.skipif(not VGG16, reason="BRAINFCN_VGG16 names no file")
 
 
-def assert_same_parameters(found: model_file.Parameters, expected: model_file.Parameters) -> None:
+def assert_same_parameters(found: Parameters, expected: Parameters) -> None:
     assert {k: set(v) for k, v in found.items()} == {k: set(v) for k, v in expected.items()}
     for layer, names in expected.items():
         for name, array in names.items():
