@@ -25,7 +25,7 @@ from brainfcn_jax.labels import ABBREVIATIONS, CSF, TISSUES
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.training import labelled_scans
 from brainfcn_jax.training.loop import train
-from brainfcn_jax.training.settings import settings_from_config
+from brainfcn_jax.training.settings_from_config import settings_from_config
 from brainfcn_jax.training.subjects import find_subjects, load_subject
 from brainfcn_jax.training.validation import ValidationCase, validation_dice
 

@@ -25,7 +25,7 @@ from brainfcn_jax.training.devices import launch
 from brainfcn_jax.training.initialisation import initial_params
 from brainfcn_jax.training.labelled_scans import load_training_data
 from brainfcn_jax.training.run import make_recipe
-from brainfcn_jax.training.settings import settings_from_config
+from brainfcn_jax.training.settings_from_config import settings_from_config
 from brainfcn_jax.training.step import initial_state, train_step
 
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)

@@ -42,6 +42,9 @@ TISSUES = (
 CLASSES = 1 + len(TISSUES)
 """Values of a label map: the background and the tissues."""
 
+BRAIN_ALONE = ("brain",)
+"""What a network that finds the brain tells from the background."""
+
 BACKGROUND_TISSUE = Tissue(BACKGROUND, "background", "BG", (0, 0, 0))
 """What is no tissue, where a table has a row for it."""
 

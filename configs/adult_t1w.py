@@ -2,8 +2,8 @@
 
 Command: python run_train.py --config=configs/adult_t1w.py --config.data.root=synthseg_labelmaps
 Time:    About 40 minutes for 4000 steps on two shared virtual cores of an Intel Xeon with AMX.
-Result:  weights/adult_t1w.h5, of 8500 steps in two runs (weights/adult_t1w.md): Dice .864 .828 .901
-         .882 .945 .827 .529 (CoGM BGT WM BS CB Vent CSF) on three real scans of OASIS.
+Result:  weights/adult_t1w.h5, of three runs (weights/adult_t1w.md): Dice .859 .835 .901 .894 .947
+         .850 .537 (CoGM BGT WM BS CB Vent CSF) on three real scans of OASIS.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. The generator turns and scales whole heads, and a slice is

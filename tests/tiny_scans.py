@@ -13,7 +13,8 @@ from typing import Any
 import nibabel
 import numpy as np
 
-from brainfcn_jax.training.settings import Settings, settings_from_config
+from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.settings_from_config import settings_from_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SHAPE = (32, 30, 6)

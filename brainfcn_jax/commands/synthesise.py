@@ -58,15 +58,15 @@ def generate_command(values: flags.FlagValues) -> None:
     axis = SLICE_AXES[values.slice_axis]
     shown: list[tuple[np.ndarray, np.ndarray, str]] = []
     for index in range(values.count):
-        name, image, tissues = generator.example(values.seed, index)
-        stem = out_dir / f"{index:03d}_{name}"
+        made = generator.example(values.seed, index)
+        stem = out_dir / f"{index:03d}_{made.name}"
         canonical_image, canonical_tissues = (
-            np.moveaxis(volume, 0, axis) for volume in (image, tissues)
+            np.moveaxis(volume, 0, axis) for volume in (made.image, made.tissues)
         )
         save_example(stem, canonical_image, canonical_tissues, generator.recipe.spacing_mm)
         print(f"wrote '{stem}.nii' and its '_dseg.nii.gz'")
         if index < _MOST_ON_SHEET:
-            shown.append((equalise_volume(image, "head"), tissues, stem.name))
+            shown.append((equalise_volume(made.image, "head"), made.tissues, stem.name))
     save_sheet(out_dir / "examples.png", shown)
     print(f"wrote '{out_dir / 'examples.png'}'")
 

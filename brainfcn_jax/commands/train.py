@@ -27,7 +27,8 @@ from ml_collections import config_flags
 
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.training.settings import Settings, settings_from_config
+from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.settings_from_config import settings_from_config
 
 if TYPE_CHECKING:
     from brainfcn_jax.training.run_folder import Workdir

@@ -249,6 +249,17 @@ def volume_to_stacks(
     return jnp.stack([padded[:-2], padded[1:-1], padded[2:]], axis=-1)
 
 
+def nearer_neighbours(
+    stacks: Float[Array, "slice height width 3"], reach: Float[Array, ""] | float
+) -> Float[Array, "slice height width 3"]:
+    """Stacks whose neighbours lie `reach` (0..1) of the way from a slice to the next.
+
+    So thick slices get the neighbours that thin ones have, by linear interpolation.
+    """
+    own = stacks[..., 1:2]
+    return own + reach * (stacks - own)
+
+
 def subtract_mean(
     stacks: Num[Array, "*batch height width 3"], channel_means: Float[Array, "3"]
 ) -> Float[Array, "*batch height width 3"]:

@@ -13,6 +13,9 @@ SHIPPED_MODELS = {
 """What each model is for, by its name."""
 
 DEFAULT_MODEL = "adult_t1w"
+FINDER = "brain"
+"""What finds the brain in a head, before a model labels it."""
+
 DIGESTS = "SHA256SUMS"
 """The SHA-256 of every shipped weight file, in the form of `sha256sum *.h5 > SHA256SUMS`."""
 
@@ -58,12 +61,21 @@ def find_model(name: str, folder: Path | None = None) -> Path:
     """
     if name not in SHIPPED_MODELS:
         raise UsageError(f"no model is called {name!r}; choose one of {', '.join(SHIPPED_MODELS)}")
+    return shipped_file(name, folder)
+
+
+def shipped_file(name: str, folder: Path | None = None) -> Path:
+    """The weight file of a shipped model or the `FINDER`, checked as `find_model` does.
+
+    Raises:
+        WeightsError: its file, or the list of SHA-256, is missing or damaged.
+    """
     folder = weights_folder() if folder is None else folder
     path = folder / f"{name}.h5"
     if not path.is_file():
         raise WeightsError(
-            f"the model {name!r} is not in this copy: '{path}' is missing; give a weight file of "
-            f"your own with --weights=FILE, or train the model with configs/{name}.py"
+            f"the model {name!r} is not in this copy: '{path}' is missing; {_REMEDY}, or train "
+            f"the model with configs/{name}.py"
         )
     expected = read_digests(folder / DIGESTS).get(path.name)
     if expected is None:

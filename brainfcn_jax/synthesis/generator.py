@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast, t1_contrast
@@ -23,6 +24,22 @@ from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
 from brainfcn_jax.synthesis.rendering import generate
 
 
+class GeneratedScan(NamedTuple):
+    """A generated scan, slices first.
+
+    Attributes:
+        name: its label map's.
+        image: in arbitrary units, at least 0.
+        tissues: 0..7.
+        brain: the brain with its sulci and ventricles.
+    """
+
+    name: str
+    image: Float32[np.ndarray, "slice height width"]
+    tissues: UInt8[np.ndarray, "slice height width"]
+    brain: Bool[np.ndarray, "slice height width"]
+
+
 class Generator:
     """Makes scans from label maps; compiled at the first one, for all of them.
 
@@ -36,14 +53,12 @@ class Generator:
         self.recipe = recipe
         self._generate = jax.jit(lambda key, packed: generate(key, packed, contrast, recipe))
 
-    def example(
-        self, seed: int, index: int
-    ) -> tuple[str, Float32[np.ndarray, "s h w"], UInt8[np.ndarray, "s h w"]]:
-        """Scan number `index` of `seed`: its label map's name, image and tissues, slices first."""
+    def example(self, seed: int, index: int) -> GeneratedScan:
+        """Makes scan number `index` of `seed`."""
         source_key, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), index))
         source = self.sources[int(jax.random.randint(source_key, (), 0, len(self.sources)))]
         made = self._generate(key, jnp.asarray(source.packed))
-        return source.name, np.asarray(made.image), np.asarray(made.tissues)
+        return GeneratedScan(source.name, *(np.asarray(array) for array in made))
 
 
 def load_generator(

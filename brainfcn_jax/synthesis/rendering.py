@@ -38,10 +38,17 @@ _FAR_MM = 6.0
 
 
 class Example(NamedTuple):
-    """One generated scan: `image` in arbitrary units (at least 0), `tissues` 0..7."""
+    """One generated scan.
+
+    Attributes:
+      image: arbitrary units, at least 0.
+      tissues: 0..7.
+      brain: the brain, closed so that sulci and ventricles are inside.
+    """
 
     image: Float32[Array, "slice height width"]
     tissues: UInt8[Array, "slice height width"]
+    brain: Bool[Array, "slice height width"]
 
 
 def generate(
@@ -59,7 +66,7 @@ def generate(
       recipe: grid and ranges; static under `jit`.
 
     Returns:
-      The image before any equalisation, and tissues, 0 wherever the image was cut away.
+      The image before any equalisation, with tissues and brain, 0 wherever it was cut away.
     """
     keys = jax.random.split(_quickly_compiled(key), 8)
     offsets_mm = _placed(keys[0], recipe)
@@ -79,7 +86,11 @@ def generate(
         _head_mask(head_key, code, outward_mm, offsets_mm, recipe),
     )
     seen &= _field_of_view(keys[6], recipe)
-    return Example(jnp.where(seen, image, 0.0), jnp.where(seen, tissues, jnp.uint8(0)))
+    return Example(
+        image=jnp.where(seen, image, 0.0),
+        tissues=jnp.where(seen, tissues, jnp.uint8(0)),
+        brain=seen & (outward_mm <= 0),
+    )
 
 
 def _quickly_compiled(key: PRNGKeyArray) -> PRNGKeyArray:

@@ -18,9 +18,10 @@ from brainfcn_jax.training.batches import (
     training_slices,
 )
 from brainfcn_jax.training.devices import device_count, own_microbatches
+from brainfcn_jax.training.generated_pool import GeneratedPool, shares
 from brainfcn_jax.training.labelled_scans import TrainingData, load_training_data
-from brainfcn_jax.training.settings import GeneratorSettings, Settings
-from brainfcn_jax.training.synthetic_volumes import GeneratedPool, held_out_maps, load_pool, shares
+from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.synthetic_volumes import held_out_maps, load_pool
 
 NO_SCANS: tuple[TrainingVolume, ...] = ()
 
@@ -53,11 +54,11 @@ def load_batch_source(settings: Settings) -> BatchSource:
     if settings.generator is None:
         return source_of_scans(settings, load_training_data(settings.data))
     scans = NO_SCANS
-    if settings.generator.real_fraction > 0:
+    if settings.generator.real_fraction > 0 and settings.generator.kind != "brain":
         held_out = held_out_maps(settings.generator, settings.data)
         scans = load_training_data(settings.data, held_out).volumes
     pool = load_pool(settings.generator, settings.data, settings.seed)
-    return source_of_generated(settings, settings.generator, pool, scans)
+    return source_of_generated(settings, pool, scans)
 
 
 def source_of_scans(settings: Settings, data: TrainingData) -> BatchSource:
@@ -73,16 +74,17 @@ def source_of_scans(settings: Settings, data: TrainingData) -> BatchSource:
 
 def source_of_generated(
     settings: Settings,
-    generator: GeneratorSettings,
     pool: GeneratedPool,
     scans: tuple[TrainingVolume, ...],
 ) -> BatchSource:
     """Batches of generated slices, with a share from scans; all as large as the largest."""
     first_volumes = pool.first_volumes()
+    generator = settings.generator
+    real_fraction = generator.real_fraction if scans and generator else 0.0
     shape, own = _batch_shape(settings, (*first_volumes, *scans))
     return BatchSource(
         lambda first, steps: mixed_batches(
-            pool, scans, shape, settings.seed, generator.real_fraction, range(first, steps), own
+            pool, scans, shape, settings.seed, real_fraction, range(first, steps), own
         ),
         channel_means(first_volumes),
         pool.spacing_mm,

@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float32, Int, UInt8
 
+UNKNOWN = 255
+"""Label of a pixel that takes no part in the loss."""
+
 IN_PLANE_MULTIPLE = 16
 """What the four poolings between five stages need."""
 
@@ -22,7 +25,7 @@ class TrainingVolume:
     Attributes:
         name: the subject's.
         stacks: equalised slices with their neighbours as channels.
-        labels: tissues.
+        labels: tissues, or `UNKNOWN`.
         has_head: which slices show any of the head; the others are not trained on.
     """
 
@@ -38,7 +41,7 @@ class Batch(NamedTuple):
     Attributes:
         images: equalised stacks, 0 where padded.
         labels: tissues.
-        valid: False where an image is only padding, which carries no loss.
+        valid: False where an image is only padding or its label unknown, which carries no loss.
         weight: 1 of an image, 0 of one that only fills a microbatch.
     """
 
@@ -156,8 +159,9 @@ def make_batch(
         top, left = (shape.height - height) // 2, (shape.width - width) // 2
         inside = (place, slice(top, top + height), slice(left, left + width))
         images[inside] = volume.stacks[position]
-        labels[inside] = volume.labels[position]
-        valid[inside] = True
+        known = volume.labels[position] != UNKNOWN
+        labels[inside] = np.where(known, volume.labels[position], 0)
+        valid[inside] = known
         weight[place] = 1
     leading = (shape.microbatches, shape.images_per_microbatch)
     return Batch(

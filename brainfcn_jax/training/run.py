@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jax
 
-from brainfcn_jax.labels import CLASSES, TISSUES
+from brainfcn_jax.labels import BRAIN_ALONE, TISSUES
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, ModelDescription
@@ -27,6 +27,7 @@ _PRIVATE_SETTINGS = (
     "data.validation",
     "data.validation_root",
     "generator.heads_root",
+    "generator.newborns_root",
     "network.vgg16_path",
     "network.model_path",
 )
@@ -79,14 +80,17 @@ def make_recipe(
         channel_means: of the data, for a network that starts without a trained model.
         origin: the trained model that is started from; its means and widths are kept.
     """
-    network, widths = settings.network, VGG16_WIDTHS
+    network = settings.network
+    widths = tuple(
+        tuple(channels // network.narrowing for channels in stage) for stage in VGG16_WIDTHS
+    )
     if origin is not None:
         channel_means, widths = origin.description.channel_means, origin.widths
     return StepRecipe(
         network=SegmentationNetwork(
             stages=network.stages,
             maps=network.maps,
-            classes=CLASSES,
+            classes=len(tissue_names(settings)) + 1,
             widths=widths,
             precision=network.precision,
             kernels=kernels.fastest(network.precision),
@@ -96,6 +100,13 @@ def make_recipe(
         channel_means=channel_means,
         loss=settings.training.loss,
     )
+
+
+def tissue_names(settings: Settings) -> tuple[str, ...]:
+    """What the network tells apart, beside the background."""
+    if settings.generator is not None and settings.generator.kind == "brain":
+        return BRAIN_ALONE
+    return tuple(tissue.name for tissue in TISSUES)
 
 
 def start(settings: Settings, recipe: StepRecipe, origin: Model | None) -> TrainState:
@@ -121,7 +132,7 @@ def make_model(run: Run, state: TrainState) -> Model:
     description = ModelDescription(
         stages=settings.network.stages,
         maps=settings.network.maps,
-        tissues=tuple(tissue.name for tissue in TISSUES),
+        tissues=tissue_names(settings),
         channel_means=run.recipe.channel_means,
         slice_axis=settings.data.slice_axis,
         spacing_mm=run.source.spacing_mm,

@@ -6,11 +6,9 @@ from typing import Annotated, Any, Literal
 
 from ml_collections import ConfigDict
 
-from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxis
 from brainfcn_jax.labels import SCHEMES
-from brainfcn_jax.text import first_few
-from brainfcn_jax.training.settings_reader import Rule, read_section
+from brainfcn_jax.training.settings_reader import Rule
 
 # Beyond some of these limits a value is a slip: it would fill the memory before anything is said.
 NotNegative = Annotated[int, Rule("of 0 or more", lambda number: number >= 0)]
@@ -72,28 +70,34 @@ class GeneratorSettings:
     """Images made from label maps, in place of the scans in `DataSettings.root` or beside them.
 
     Attributes:
-        kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues).
+        kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues), for
+            tissues; "brain" for what finds the brain in a head of any contrast: the scans of
+            `DataSettings` are then heads whose label maps are brain masks.
         maps: label maps, by file name without extensions; one named n times is used n times as
             often; empty: all that are found, less `held_out`.
         held_out: label maps that nothing is trained on: neither images made from them nor a
             scan that they label.
-        heads_root: "newborn" only: folder of SynthSeg's maps, which lend face, eyes and neck;
-            empty: heads get a plain neck.
+        heads_root: "newborn" and "brain": folder of SynthSeg's maps, which lend newborns face,
+            eyes and neck; empty: heads get a plain neck.
+        newborns_root: "brain" only: folder of newborns' maps of tissues; empty: adults alone.
         shape: slices, rows and columns of an image; the last two also of a batch.
         volumes_in_pool: images that are kept, so that a step's slices come from many.
         slices_per_volume: how many slices are taken from each image.
         brain_fraction: least share of an image's slices that show brain.
+        thick_fraction: share of the images that are cut into slices of 2 to 6 voxels.
         real_fraction: share of the slices that come from the labelled scans.
     """
 
-    kind: Literal["adult", "newborn"] = "adult"
+    kind: Literal["adult", "newborn", "brain"] = "adult"
     maps: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     heads_root: str = ""
+    newborns_root: str = ""
     shape: tuple[Pixels, Pixels, Pixels] = (160, 176, 224)
     volumes_in_pool: Images = 12
     slices_per_volume: Positive = 64
     brain_fraction: Fraction = 0.75
+    thick_fraction: Fraction = 0.0
     real_fraction: FractionBelow1 = 0.0
 
 
@@ -104,6 +108,7 @@ class NetworkSettings:
     Attributes:
         stages: VGG16 stages that are used, 5 for neonates and 4 for adults in the paper.
         maps: channels of each specialised layer.
+        narrowing: the layers have this part of VGG16's channels; 1 for its ImageNet weights.
         precision: dtype of activations; weights and scores are always float32. "auto": bfloat16
             where it is fast, else float32; a run's folder records which.
         start: "imagenet" for the published VGG16 weights, "model" for a trained model, "random"
@@ -114,6 +119,7 @@ class NetworkSettings:
 
     stages: Literal[4, 5] = 4
     maps: Maps = 16
+    narrowing: Literal[1, 2, 4, 8] = 1
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     start: Literal["imagenet", "model", "random"] = "imagenet"
     vgg16_path: str = ""
@@ -220,79 +226,3 @@ def experiment(**changes: Any) -> ConfigDict:
             change = {**section, **change}
         values[key] = change
     return ConfigDict(values)
-
-
-def settings_from_config(config: ConfigDict) -> Settings:
-    """The settings that `config` holds, every key read and checked.
-
-    Raises:
-        UsageError: keys are unknown, values have the wrong type or make no sense; all that is
-            wrong is named at once.
-    """
-    problems: list[str] = []
-    settings = read_section(Settings, config.to_dict(), "", problems)
-    if settings is not None:
-        problems += [*_contradictions(settings), *_data_contradictions(settings.data)]
-        problems += _generator_contradictions(settings.generator, settings.data)
-    if settings is None or problems:
-        raise UsageError("the config cannot be used: " + "; ".join(problems))
-    return settings
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    """Rules about several keys that are broken."""
-    network, training = settings.network, settings.training
-    smallest, largest = settings.augmentation.scale_range
-    warmup_steps = settings.optimizer.warmup_steps
-    trained_axes = {settings.data.slice_axis, *settings.data.train_slice_axes}
-    rules = {
-        "network.start is 'model' and network.model_path names none, or the other way round": (
-            (network.start == "model") == (network.model_path != "")
-        ),
-        f"training.steps is {training.steps}, less than the {warmup_steps} steps of the warm-up; "
-        f"give more, or --config.optimizer.warmup_steps={training.steps // 10} too": (
-            warmup_steps <= training.steps
-        ),
-        "augmentation.scale_range must be two numbers, smallest first": smallest <= largest,
-        "augmentation.mirror would turn sagittal slices front to back; set it to False": (
-            not (settings.augmentation.mirror and "sagittal" in trained_axes)
-        ),
-        "training.images_per_microbatch must lie in 1..training.images_per_step": (
-            training.images_per_microbatch <= training.images_per_step
-        ),
-    }
-    return [rule for rule, kept in rules.items() if not kept]
-
-
-def _data_contradictions(data: DataSettings) -> list[str]:
-    """Rules about the data section that are broken."""
-    both = sorted(set(data.train) & set(data.validation))
-    rules = {
-        "data.root is empty; name the folder with --config.data.root=FOLDER": data.root != "",
-        f"data.train and data.validation share {first_few(both)}": not both,
-        f"data.train_subjects is {data.train_subjects}, but data.train names {len(data.train)}": (
-            not data.train or data.train_subjects <= len(data.train)
-        ),
-        f"data.train_slice_axes names {len(data.train_slice_axes)} axes for the "
-        f"{len(data.train)} subjects in data.train": (
-            len(data.train_slice_axes) in (0, len(data.train))
-        ),
-    }
-    return [rule for rule, kept in rules.items() if not kept]
-
-
-def _generator_contradictions(generator: GeneratorSettings | None, data: DataSettings) -> list[str]:
-    """Rules about the generator section that are broken."""
-    if generator is None:
-        return []
-    both = sorted(set(generator.maps) & set(generator.held_out))
-    rules = {
-        f"generator.maps and generator.held_out share {first_few(both)}": not both,
-        "generator.heads_root is for generator.kind 'newborn'": (
-            generator.kind == "newborn" or not generator.heads_root
-        ),
-        "data.train and data.train_subjects choose scans, but generator.real_fraction is 0": (
-            generator.real_fraction > 0 or not (data.train or data.train_subjects)
-        ),
-    }
-    return [rule for rule, kept in rules.items() if not kept]

@@ -131,9 +131,12 @@ def augmented_input(
 
 
 def microbatch_gradient(
-    state: TrainState, number: Int[Array, ""], part: Batch, recipe: StepRecipe
+    state: TrainState, number: Int[Array, ""], part: Any, recipe: StepRecipe
 ) -> tuple[Params, Float[Array, ""], Float[Array, ""]]:
-    """The gradient of the summed loss of microbatch `number`, that loss, and its images' number."""
+    """The gradient of the summed loss of microbatch `number`, that loss, and its images' number.
+
+    `part` is a microbatch of a `Batch`, traced.
+    """
     key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), number)
     prepared = augmented_input(key, part.images, part.labels, part.valid, recipe)
     microbatch = Microbatch(*prepared, weight=part.weight)

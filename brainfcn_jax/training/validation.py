@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import ready_network
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import TISSUES
@@ -31,7 +32,8 @@ def validation_dice(model: Model, cases: Sequence[ValidationCase]) -> dict[str, 
     A case with none of a tissue, in neither labels nor prediction, has no say in that tissue; a
     tissue that no case has is left out.
     """
-    found = [(segment_scan(model, case.scan).labels, case.labels) for case in cases]
+    finder = finder_for(model.description)
+    found = [(segment_scan(model, case.scan, finder=finder).labels, case.labels) for case in cases]
     ready_network.cache_clear()  # the next scan comes with other weights
     means: dict[str, float] = {}
     for tissue in TISSUES:

@@ -32,7 +32,8 @@ from brainfcn_jax.imaging.nifti import image_of, load_codes, load_scan
 from brainfcn_jax.network import sealed_hdf5
 from brainfcn_jax.network.fcn import parameter_shapes
 from brainfcn_jax.network.model_file import Model, load_model, save_model
-from brainfcn_jax.training.settings import Settings, settings_from_config
+from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.settings_from_config import settings_from_config
 
 Target = Callable[[bytes, Path], None]
 """Tries the input that the bytes stand for; files go into the folder."""

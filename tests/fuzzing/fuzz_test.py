@@ -13,7 +13,7 @@ from tiny_scans import CONFIGS
 from training.settings_test import good_values
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.training.settings import settings_from_config
+from brainfcn_jax.training.settings_from_config import settings_from_config
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -5,13 +5,20 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from brainfcn_jax.network.fcn import subtract_mean, volume_to_stacks
+from brainfcn_jax.network.fcn import nearer_neighbours, subtract_mean, volume_to_stacks
 
 
 def test_stacks_by_hand() -> None:
     volume = jnp.asarray([10, 20, 30], jnp.uint8).reshape(3, 1, 1)
     expected = [[0, 10, 20], [10, 20, 30], [20, 30, 0]]
     assert volume_to_stacks(volume)[:, 0, 0].tolist() == expected
+
+
+def test_neighbours_of_thick_slices_lie_part_of_the_way() -> None:
+    stacks = jnp.asarray([[[[10.0, 40.0, 100.0]]]])
+    assert nearer_neighbours(stacks, 1.0).tolist() == stacks.tolist()
+    assert nearer_neighbours(stacks, 0.5).tolist() == [[[[25.0, 40.0, 70.0]]]]
+    assert nearer_neighbours(stacks, 0.0).tolist() == [[[[40.0, 40.0, 40.0]]]]
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -19,11 +19,12 @@ from brainfcn_jax.training import batch_source
 from brainfcn_jax.training.batch_source import load_batch_source, mixed_batches
 from brainfcn_jax.training.batches import Batch, BatchShape, TrainingVolume, channel_means
 from brainfcn_jax.training.checkpoints import Checkpoints
+from brainfcn_jax.training.generated_pool import GeneratedPool
 from brainfcn_jax.training.labelled_scans import load_training_data
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.settings import DataSettings, GeneratorSettings, Settings
 from brainfcn_jax.training.step import TrainState
-from brainfcn_jax.training.synthetic_volumes import GeneratedPool
+from brainfcn_jax.training.synthetic_volumes import TissueVolumes
 
 CHANGES = {"training__steps": 6, "training__checkpoint_every": 3, "data__validation": ()}
 
@@ -34,7 +35,7 @@ def tiny_pools() -> Iterator[Generator]:
     generator = TinyGenerator()
 
     def load(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
-        return GeneratedPool(generator, settings, data.equalise, seed)
+        return GeneratedPool(TissueVolumes(generator, settings, data.equalise), settings, seed)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_source, "load_pool", load)
@@ -81,7 +82,8 @@ def test_a_process_makes_only_its_own_images(settings: Settings, tiny_pools: Gen
     assert settings.generator is not None
     scans = load_training_data(settings.data, ("sub-03_dseg",)).volumes
     shape = BatchShape(images=6, microbatches=4, images_per_microbatch=2, height=32, width=32)
-    pools = [CountingPool(tiny_pools, settings.generator, "head", 0) for _ in range(3)]
+    maker = TissueVolumes(tiny_pools, settings.generator, "head")
+    pools = [CountingPool(maker, settings.generator, 0) for _ in range(3)]
     whole, *parts = (
         list(mixed_batches(pool, scans, shape, 0, 0.25, range(6), microbatches))
         for pool, microbatches in zip(pools, (range(4), range(2), range(2, 4)), strict=True)
@@ -113,8 +115,8 @@ def test_means_come_from_the_first_generated_volumes(
     settings: Settings, tiny_pools: Generator
 ) -> None:
     assert settings.generator is not None
-    pool = GeneratedPool(tiny_pools, settings.generator, "head", settings.seed)
-    expected = channel_means([pool.make(number) for number in range(3)])
+    maker = TissueVolumes(tiny_pools, settings.generator, "head")
+    expected = channel_means([maker.make(settings.seed, number) for number in range(3)])
     assert load_batch_source(settings).channel_means == expected
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainfcn_jax.training.batches import (
+    UNKNOWN,
     Batch,
     BatchShape,
     TrainingVolume,
@@ -114,3 +115,12 @@ def test_processes_share_a_batch_without_reading_the_whole() -> None:
         (part,) = batches(VOLUMES, shape, 7, range(3, 4), share)
         for found, expected in zip(part, whole, strict=True):
             np.testing.assert_array_equal(found, expected[share.start : share.stop])
+
+
+def test_a_pixel_of_unknown_label_takes_no_part() -> None:
+    known = volume("a", 2, 16, 16, 100)
+    known.labels[1, :4] = UNKNOWN
+    batch = make_batch([known], np.array([[0, 1]]), BatchShape(1, 1, 1, 16, 16))
+    assert not batch.valid[0, 0, :4].any()
+    assert batch.valid[0, 0, 4:].all()
+    assert batch.labels.max() == 3

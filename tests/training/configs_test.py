@@ -11,11 +11,13 @@ from ml_collections import ConfigDict, config_flags
 
 from brainfcn_jax.synthesis.label_maps import HELD_OUT
 from brainfcn_jax.training.run_folder import flat_settings
-from brainfcn_jax.training.settings import Settings, settings_from_config
+from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.settings_from_config import settings_from_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = (
-    "adult_t1w", "exp1", "exp2", "exp3", "exp4", "finetune", "neonate_t2w", "oasis", "testing",
+    "adult_t1w", "brain", "exp1", "exp2", "exp3", "exp4", "finetune", "neonate_t2w", "oasis",
+    "testing",
 )  # fmt: skip
 
 
@@ -28,6 +30,8 @@ def config_of(name: str) -> ConfigDict:
     spec.loader.exec_module(module)
     config: ConfigDict = module.get_config()
     config.data.root = "scans"
+    if name == "brain":
+        config.generator.heads_root = "maps"
     return config
 
 

@@ -8,48 +8,49 @@ from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.labels import SCHEMES
-from brainfcn_jax.training.settings import (
-    GeneratorSettings,
-    Settings,
-    experiment,
-    settings_from_config,
-)
+from brainfcn_jax.training.settings import GeneratorSettings, Settings, experiment
+from brainfcn_jax.training.settings_from_config import settings_from_config
+
+GOOD_DATA: dict[str, Any] = {
+    "root": "scans",
+    "scan_pattern": "{subject}_T1w.nii.gz",
+    "labels_pattern": "{subject}_dseg.nii.gz",
+    "scheme": "tissues",
+    "train": ("a", "b"),
+    "train_subjects": 0,
+    "train_slice_axes": ("axial", "coronal"),
+    "validation": ["c"],
+    "validation_root": "",
+    "modality": "T1w",
+    "slice_axis": "axial",
+    "equalise": "head",
+    "crop_to_head": True,
+    "mask_slice": "largest",
+}
 
 
 def good_values() -> dict[str, Any]:
     """A config with every key, as plain values."""
     return {
         "seed": 3,
-        "data": {
-            "root": "scans",
-            "scan_pattern": "{subject}_T1w.nii.gz",
-            "labels_pattern": "{subject}_dseg.nii.gz",
-            "scheme": "tissues",
-            "train": ("a", "b"),
-            "train_subjects": 0,
-            "train_slice_axes": ("axial", "coronal"),
-            "validation": ["c"],
-            "validation_root": "",
-            "modality": "T1w",
-            "slice_axis": "axial",
-            "equalise": "head",
-            "crop_to_head": True,
-            "mask_slice": "largest",
-        },
+        "data": {**GOOD_DATA},
         "generator": {
             "kind": "newborn",
             "maps": ("m",),
             "held_out": ("h",),
             "heads_root": "heads",
+            "newborns_root": "",
             "shape": (16, 32, 48),
             "volumes_in_pool": 2,
             "slices_per_volume": 8,
+            "thick_fraction": 0.5,
             "brain_fraction": 1,
             "real_fraction": 0.5,
         },
         "network": {
             "stages": 4,
             "maps": 16,
+            "narrowing": 1,
             "precision": "float32",
             "start": "random",
             "vgg16_path": "",

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brainfcn_jax.training.synthetic_volumes import choose_slices, draw, shares
+from brainfcn_jax.training.generated_pool import choose_slices, draw, shares
 
 
 def test_lanes_take_turns_and_go_on_with_new_volumes() -> None:

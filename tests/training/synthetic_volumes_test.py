@@ -15,8 +15,14 @@ from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator
 from brainfcn_jax.training import synthetic_volumes
+from brainfcn_jax.training.generated_pool import GeneratedPool
 from brainfcn_jax.training.settings import DataSettings
-from brainfcn_jax.training.synthetic_volumes import GeneratedPool, held_out_maps, load_pool
+from brainfcn_jax.training.synthetic_volumes import (
+    TissueVolumes,
+    held_out_maps,
+    load_pool,
+    thick_slices,
+)
 
 
 @pytest.fixture
@@ -27,12 +33,13 @@ def generator() -> Generator:
 
 def new_pool(generator: Generator, seed: int = 3) -> GeneratedPool:
     """A pool of three volumes that has made nothing yet."""
-    return GeneratedPool(generator, generator_settings(), "head", seed)
+    settings = generator_settings()
+    return GeneratedPool(TissueVolumes(generator, settings, "head"), settings, seed)
 
 
 def test_a_volume_is_some_of_the_slices_equalised_in_the_whole(generator: Generator) -> None:
-    volume = new_pool(generator).make(5)
-    name, image, tissues = generator.example(3, 5)
+    volume = TissueVolumes(generator, generator_settings(), "head").make(3, 5)
+    name, image, tissues, _ = generator.example(3, 5)
     stacks = np.asarray(volume_to_stacks(jnp.asarray(equalise_volume(image, "head"))))
     assert volume.name == name
     assert volume.stacks.shape == (8, *SHAPE[1:], 3)
@@ -42,6 +49,26 @@ def test_a_volume_is_some_of_the_slices_equalised_in_the_whole(generator: Genera
         assert any(np.array_equal(tissues[place], labels) for place in places)
     assert (volume.labels > 0).any(axis=(1, 2)).mean() >= 0.75
     assert (volume.stacks[..., 1] > 0).any(axis=(1, 2)).all()
+
+
+def test_thick_slices_are_means_with_the_tissue_of_most() -> None:
+    image = np.arange(7, dtype=np.float32).reshape(7, 1, 1)
+    tissues = np.array([1, 1, 3, 5, 2, 2, 7], np.uint8).reshape(7, 1, 1)
+    means, most = thick_slices(image, tissues, 3)
+    assert means.ravel().tolist() == [1, 4]
+    assert most.ravel().tolist() == [1, 2]
+
+
+def test_a_share_of_the_volumes_has_thick_slices_whose_neighbours_are_near(
+    generator: Generator,
+) -> None:
+    maker = TissueVolumes(generator, generator_settings(thick_fraction=1.0), "head")
+    volume = maker.make(3, 5)
+    _, image, tissues, _ = generator.example(3, 5)
+    known = {labels.tobytes() for n in range(2, 7) for labels in thick_slices(image, tissues, n)[1]}
+    assert all(labels.tobytes() in known for labels in volume.labels)
+    own, before = (volume.stacks[..., channel].astype(int) for channel in (1, 0))
+    assert np.abs(own - before).max() <= 128  # at most half of the way to another slice
 
 
 def test_what_comes_does_not_depend_on_what_came_before(generator: Generator) -> None:
@@ -58,13 +85,13 @@ def test_what_comes_does_not_depend_on_what_came_before(generator: Generator) ->
 def test_a_volume_is_made_once_and_only_as_many_are_kept_as_the_pool_has(
     generator: Generator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool, made, make = new_pool(generator), [], GeneratedPool.make
+    pool, made, make = new_pool(generator), [], TissueVolumes.make
 
-    def counting(self: GeneratedPool, number: int) -> Any:
+    def counting(self: TissueVolumes, seed: int, number: int) -> Any:
         made.append(number)
-        return make(self, number)
+        return make(self, seed, number)
 
-    monkeypatch.setattr(GeneratedPool, "make", counting)
+    monkeypatch.setattr(TissueVolumes, "make", counting)
     pool.first_volumes()
     for number in range(48):
         pool.slice_of(number)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from brainfcn_jax.synthesis.generator import Generator
+from brainfcn_jax.synthesis.generator import GeneratedScan, Generator
 from brainfcn_jax.synthesis.label_maps import LabelSource
 from brainfcn_jax.synthesis.recipes import FieldOfView, Recipe
 from brainfcn_jax.training.settings import GeneratorSettings
@@ -20,7 +20,7 @@ class TinyGenerator(Generator):
         self.sources = tuple(LabelSource(name, empty, 1.0) for name in ("a", "b"))
         self.recipe = Recipe(SHAPE, 1.5, 1.0, "axial", FieldOfView(brain_mm=(16.0, 16.0, 16.0)))
 
-    def example(self, seed: int, index: int) -> tuple[str, np.ndarray, np.ndarray]:
+    def example(self, seed: int, index: int) -> GeneratedScan:
         """Scan number `index` of `seed`."""
         random = np.random.default_rng((seed, index))
         s, h, w = np.ogrid[:16, :32, :32]
@@ -29,7 +29,9 @@ class TinyGenerator(Generator):
         brain = np.ceil((10 - radius) / 2).clip(0, 3).astype(np.uint8)
         tissues = np.where(s < 6, 0, np.array([0, 7, 1, 3], np.uint8)[brain])
         image = np.where(radius < 12, 100 + 50 * tissues + random.uniform(0, 40, SHAPE), 0)
-        return self.sources[index % 2].name, image.astype(np.float32), tissues.astype(np.uint8)
+        name = self.sources[index % 2].name
+        inside = np.isin(tissues, (1, 3))
+        return GeneratedScan(name, image.astype(np.float32), tissues.astype(np.uint8), inside)
 
 
 def generator_settings(**changes: Any) -> GeneratorSettings:
@@ -39,10 +41,12 @@ def generator_settings(**changes: Any) -> GeneratorSettings:
         "maps": (),
         "held_out": (),
         "heads_root": "",
+        "newborns_root": "",
         "shape": SHAPE,
         "volumes_in_pool": 3,
         "slices_per_volume": 8,
         "brain_fraction": 0.75,
+        "thick_fraction": 0.0,
         "real_fraction": 0.0,
     }
     return GeneratorSettings(**(values | changes))

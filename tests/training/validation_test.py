@@ -28,7 +28,9 @@ def test_the_mean_over_scans_of_what_they_have(
     without_csf = np.where(first.labels == 7, 0, first.labels).astype(np.uint8)
     answers = iter([without_csf, np.full_like(second.labels, 1)])
     monkeypatch.setattr(
-        validation, "segment_scan", lambda model, scan: SimpleNamespace(labels=next(answers))
+        validation,
+        "segment_scan",
+        lambda model, scan, finder: SimpleNamespace(labels=next(answers)),
     )
 
     found = validation_dice(MODEL, (first, second))
@@ -47,7 +49,7 @@ def test_a_tissue_that_no_scan_and_no_prediction_has_is_left_out(
     (case,) = load_validation_cases(tiny_settings(root, data__validation=("sub-02",)).data)
     labels = np.where(case.labels == 7, 0, case.labels).astype(np.uint8)
     monkeypatch.setattr(
-        validation, "segment_scan", lambda model, scan: SimpleNamespace(labels=labels)
+        validation, "segment_scan", lambda model, scan, finder: SimpleNamespace(labels=labels)
     )
     found = validation_dice(MODEL, (dataclasses.replace(case, labels=labels),))
     assert set(found.values()) == {1.0}

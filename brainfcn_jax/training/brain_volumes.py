@@ -1,0 +1,133 @@
+"""Training volumes that tell brain from everything else, in all three slice directions."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.network.fcn import volume_to_stacks
+from brainfcn_jax.synthesis.generator import Generator, load_generator
+from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
+from brainfcn_jax.training.batches import TrainingVolume
+from brainfcn_jax.training.generated_pool import check_held_out, choose_slices
+from brainfcn_jax.training.masked_heads import MaskedHead, load_masked_heads, varied
+from brainfcn_jax.training.settings import DataSettings, GeneratorSettings
+
+SPACING_MM = 2.0
+NEWBORN_FRACTION = 0.25
+"""Share of the generated heads that are a newborn's, where there are maps of newborns."""
+
+
+class BrainVolumes:
+    """Makes volumes of generated and of real heads, cubes of 2 mm voxels."""
+
+    spacing_mm = (SPACING_MM, SPACING_MM, SPACING_MM)
+
+    def __init__(
+        self,
+        adults: Generator,
+        newborns: Generator | None,
+        heads: Sequence[MaskedHead],
+        settings: GeneratorSettings,
+    ) -> None:
+        self._adults = adults
+        self._newborns = newborns
+        self._heads = heads
+        self._settings = settings
+
+    @property
+    def maps(self) -> int:
+        """How many label maps and masked heads there are."""
+        newborns = () if self._newborns is None else self._newborns.sources
+        names = {source.name for source in (*self._adults.sources, *newborns)}
+        return len(names) + len(self._heads)
+
+    def make(self, seed: int, number: int) -> TrainingVolume:
+        """Makes volume `number`: some slices of each direction, brain 1."""
+        random = np.random.default_rng((seed, number))
+        name, image, brain = self._head(random, seed, number)
+        equalised = equalise_volume(image, "head")
+        settings = self._settings
+        parts = []
+        for axis in SLICE_AXES.values():
+            slices, labels = (np.moveaxis(volume, axis, 0) for volume in (equalised, brain))
+            places = choose_slices(
+                random,
+                has_head=np.any(slices, axis=(1, 2)),
+                has_brain=np.any(labels == 1, axis=(1, 2)),
+                count=settings.slices_per_volume // len(SLICE_AXES),
+                brain_fraction=settings.brain_fraction,
+            )
+            stacks = np.asarray(volume_to_stacks(jnp.asarray(slices)))
+            parts.append((stacks[places], labels[places]))
+        stacks, labels = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        order = random.permutation(len(labels))
+        has_head = np.ones(len(labels), bool)
+        return TrainingVolume(name, stacks[order], labels[order], has_head)
+
+    def _head(
+        self, random: np.random.Generator, seed: int, number: int
+    ) -> tuple[str, Float32[np.ndarray, "x y z"], UInt8[np.ndarray, "x y z"]]:
+        """Name, image and brain of a head, canonical."""
+        settings = self._settings
+        if self._heads and random.random() < settings.real_fraction:
+            head = self._heads[int(random.integers(len(self._heads)))]
+            return head.name, *varied(random, head, settings.shape[0], SPACING_MM)
+        newborn = self._newborns is not None and random.random() < NEWBORN_FRACTION
+        generator = self._newborns if newborn and self._newborns else self._adults
+        made = generator.example(seed, number)
+        image, brain = (np.moveaxis(volume, 0, 2) for volume in (made.image, made.brain))
+        return made.name, image, brain.astype(np.uint8)
+
+
+def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> BrainVolumes:
+    """Reads the label maps of adults and newborns, and the heads with masks.
+
+    Raises:
+        InputError: a label map or head is missing or cannot be used.
+        UsageError: more heads are asked for than there are, or a held-out map is not there.
+    """
+    folders = [folder for folder in (settings.heads_root, settings.newborns_root) if folder]
+    check_held_out(settings.held_out, folders)
+    newborns = None
+    if settings.newborns_root:
+        newborns = load_generator(
+            "newborn",
+            settings.newborns_root,
+            heads_folder=settings.heads_root,
+            recipe=coarse(newborn_recipe(settings.shape)),
+            leave_out=settings.held_out,
+        )
+    adults = load_generator(
+        "adult",
+        settings.heads_root,
+        recipe=coarse(adult_recipe(settings.shape)),
+        leave_out=settings.held_out,
+    )
+    heads = load_masked_heads(data, SPACING_MM) if settings.real_fraction > 0 else ()
+    return BrainVolumes(adults, newborns, heads, settings)
+
+
+def coarse(recipe: Recipe) -> Recipe:
+    """The recipe at 2 mm, with more contrasts, places, cuts and thick slices than for tissues."""
+    return replace(
+        recipe,
+        spacing_mm=SPACING_MM,
+        view=replace(
+            recipe.view, stripped_fraction=0.25, snug_fraction=0.2, cut_fraction=0.15,
+            shift_mm=12.0, low_shift_mm=50.0,
+        ),
+        deformation=replace(recipe.deformation, far_fraction=0.25),
+        contrasts=replace(
+            recipe.contrasts, wild_fraction=0.4, other_spread_used=(0.5, 2.0), bias=0.15,
+            texture_mm=6.0,
+        ),
+        acquisition=replace(
+            recipe.acquisition, blur_mm=(0.8, 1.6), thick_fraction=0.5, thick_mm=(2.0, 7.0),
+            thick_along_slices=0.5, in_plane_mm=(2.0, 3.0),
+        ),
+    )  # fmt: skip

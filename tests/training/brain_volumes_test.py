@@ -1,0 +1,79 @@
+"""Volumes that the finder is trained on: three directions, brain or not, real heads among them."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from training.tiny_generator import TinyGenerator, generator_settings
+
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.synthesis.generator import GeneratedScan
+from brainfcn_jax.training.batches import UNKNOWN
+from brainfcn_jax.training.brain_volumes import BrainVolumes
+from brainfcn_jax.training.masked_heads import masked_head
+from brainfcn_jax.training.settings import experiment
+from brainfcn_jax.training.settings_from_config import settings_from_config
+
+SIZE = 32
+
+
+class CubicGenerator(TinyGenerator):
+    """Tiny heads on a cube."""
+
+    def example(self, seed: int, index: int) -> GeneratedScan:
+        """Scan number `index` of `seed`, with empty slices above."""
+        made = super().example(seed, index)
+        above = ((0, SIZE - len(made.image)), (0, 0), (0, 0))
+        return GeneratedScan(made.name, *(np.pad(array, above) for array in made[1:]))
+
+
+def volumes(**changes: Any) -> BrainVolumes:
+    """A maker of thirty slices a volume, from two maps and a head with a mask."""
+    away = np.linalg.norm(np.indices((40, 40, 40)) - 20, axis=0)
+    image = np.where(away < 14, 100.0 - away, 0).astype(np.float32)
+    head = masked_head("real", image, away < 9, 2.0)
+    settings = generator_settings(kind="brain", shape=(SIZE,) * 3, slices_per_volume=30, **changes)
+    return BrainVolumes(CubicGenerator(), None, (head,), settings)
+
+
+def test_a_volume_has_as_many_slices_of_each_direction_and_brain_in_most() -> None:
+    volume = volumes(real_fraction=0.0).make(3, 5)
+    assert volume.stacks.shape == (30, SIZE, SIZE, 3)
+    assert set(np.unique(volume.labels)) == {0, 1}
+    assert (volume.labels == 1).any(axis=(1, 2)).mean() >= 0.7
+    again = volumes(real_fraction=0.0).make(3, 5)
+    np.testing.assert_array_equal(volume.stacks, again.stacks)
+    np.testing.assert_array_equal(volume.labels, again.labels)
+
+
+def test_a_share_of_the_volumes_is_of_real_heads() -> None:
+    maker = volumes(real_fraction=0.5)
+    made = [maker.make(0, number) for number in range(20)]
+    names = {volume.name for volume in made}
+    assert names == {"a", "b", "real"}
+    for volume in made:
+        assert (volume.labels == UNKNOWN).any() == (volume.name == "real")
+    assert maker.maps == 3
+
+
+def test_what_the_config_of_a_finder_may_not_say() -> None:
+    generator = {
+        "kind": "brain",
+        "heads_root": "heads",
+        "shape": (32, 32, 32),
+        "slices_per_volume": 63,
+    }
+    good = {"data": {"root": "heads"}, "generator": generator}
+    assert settings_from_config(experiment(**good)).generator is not None
+    for change, said in (
+        ({"heads_root": ""}, "needs generator.heads_root"),
+        ({"shape": (32, 48, 32)}, "makes cubes"),
+        ({"slices_per_volume": 64}, "must be a multiple of 3"),
+        ({"maps": ("training_seg_01",)}, "takes all label maps"),
+        ({"kind": "adult", "heads_root": "", "newborns_root": "n"}, "newborns_root is for"),
+    ):
+        wrong = experiment(**{**good, "generator": {**generator, **change}})
+        with pytest.raises(UsageError, match=said):
+            settings_from_config(wrong)
+    with pytest.raises(UsageError, match="narrowing must be 1"):
+        settings_from_config(experiment(**good, network={"narrowing": 4}))
