@@ -69,7 +69,7 @@ def whole_heads(recipe: Recipe) -> Recipe:
 
 def drawn(generator: Generator) -> Volume:
     """A generated image with canonical axes."""
-    _, image, _ = generator.example(_SEED.value, 0)
+    image = generator.example(_SEED.value, 0).image
     return np.ascontiguousarray(np.moveaxis(image, 0, SLICE_AXES["axial"]))
 
 

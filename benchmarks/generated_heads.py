@@ -26,6 +26,7 @@ from scipy import ndimage
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import BACKGROUND, CSF, TISSUES
 from brainfcn_jax.measures.metrics import dice
@@ -84,7 +85,11 @@ def labelled(
     with TemporaryDirectory() as folder:
         canonical = [np.moveaxis(volume, 0, axis) for volume in (image, tissues)]
         path, _ = save_example(Path(folder) / "head", canonical[0], canonical[1], spacing_mm)
-        return np.moveaxis(segment_scan(model, load_scan(path)).labels, axis, 0)
+        return np.moveaxis(
+            segment_scan(model, load_scan(path), finder=finder_for(model.description)).labels,
+            axis,
+            0,
+        )
 
 
 def outside_shares(
@@ -110,7 +115,7 @@ def main(argv: list[str]) -> int:
     by_view = generators(_KIND.value)
     for index in range(_COUNT.value):
         for view, generator in by_view.items():
-            name, image, tissues = generator.example(_SEED.value, index)
+            name, image, tissues, _ = generator.example(_SEED.value, index)
             found = labelled(model, image, tissues, generator.recipe.spacing_mm)
             row = np.array([dice(found == t.index, tissues == t.index) for t in TISSUES])
             scores[view].append(row)

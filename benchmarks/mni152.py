@@ -12,6 +12,7 @@ from absl import app, flags
 
 from brainfcn_jax.imaging.nifti import load_codes, load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import BGT, BS, CB, COGM, WM
 from brainfcn_jax.measures.metrics import dice
@@ -33,7 +34,7 @@ def main(argv: list[str]) -> int:
     del argv
     model = load_tissue_model(_WEIGHTS.value or str(find_model(_MODEL.value)))
     scan = load_scan(demo_scan())
-    found = segment_scan(model, scan)
+    found = segment_scan(model, scan, finder=finder_for(model.description))
     compared = ~np.isin(found.labels, (BS, CB))
     scores = []
     for name, (image, tissues) in COMPARED.items():

@@ -27,6 +27,7 @@ from scipy.spatial.transform import Rotation
 
 from brainfcn_jax.imaging.nifti import Scan, load_labels, load_scan
 from brainfcn_jax.imaging.resampling import Lines, centred_line, interpolated_labels, resample
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import CLASSES, CSF, TISSUES, WM
 from brainfcn_jax.measures.metrics import dice
@@ -149,7 +150,7 @@ VARIANTS: dict[str, tuple[Callable[[Pair], Pair], float]] = {
 
 def tissue_dice(model: Model, pair: Pair) -> Float32[np.ndarray, " tissues"]:
     """Dice of the scored tissues of one pair, on its own grid."""
-    found = segment_scan(model, pair.scan).labels
+    found = segment_scan(model, pair.scan, finder=finder_for(model.description)).labels
     scores = [dice(found == tissue.index, pair.labels == tissue.index) for tissue in SCORED]
     return np.array(scores, np.float32)
 

@@ -5,6 +5,7 @@ from os import PathLike, fspath
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Image, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.network.model_file import Model, load_tissue_model
@@ -54,7 +55,11 @@ def segment(
         with naming(scan.path):
             refuse_labels(scan.data)
     return analyse_scan(
-        loaded, scan, batch_slices=batch_slices, keep_probabilities=keep_probabilities
+        loaded,
+        scan,
+        finder=finder_for(loaded.description),
+        batch_slices=batch_slices,
+        keep_probabilities=keep_probabilities,
     )
 
 

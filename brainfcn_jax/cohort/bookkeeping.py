@@ -155,6 +155,7 @@ def request(settings: SegmentationSettings, provenance: Mapping[str, Any]) -> di
     return {
         "version": provenance["GeneratedBy"][0]["Version"],
         "weights_sha256": provenance["Weights"]["SHA256"],
+        "finder_sha256": provenance.get("Finder", {}).get("SHA256"),
         "settings": {key: chosen[key] for key in chosen if key not in NOT_IN_REQUEST},
     }
 

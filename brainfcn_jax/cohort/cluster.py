@@ -182,7 +182,7 @@ def segment_job(
 
 def identity(opened: OpenModel) -> dict[str, Any]:
     """Gives the software and the weights that results come from."""
-    return {name: opened.provenance[name] for name in ("GeneratedBy", "Weights")}
+    return {name: opened.provenance.get(name) for name in ("GeneratedBy", "Weights", "Finder")}
 
 
 def use_share_of_processors(number: int, count: int) -> None:

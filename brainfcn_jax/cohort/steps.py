@@ -15,6 +15,7 @@ from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.labels import find_scheme, to_tissues
@@ -34,9 +35,16 @@ SCAN_ERRORS = (BrainfcnError, MemoryError, jax.errors.JaxRuntimeError)
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A model ready for any number of scans, and what their sidecars say of it."""
+    """A model ready for any number of scans.
+
+    Attributes:
+        model: labels tissues.
+        finder: finds the brain first, for models that want it.
+        provenance: what sidecars say of the model.
+    """
 
     model: Model
+    finder: Model | None
     provenance: Mapping[str, Any]
 
 
@@ -54,11 +62,13 @@ def open_model(settings: SegmentationSettings) -> OpenModel:
 
     Raises:
         UsageError: a shipped model and a weight file are both named.
-        WeightsError: the weight file cannot be used.
+        WeightsError: the weight file, or what finds the brain, cannot be used.
     """
     weights = weight_file(settings.model, settings.weights)
     model = load_tissue_model(weights)
-    return OpenModel(model, model_provenance(model, weights, settings))
+    return OpenModel(
+        model, finder_for(model.description), model_provenance(model, weights, settings)
+    )
 
 
 def read_planned(planned: PlannedScan, settings: SegmentationSettings) -> ReadScan:
@@ -100,6 +110,7 @@ def segment_read(
     segmented = analyse_scan(
         opened.model,
         read.scan,
+        finder=opened.finder,
         batch_slices=batch_slices,
         keep_probabilities=settings.save_prob,
         progress=progress,

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 STEPS = {
     "reading": ("reading", 0.00, 0.05),
-    "preprocessing": ("preparing", 0.05, 0.03),
-    "network": ("network", 0.08, 0.77),
+    "brain": ("finding the brain", 0.05, 0.10),
+    "preprocessing": ("preparing", 0.15, 0.03),
+    "network": ("network", 0.18, 0.67),
     "postprocessing": ("cleaning", 0.85, 0.01),
     "interpolation": ("resampling", 0.86, 0.04),
     "writing": ("writing", 0.90, 0.10),

@@ -66,6 +66,14 @@ def intersection(box: Box, other: Box) -> Box:
     return first, second, third
 
 
+def overlap(box: Box, other: Box) -> bool:
+    """Whether there are voxels that are in both boxes."""
+    return all(
+        max(start, other_start) < min(stop, other_stop)
+        for (start, stop), (other_start, other_stop) in zip(box, other, strict=True)
+    )
+
+
 def bounding_box(array: Shaped[np.ndarray, "i j k"]) -> Box | None:
     """Gives the smallest box around all nonzero voxels, or None when there is none."""
     inside = array != 0

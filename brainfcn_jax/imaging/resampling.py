@@ -5,7 +5,7 @@ matrix an axis and the volume is multiplied by it.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,6 +66,14 @@ Lines = tuple[Line, Line, Line]
 def centred_line(size: int, spacing_mm: float) -> Line:
     """Gives a whole axis: its middle is at 0 mm."""
     return Line(-(size - 1) / 2 * spacing_mm, spacing_mm, size)
+
+
+def centred_grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> Lines:
+    """The three whole axes of a volume."""
+    first, second, third = (
+        centred_line(size, mm) for size, mm in zip(shape, spacing_mm, strict=True)
+    )
+    return first, second, third
 
 
 def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"]:

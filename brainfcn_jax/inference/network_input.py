@@ -6,17 +6,34 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.errors import InputError
-from brainfcn_jax.imaging.boxes import Box, box_slices, cover, head_box, parts, whole, widened
+from brainfcn_jax.imaging.boxes import (
+    Box,
+    box_slices,
+    cover,
+    head_box,
+    intersection,
+    overlap,
+    parts,
+    whole,
+    widened,
+)
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_threshold
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_line, resample
+from brainfcn_jax.inference.brain import Brain
 from brainfcn_jax.network.model_file import ModelDescription
 
 HEAD_MARGIN_VOXELS = 8
+BRAIN_MARGIN_MM = 16.0
+"""How much of the head around the brain the network sees."""
+
 COARSE = 1.5
 """Voxels this many times larger than the training set's are worth a note."""
+
+THICK = 2.0
+"""Slices this many times as far apart as those trained on are not interpolated."""
 
 LARGEST_GRID = 2**29
 """Voxels of a network's grid; more would be a slip in the header's voxel sizes."""
@@ -28,6 +45,9 @@ class Prepared:
 
     Attributes:
         inside: the equalised volume in the head's box.
+        outward_mm: how far its voxels are from the brain, 0 inside; None where that is not known.
+        reach: how far the slices that the network was trained on are apart, as a part of how far
+            these are.
         box: the head's box on the network's grid.
         grid: the network's grid, which covers the whole scan.
         scan_box: the head's box on the scan's grid.
@@ -37,6 +57,8 @@ class Prepared:
     """
 
     inside: UInt8[np.ndarray, "slice height width"]
+    outward_mm: Float32[np.ndarray, "slice height width"] | None
+    reach: float
     box: Box
     grid: Lines
     scan_box: Box
@@ -50,41 +72,49 @@ class Prepared:
         return self.grid != self.scan_grid
 
 
-def prepare(scan: Scan, description: ModelDescription) -> Prepared:
+def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = None) -> Prepared:
     """The scan equalised on the network's grid, slices first, cut to the box around the head.
 
-    In a scan that is resampled, the head is found on its own grid (what is above
-    `head_threshold`, and `HEAD_MARGIN_VOXELS` of the network's voxels around it), only its box is
-    resampled, and the box is equalised with the threshold of the whole scan.
+    The head is found on the scan's own grid: what is above `head_threshold`, and
+    `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
+    more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and how far everything in
+    there is from it is told. Only the box is resampled, and equalised with the
+    threshold of the whole scan.
     """
     axis, mode = SLICE_AXES[description.slice_axis], description.equalise
     slices_first = np.moveaxis(scan.data, axis, 0)
     scan_grid, grid = grids(scan, description)
-    if scan_grid == grid:
-        volume = equalise_volume(slices_first, mode)
-        box = whole(grid)
-        if mode == "head":
-            box = head_box(volume, HEAD_MARGIN_VOXELS)
-        taking_part = slices_first[volume > 0] if mode == "head" else slices_first
-        inside = volume[box_slices(box)]
-        return Prepared(inside, box, grid, box, scan_grid, *_histograms(taking_part, inside, mode))
+    if brain is not None and brain.skull_stripped:
+        brain = None
     threshold, scan_box, taking_part = None, whole(scan_grid), slices_first
     if mode == "head":
         threshold = find_head_threshold(slices_first)
         head = slices_first > np.asarray(threshold)
-        taking_part = slices_first[head]
         margins_mm = [HEAD_MARGIN_VOXELS * line.spacing_mm for line in grid]
         scan_box = widened(head_box(head, 0), margins_mm, scan_grid)
+        if brain is not None:
+            around = _slices_first(brain.box(_canonical(scan_grid, axis), BRAIN_MARGIN_MM), axis)
+            scan_box = intersection(scan_box, around) if overlap(scan_box, around) else around
+        taking_part = slices_first[box_slices(scan_box)][head[box_slices(scan_box)]]
     source = parts(scan_grid, scan_box)
     box = cover(grid, source)
-    inside = resample(slices_first[box_slices(scan_box)], source, parts(grid, box))
-    levels = equalise_volume(inside, mode, threshold)
+    target = parts(grid, box)
+    levels = equalise_volume(
+        resample(slices_first[box_slices(scan_box)], source, target), mode, threshold
+    )
+    outward_mm = None
+    if brain is not None:
+        outward_mm = np.moveaxis(brain.distance_mm(_canonical(target, axis)), axis, 0)
     histograms = _histograms(taking_part, levels, mode)
-    return Prepared(levels, box, grid, scan_box, scan_grid, *histograms)
+    trained_mm = description.spacing_mm[axis]
+    reach = trained_mm / grid[0].spacing_mm if is_thick(grid[0].spacing_mm, trained_mm) else 1.0
+    return Prepared(levels, outward_mm, reach, box, grid, scan_box, scan_grid, *histograms)
 
 
 def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
     """The scan's grid and the network's, slices first.
+
+    Thick slices, `THICK` times those trained on or more, are labelled as they are.
 
     Raises InputError when the network's is absurdly large.
     """
@@ -102,7 +132,14 @@ def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
             f"{voxels:.2g} at the model's {_millimetres(description.spacing_mm)}; check the voxel "
             "sizes in its header, or crop it"
         )
+    if is_thick(first.spacing_mm, description.spacing_mm[axis]):
+        grid = (first, height, width)
     return scan_grid, grid
+
+
+def is_thick(spacing_mm: float, trained_mm: float) -> bool:
+    """Whether slices are so far apart that they are labelled as they are."""
+    return spacing_mm >= THICK * trained_mm
 
 
 def spacing_notes(
@@ -113,8 +150,24 @@ def spacing_notes(
         return ()
     return (
         f"voxels are {_millimetres(spacing_mm)}, the model was trained on "
-        f"{_millimetres(trained_mm)}: what lies between is interpolated; check the labels",
+        f"{_millimetres(trained_mm)}; small structures may be lost between; check the labels",
     )
+
+
+def _canonical(slices_first: Lines, axis: int) -> Lines:
+    """The grid of a volume, slices first, as that of the canonical volume."""
+    lines = list(slices_first)
+    lines.insert(axis, lines.pop(0))
+    first, second, third = lines
+    return first, second, third
+
+
+def _slices_first(canonical: Box, axis: int) -> Box:
+    """The box in a canonical volume as that in the same volume, slices first."""
+    ends = list(canonical)
+    ends.insert(0, ends.pop(axis))
+    first, second, third = ends
+    return first, second, third
 
 
 def _histograms(

@@ -4,16 +4,19 @@ import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
 
+from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import (
     Packed,
     SegmentationNetwork,
+    nearer_neighbours,
     packed_kernels,
     subtract_mean,
     volume_to_stacks,
@@ -21,6 +24,12 @@ from brainfcn_jax.network.fcn import (
 from brainfcn_jax.network.model_file import Model
 
 BATCH_SLICES = 8
+NOTHING, FLUID, ANYTHING = range(3)
+"""What there may be in a voxel beside background."""
+
+_IMPOSSIBLE = -1e4
+"""A logit so far below another has probability 0 in float32."""
+
 IN_PLANE_STEP = 32
 """Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
 
@@ -62,6 +71,8 @@ def predict(
     equalised: UInt8[np.ndarray, "slice height width"],
     *,
     voxel_weights: VoxelWeights | None = None,
+    allowed: UInt8[np.ndarray, "slice height width"] | None = None,
+    reach: float = 1.0,
     batch_slices: int = BATCH_SLICES,
     with_probabilities: bool = False,
     progress: Progress = unwatched,
@@ -71,7 +82,9 @@ def predict(
     Slices are padded with 0 at their far edges to a multiple of `IN_PLANE_STEP` and go through
     the network `batch_slices` at a time, the last batch filled with empty slices; so the number
     of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
-    unless `voxel_weights` says otherwise. `progress` is told the number of slices that are through.
+    unless `voxel_weights` says otherwise. `allowed` says where there may be any class (`ANYTHING`),
+    extracerebral fluid (`FLUID`) or `NOTHING` beside background. A stack's neighbours lie `reach`
+    of the way to the next slice. `progress` is told the number of slices that are through.
     """
     slices, height, width = equalised.shape
     network, params, packed = ready_network(model)
@@ -79,12 +92,13 @@ def predict(
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
     outputs = []
-    for batch, window in enumerate(padded_windows(equalised, batch_slices)):
-        outputs.append(
-            _compiled_classify(
-                network, with_probabilities, params, packed, channel_means, rows, columns, window
-            )
-        )
+    everywhere = np.broadcast_to(np.uint8(ANYTHING), equalised.shape)
+    windows = padded_windows(equalised, batch_slices)
+    masks = padded_windows(everywhere if allowed is None else allowed, batch_slices)
+    for batch, (window, mask) in enumerate(zip(windows, masks, strict=True)):
+        scan = map(jnp.asarray, (rows, columns, window, mask[1:-1], np.float32(reach)))
+        seen = Seen(params, packed, channel_means, *scan)
+        outputs.append(_compiled_classify(network, with_probabilities, seen))
         jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
         progress("network", batch * batch_slices, slices)
     labels, entropies, sums, probabilities = zip(*outputs, strict=True)
@@ -114,9 +128,11 @@ def network_of(model: Model) -> SegmentationNetwork:
     )
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
     """The model's network, its parameters, and its packed kernels; kept for the next scan.
+
+    Those of two models are: one finds the brain, one labels it.
 
     Packed, the kernels take seven times the memory of the parameters.
     """
@@ -126,8 +142,8 @@ def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
 
 
 def padded_windows(
-    volume: UInt8[np.ndarray, "slice height width"], batch_slices: int
-) -> Iterator[UInt8[np.ndarray, "window padded_height padded_width"]]:
+    volume: Shaped[np.ndarray, "slice height width"], batch_slices: int
+) -> Iterator[Shaped[np.ndarray, "window padded_height padded_width"]]:
     """Runs of `batch_slices` slices with one neighbour on each side, all of the same shape.
 
     What lies outside the volume is 0.
@@ -143,15 +159,32 @@ def padded_windows(
         yield padded[first : first + batch_slices + 2]
 
 
+class Seen(NamedTuple):
+    """What a batch's labels are worked out from.
+
+    Attributes:
+        params: of the network.
+        packed: its kernels, as `packed_kernels` gives them.
+        channel_means: subtracted from the stacks.
+        row_weights: how much the rows count in sums.
+        column_weights: how much the columns do.
+        window: the batch's equalised slices, and one before and behind.
+        allowed: what there may be: `NOTHING`, `FLUID` or `ANYTHING`.
+        reach: how far a stack's neighbours are, as a part of the way to the next slice.
+    """
+
+    params: Params
+    packed: Packed
+    channel_means: Float[Array, " 3"]
+    row_weights: Float[Array, " height"]
+    column_weights: Float[Array, " width"]
+    window: UInt8[Array, "window height width"]
+    allowed: UInt8[Array, "batch height width"]
+    reach: Float[Array, ""]
+
+
 def classify(
-    network: SegmentationNetwork,
-    with_probabilities: bool,
-    params: Params,
-    packed: Packed,
-    channel_means: Float[Array, " 3"],
-    row_weights: Float[Array, " height"],
-    column_weights: Float[Array, " width"],
-    window: UInt8[Array, "window height width"],
+    network: SegmentationNetwork, with_probabilities: bool, seen: Seen
 ) -> tuple[
     UInt8[Array, "batch height width"],
     Float16[Array, "batch height width"],
@@ -162,15 +195,21 @@ def classify(
 
     The sums are those of single slices, since float32 would lose count of a volume's voxels.
     """
-    stacks = volume_to_stacks(window)[1:-1]
-    logits, _ = network.apply({"params": params}, subtract_mean(stacks, channel_means), packed)
+    stacks = volume_to_stacks(seen.window)[1:-1].astype(jnp.float32)
+    stacks = subtract_mean(nearer_neighbours(stacks, seen.reach), seen.channel_means)
+    logits, _ = network.apply({"params": seen.params}, stacks, seen.packed)
+    fluid_or_less = np.isin(np.arange(network.classes), (BACKGROUND, CSF))
+    least = np.where(fluid_or_less, FLUID, ANYTHING)
+    least[BACKGROUND] = NOTHING
+    permitted = seen.allowed[..., None] >= least.reshape(1, 1, 1, -1)
+    logits = jnp.where(permitted, logits, _IMPOSSIBLE)
     labels = jnp.argmax(logits, axis=-1).astype(jnp.uint8)
     logarithms = jax.nn.log_softmax(logits)
     probabilities = jnp.exp(logarithms)
     nats = -jnp.sum(probabilities * logarithms, axis=-1)
     entropy = jnp.clip(nats / math.log(network.classes), 0, 1).astype(jnp.float16)
-    in_rows = jnp.sum(probabilities * column_weights[None, None, :, None], axis=2)
-    sums = jnp.sum(in_rows * row_weights[None, :, None], axis=1)  # (batch, classes)
+    in_rows = jnp.sum(probabilities * seen.column_weights[None, None, :, None], axis=2)
+    sums = jnp.sum(in_rows * seen.row_weights[None, :, None], axis=1)  # (batch, classes)
     if not with_probabilities:
         return labels, entropy, sums, None
     return labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16)

@@ -19,10 +19,14 @@ from brainfcn_jax.imaging.resampling import (
     interpolated_scores,
     total_weights,
 )
-from brainfcn_jax.inference.network_input import Prepared, prepare, spacing_notes
+from brainfcn_jax.inference.brain import find_brain
+from brainfcn_jax.inference.network_input import Prepared, grids, prepare, spacing_notes
 from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import (
+    ANYTHING,
     BATCH_SLICES,
+    FLUID,
+    NOTHING,
     Prediction,
     Progress,
     VoxelWeights,
@@ -31,6 +35,9 @@ from brainfcn_jax.inference.prediction import (
 )
 from brainfcn_jax.labels import BACKGROUND, CLASSES
 from brainfcn_jax.network.model_file import Model
+
+TISSUE_MARGIN_MM, LABEL_MARGIN_MM = 1.5, 4.0
+"""How far from a brain that was found there may be tissue, and extracerebral fluid."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,8 @@ class Segmentation:
         network_spacing_mm: voxel size (x, y, z) of the grid that the network saw.
         probabilities: of every class before post-processing, in half precision; None unless
             asked for.
+        brain_found: whether a brain was found in the scan; None where it was not looked for.
+        unlabelled_brain: how much of a brain that was found in a head has no label, 0 to 1.
         notes: sentences for the user.
         seconds: wall time of each step.
     """
@@ -63,6 +72,8 @@ class Segmentation:
     equalised_histogram: Histogram
     network_spacing_mm: tuple[float, float, float]
     probabilities: Float16[np.ndarray, "x y z classes"] | None = None
+    brain_found: bool | None = None
+    unlabelled_brain: float | None = None
     notes: tuple[str, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -71,20 +82,18 @@ def segment_scan(
     model: Model,
     scan: Scan,
     *,
+    finder: Model | None = None,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
     progress: Progress = unwatched,
 ) -> Segmentation:
     """Tissue labels of a scan on its own canonical grid.
 
-    The scan is brought to the model's voxel size along each axis where the two differ by more
-    than 5%; then slices along the model's axis, histogram equalisation, the network on the box
-    around the head (on everything when the model equalises the whole volume), and the paper's
-    post-processing. The classes' probabilities go back to the scan's own grid by linear
-    interpolation (by means, along axes where its voxels are the larger ones), after voxels in
-    regions that the post-processing removed were made certain background, and the most probable
-    class is the label. When no axis differs, nothing is resampled and the network's own labels
-    are given. `progress` is told the steps, by the names in `Segmentation.seconds`.
+    The `finder` (`brain.finder_for`) finds the brain first, so that nothing else of the head is
+    labelled; without one all of the head may be. Where the model's voxels differ from the scan's
+    by more than 5%, the scan is interpolated to them (averaged, to larger ones; thick slices stay)
+    and the classes' probabilities back: the most probable class is the label, background in
+    regions that were removed. `progress` is told the steps that `Segmentation.seconds` has.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     Source: Xu et al. 2017, section 2; resampling is ours.
@@ -92,23 +101,24 @@ def segment_scan(
     description = model.description
     axis = SLICE_AXES[description.slice_axis]
     seconds: dict[str, float] = {}
+    with _timed(seconds, "brain", progress):
+        grids(scan, description)  # raises before anything is resampled
+        brain = None if finder is None else find_brain(finder, scan, batch_slices)
     with _timed(seconds, "preprocessing", progress):
-        prepared = prepare(scan, description)
-    grid = prepared.grid
+        prepared = prepare(scan, description, brain)
     with _timed(seconds, "network", progress):
         predicted = predict(
             model,
             prepared.inside,
             voxel_weights=scan_weights(prepared),
+            allowed=allowed_near_brain(prepared.outward_mm),
+            reach=prepared.reach,
             batch_slices=batch_slices,
             with_probabilities=keep_probabilities or prepared.resampled,
             progress=progress,
         )
     with _timed(seconds, "postprocessing", progress):
-        found = np.zeros([line.size for line in grid], np.uint8)
-        found[box_slices(prepared.box)] = predicted.labels
-        in_plane_mm = (grid[1].spacing_mm, grid[2].spacing_mm)
-        labels, removed = clean_labels(found, in_plane_mm, description.mask_slice)
+        found, labels, removed = cleaned(predicted.labels, prepared, description.mask_slice)
     with _timed(seconds, "interpolation", progress):
         entropy, probabilities = scan_maps(predicted, prepared, keep_probabilities)
         if prepared.resampled:
@@ -121,11 +131,45 @@ def segment_scan(
         entropy=np.ascontiguousarray(np.moveaxis(entropy, 0, axis)),
         head_histogram=prepared.head_histogram,
         equalised_histogram=prepared.equalised_histogram,
-        network_spacing_mm=_canonical_spacing(grid, axis),
+        network_spacing_mm=_canonical_spacing(prepared.grid, axis),
         probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
+        brain_found=None if finder is None else brain is not None,
+        unlabelled_brain=unlabelled_share(found, prepared),
         notes=spacing_notes(scan.spacing_mm, description.spacing_mm),
         seconds=seconds,
     )
+
+
+def allowed_near_brain(
+    outward_mm: Float32[np.ndarray, "*shape"] | None,
+) -> UInt8[np.ndarray, "*shape"] | None:
+    """What `predict` may find so far from the brain; None, for all, where that is not known."""
+    if outward_mm is None:
+        return None
+    near, nearer = outward_mm <= LABEL_MARGIN_MM, outward_mm <= TISSUE_MARGIN_MM
+    return np.select([nearer, near], [np.uint8(ANYTHING), np.uint8(FLUID)], np.uint8(NOTHING))
+
+
+def cleaned(
+    predicted: UInt8[np.ndarray, "depth2 height2 width2"], prepared: Prepared, mask_slice: str
+) -> tuple[UInt8[np.ndarray, "slice height width"], UInt8[np.ndarray, "slice height width"], int]:
+    """Labels on the network's whole grid, the same after post-processing, and regions removed."""
+    _, rows, columns = prepared.grid
+    found = np.zeros([line.size for line in prepared.grid], np.uint8)
+    found[box_slices(prepared.box)] = predicted
+    labels, removed = clean_labels(found, (rows.spacing_mm, columns.spacing_mm), mask_slice)
+    return found, labels, removed
+
+
+def unlabelled_share(
+    found: UInt8[np.ndarray, "slice height width"], prepared: Prepared
+) -> float | None:
+    """How much of the brain has no label; None where it is not known where the brain is."""
+    if prepared.outward_mm is None:
+        return None
+    inside = prepared.outward_mm == 0
+    labelled = found[box_slices(prepared.box)] != BACKGROUND
+    return int((inside & ~labelled).sum()) / max(1, int(inside.sum()))
 
 
 def scan_weights(prepared: Prepared) -> VoxelWeights:

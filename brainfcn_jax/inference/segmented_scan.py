@@ -119,19 +119,21 @@ def analyse_scan(
     model: Model,
     scan: Scan,
     *,
+    finder: Model | None = None,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
     progress: Progress = unwatched,
 ) -> SegmentedScan:
     """Segments a scan and measures what was found: volumes, quality, signs of a wrong modality.
 
-    `progress` is told the steps, as by `segment_scan`.
+    `finder` and `progress` are as `segment_scan` has them.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     """
     found = segment_scan(
         model,
         scan,
+        finder=finder,
         batch_slices=batch_slices,
         keep_probabilities=keep_probabilities,
         progress=progress,
@@ -150,6 +152,8 @@ def analyse_scan(
             found.removed_regions,
             scan.spacing_mm,
             modality,
+            found.brain_found,
+            found.unlabelled_brain,
         ),
         skull_stripped=looks_skull_stripped(scan.data, labels),
         notes=(*scan.notes, *found.notes),

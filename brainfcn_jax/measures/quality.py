@@ -30,6 +30,9 @@ MOST_REMOVED_PER_SLICE = 3.0
 MOST_MEAN_ENTROPY = 0.30
 """Mean uncertainty of the labelled voxels, as a fraction of the largest possible."""
 
+MOST_UNLABELLED = 0.10
+"""Of a brain that was found in a head, what has no label."""
+
 COMPARED_SIDES = (COGM, BGT, WM, CB)
 """Tissues that are much the same on both sides; ventricles are not, and the brainstem is thin."""
 
@@ -78,6 +81,8 @@ def assess(
     removed_regions: int,
     spacing_mm: tuple[float, float, float],
     modality: str,
+    brain_found: bool | None = None,
+    unlabelled_brain: float | None = None,
 ) -> Quality:
     """Makes all checks of one segmentation.
 
@@ -90,6 +95,8 @@ def assess(
         spacing_mm: voxel size (x, y, z).
         modality: of the model, "T1w" (adults) or "T2w" (newborns); volumes are not judged for
             others.
+        brain_found: whether a brain was found in the scan; None where it was not looked for.
+        unlabelled_brain: how much of it has no label, 0 to 1; None where that is not known.
     """
     findings = (
         missing_tissues(volumes),
@@ -98,6 +105,7 @@ def assess(
         cut_by_field_of_view(labels, image, spacing_mm),
         many_removed_regions(labels, removed_regions),
         high_uncertainty(labels, entropy),
+        brain_left_out(brain_found, unlabelled_brain),
     )
     flags = tuple(finding.flag for finding in findings if finding.flag is not None)
     measurements: dict[str, float] = {}
@@ -224,6 +232,19 @@ def high_uncertainty(
     }
     reason = f"the labels are uncertain: mean entropy {mean:.2f} (usual: up to {MOST_MEAN_ENTROPY})"
     return _flagged_if(mean > MOST_MEAN_ENTROPY, measured, "high_uncertainty", reason)
+
+
+def brain_left_out(brain_found: bool | None, unlabelled_brain: float | None) -> Finding:
+    """Flags a scan in which no brain was found, and one whose brain was not labelled in full."""
+    if brain_found is False:
+        reason = "no brain was found in it, so that anything in it may be labelled"
+        return Finding({}, Flag("brain_not_found", reason))
+    if unlabelled_brain is None:
+        return Finding({})
+    reason = f"{unlabelled_brain:.0%} of the brain that was found has no label"
+    measured = {"unlabelled_brain": unlabelled_brain}
+    found = unlabelled_brain > MOST_UNLABELLED
+    return _flagged_if(found, measured, "unlabelled_brain", reason)
 
 
 def _edges(image: Float32[np.ndarray, "x y z"], axis: int) -> tuple[int, int]:

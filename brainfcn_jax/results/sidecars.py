@@ -10,9 +10,10 @@ from typing import Any
 
 import brainfcn_jax
 from brainfcn_jax.imaging.nifti import voxel_mm3
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
 from brainfcn_jax.network.model_file import Model
-from brainfcn_jax.network.shipped_models import file_digest
+from brainfcn_jax.network.shipped_models import FINDER, file_digest, shipped_file
 from brainfcn_jax.results.paths import sidecar_path
 from brainfcn_jax.results.scan_results import ScanResults
 from brainfcn_jax.results.settings import SegmentationSettings
@@ -129,9 +130,14 @@ def volumes_contents(results: ScanResults) -> Contents:
 
 def model_provenance(model: Model, weights: str, settings: SegmentationSettings) -> dict[str, Any]:
     """Gives the part of a sidecar that all scans share: software, weights and settings."""
+    finder = {}
+    if finder_for(model.description) is not None:
+        path = shipped_file(FINDER)
+        finder = {"Finder": {"File": path.name, "SHA256": file_digest(path)}}
     return {
         "GeneratedBy": [{"Name": SOFTWARE, "Version": software_version()}],
         "Weights": {"File": Path(weights).name, "SHA256": file_digest(weights)},
+        **finder,
         "Model": dataclasses.asdict(model.description),
         "Settings": {"frame": settings.frame, "scheme": settings.scheme},
     }

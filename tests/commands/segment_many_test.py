@@ -13,6 +13,7 @@ from threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.inference import prediction
+from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network.model_file import Model, load_model
 
 
@@ -92,7 +93,7 @@ def test_one_model_and_one_trace_serve_all_scans(
         return load_model(path)
 
     def classify(*arguments: Any) -> Any:
-        traced.append(arguments[-1].shape)
+        traced.append(arguments[0].classes)
         return prediction.classify(*arguments)
 
     monkeypatch.setattr("brainfcn_jax.cohort.steps.load_tissue_model", load)
@@ -100,7 +101,7 @@ def test_one_model_and_one_trace_serve_all_scans(
     monkeypatch.setattr("brainfcn_jax.inference.prediction._compiled_classify", compiled)
     assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 0
     assert loaded == [weights]
-    assert len(traced) == 1
+    assert sorted(traced) == [2, CLASSES]  # one finds the brain, one labels it
 
 
 def test_bytes_depend_neither_on_the_order_nor_on_the_company(

@@ -77,5 +77,7 @@ def test_verbose_says_what_computes_and_how_long_steps_take(
     assert run(arguments[0], *arguments[2:], "--verbose") == 0
     said = capsys.readouterr().err
     assert re.search(r"JAX \S+ on cpu, model 'threshold.h5' \(SHA-256 [0-9a-f]{12}", said)
-    assert re.search(r"s1_T1w.nii.gz': seconds: preprocessing \d+\.\d, network ", said)
+    assert re.search(
+        r"s1_T1w.nii.gz': seconds: brain \d+\.\d, preprocessing \d+\.\d, network ", said
+    )
     assert run(*arguments, "--verbose", "--quiet") == 2

@@ -23,12 +23,16 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that holds adult_t1w and nothing else."""
+    """A folder that holds adult_t1w and what finds the brain, and nothing else."""
     folder = tmp_path / "weights"
     folder.mkdir()
+    finder = shipped_models.shipped_file(shipped_models.FINDER)
+    (folder / finder.name).write_bytes(finder.read_bytes())
     save_model(folder / "adult_t1w.h5", threshold_model())
     digest = shipped_models.file_digest(folder / "adult_t1w.h5")
-    (folder / shipped_models.DIGESTS).write_text(f"{digest}  adult_t1w.h5\n")
+    (folder / shipped_models.DIGESTS).write_text(
+        f"{digest}  adult_t1w.h5\n{shipped_models.file_digest(finder)}  {finder.name}\n"
+    )
     monkeypatch.setattr(shipped_models, "weights_folder", lambda: folder)
     return folder
 
@@ -107,5 +111,5 @@ def test_a_finer_scan_gets_labels_on_its_own_grid(shipped: Path, tmp_path: Path)
     np.testing.assert_array_equal(labels.affine, affine)
     assert labels.shape == intensities().shape
     sidecar = json.loads(Path("out/fine_desc-tissue_dseg.json").read_text())
-    assert sidecar["NetworkSpacing"] == [3.0, 3.0, 3.0]
+    assert sidecar["NetworkSpacing"] == [3.0, 3.0, 6.0]  # thick slices stay as they are
     assert any("6 mm" in note for note in sidecar["Notes"])

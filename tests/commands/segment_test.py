@@ -54,7 +54,7 @@ def test_the_sidecar_says_how_the_labels_were_made(scan: str, weights: str, out:
     assert sidecar["Model"]["slice_axis"] == "axial"
     assert sidecar["Settings"] == {"frame": None, "scheme": "tissues"}
     assert sidecar["GeneratedBy"][0]["Version"]
-    steps = {"preprocessing", "network", "postprocessing", "interpolation"}
+    steps = {"brain", "preprocessing", "network", "postprocessing", "interpolation"}
     assert set(sidecar["Seconds"]) == steps
     assert sidecar["Notes"] == []
     assert str(Path(scan).parent) not in text

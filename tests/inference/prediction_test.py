@@ -9,8 +9,15 @@ import pytest
 from threshold_model import DESCRIPTION, WIDTHS
 
 from brainfcn_jax.inference import prediction as predict_module
-from brainfcn_jax.inference.prediction import network_of, padded_windows, predict
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.inference.prediction import (
+    ANYTHING,
+    FLUID,
+    NOTHING,
+    network_of,
+    padded_windows,
+    predict,
+)
+from brainfcn_jax.labels import BACKGROUND, CLASSES, CSF
 from brainfcn_jax.network.fcn import parameter_shapes, subtract_mean, volume_to_stacks
 from brainfcn_jax.network.model_file import Model
 
@@ -127,3 +134,18 @@ def test_the_precision_follows_the_device(
     network = network_of(model)
     assert network.precision == precision
     assert (network.kernels == "xla") or backend == "cpu"
+
+
+def test_only_what_is_allowed_is_found(model: Model) -> None:
+    volume = random_volume(3, 30, 21)
+    allowed = np.full(volume.shape, ANYTHING, np.uint8)
+    allowed[:, :10], allowed[:, 10:20] = NOTHING, FLUID
+    free = predict(model, volume)
+    found = predict(model, volume, allowed=allowed, with_probabilities=True)
+    assert found.probabilities is not None
+    np.testing.assert_array_equal(found.labels[:, 20:], free.labels[:, 20:])
+    assert set(np.unique(free.labels[:, :20])) > {BACKGROUND, CSF}
+    assert not found.labels[:, :10].any()
+    np.testing.assert_array_equal(found.probabilities[BACKGROUND, :, :10], 1)
+    np.testing.assert_array_equal(found.entropy[:, :10], 0)
+    assert set(np.unique(found.labels[:, 10:20])) <= {BACKGROUND, CSF}

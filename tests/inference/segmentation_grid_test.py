@@ -9,8 +9,10 @@ from sure_prediction import sure_prediction
 from threshold_model import DESCRIPTION
 
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import segmentation as segmentation_module
+from brainfcn_jax.inference.network_input import THICK
 from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import CLASSES
@@ -48,6 +50,8 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
         equalised: np.ndarray,
         *,
         voxel_weights: VoxelWeights,
+        allowed: np.ndarray | None,
+        reach: float,
         batch_slices: int,
         with_probabilities: bool,
         progress: Progress,
@@ -70,10 +74,14 @@ def test_the_network_sees_the_models_voxels_and_the_labels_lie_on_the_scans(
     scan, ball = ball_scan(*spacing_mm)
     found = segment_scan(described(slice_axis=slice_axis), scan)
     # 22 mm of ball and 8 on each side, cut at the scan's ends; voxels' edges add up to 5 mm each
-    canonical = np.moveaxis(seen[0], 0, 2 if slice_axis == "axial" else 0)
-    for size, extent_mm in zip(canonical.shape, EXTENT_MM, strict=True):
-        assert min(36, extent_mm) <= size <= min(48, extent_mm + 1)
-    assert found.network_spacing_mm == pytest.approx((1.0, 1.0, 1.0))
+    axis = SLICE_AXES[slice_axis]
+    canonical = np.moveaxis(seen[0], 0, axis)
+    network_mm = [1.0, 1.0, 1.0]
+    if spacing_mm[axis] >= THICK:
+        network_mm[axis] = spacing_mm[axis]
+    for size, extent_mm, mm in zip(canonical.shape, EXTENT_MM, network_mm, strict=True):
+        assert int(min(36, extent_mm) / mm) <= size <= min(48, extent_mm + 1) / mm + 1
+    assert found.network_spacing_mm == pytest.approx(network_mm)
     assert found.labels.shape == scan.data.shape
     overlap = 2 * ((found.labels > 0) & ball).sum() / ((found.labels > 0).sum() + ball.sum())
     assert overlap > 0.93
@@ -144,10 +152,11 @@ def test_the_entropy_is_that_of_the_probabilities(
     seen: list[np.ndarray], spacing_mm: tuple[float, float, float]
 ) -> None:
     scan, _ = ball_scan(*spacing_mm)
-    found = segment_scan(described(), scan, keep_probabilities=True)
+    model = described(slice_axis="coronal")
+    found = segment_scan(model, scan, keep_probabilities=True)
     assert found.probabilities is not None
     shares = found.probabilities.astype(np.float64)
     expected = -(shares * np.log(np.maximum(shares, 1e-30))).sum(-1) / np.log(CLASSES)
     np.testing.assert_allclose(found.entropy, expected, atol=2e-3)
     assert 0.25 < found.entropy.max() < 0.34  # half and half gives ln 2 / ln 8
-    np.testing.assert_array_equal(segment_scan(described(), scan).entropy, found.entropy)
+    np.testing.assert_array_equal(segment_scan(model, scan).entropy, found.entropy)

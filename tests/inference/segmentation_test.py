@@ -54,6 +54,8 @@ class ThresholdNetwork:
         equalised: np.ndarray,
         *,
         voxel_weights: VoxelWeights,
+        allowed: np.ndarray | None,
+        reach: float,
         batch_slices: int,
         with_probabilities: bool,
         progress: Progress,
@@ -143,7 +145,8 @@ def test_a_network_worked_out_by_hand_gives_its_labels() -> None:
     scan = make_scan(ball())
     found = segment_scan(threshold_model(), scan)
     np.testing.assert_array_equal(found.labels, threshold_labels(scan.data))
-    assert set(found.seconds) == {"preprocessing", "network", "postprocessing", "interpolation"}
+    steps = {"brain", "preprocessing", "network", "postprocessing", "interpolation"}
+    assert set(found.seconds) == steps
 
 
 @pytest.mark.parametrize(

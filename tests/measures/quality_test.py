@@ -21,6 +21,7 @@ from brainfcn_jax.measures.quality import (
     Quality,
     assess,
     asymmetry,
+    brain_left_out,
     cut_by_field_of_view,
     high_uncertainty,
     implausible_volumes,
@@ -252,3 +253,16 @@ def test_real_label_maps_pass(path: str, modality: str) -> None:
     image = labels.astype(np.float32)
     quality = assess(labels, image, entropies(labels), rows, 0, spacing_mm, modality)
     assert quality.flags == ()
+
+
+def test_a_brain_that_was_not_found_or_not_labelled_is_flagged() -> None:
+    assert brain_left_out(None, None).flag is None
+    assert brain_left_out(True, None).flag is None
+    missing = brain_left_out(False, None).flag
+    assert missing is not None
+    assert (missing.name, "no brain was found" in missing.reason) == ("brain_not_found", True)
+    assert brain_left_out(True, 0.1).flag is None
+    left_out = brain_left_out(True, 0.25)
+    assert left_out.measurements == {"unlabelled_brain": 0.25}
+    assert left_out.flag is not None
+    assert "25% of the brain that was found has no label" in left_out.flag.reason

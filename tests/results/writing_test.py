@@ -172,6 +172,7 @@ def test_the_sidecars_say_where_each_map_comes_from(
     sidecar = json.loads((out / f"{START}dseg.json").read_text())
     assert sidecar["Quality"]["Verdict"] in ("PASS", "CHECK")
     assert set(sidecar["Seconds"]) == {
+        "brain",
         "preprocessing",
         "network",
         "postprocessing",

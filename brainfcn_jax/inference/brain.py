@@ -1,0 +1,149 @@
+"""Where the brain is in a head of any contrast: three slice directions fused (JAX and scipy)."""
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
+
+from brainfcn_jax.imaging.boxes import (
+    Box,
+    bounding_box,
+    box_slices,
+    cover,
+    head_box,
+    parts,
+    widened,
+)
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
+from brainfcn_jax.inference.prediction import BATCH_SLICES, IN_PLANE_STEP, predict
+from brainfcn_jax.network.model_file import Model, ModelDescription, load_model
+from brainfcn_jax.network.shipped_models import FINDER, shipped_file
+
+LEAST_ML = 40.0
+"""Smaller pieces are no brain; that of a fetus of 21 weeks is larger."""
+
+STRIPPED_SHARE = 0.8
+"""Where the brain is this much of the head or more, the skull is not there any more."""
+
+ADULTS = "T1w"
+"""The modality of the models whose people the finder knows."""
+
+LARGEST_SIDE = 400
+"""Voxels of the finder's along an axis: 80 cm."""
+
+_HEAD_MARGIN_VOXELS = 2
+_FAR_MM = 99.0
+
+
+@dataclass(frozen=True)
+class Brain:
+    """A brain in a scan.
+
+    Attributes:
+        outward_mm: distance to the brain, 0 inside, canonical.
+        grid: where that is known.
+        head_share: how much of the head it is, 0 to 1.
+    """
+
+    outward_mm: Float32[np.ndarray, "x y z"]
+    grid: Lines
+    head_share: float
+
+    @property
+    def skull_stripped(self) -> bool:
+        """Whether there is little but brain."""
+        return self.head_share >= STRIPPED_SHARE
+
+    def box(self, grid: Lines, margin_mm: float) -> Box:
+        """The box of another grid's voxels around the brain, canonical, with a margin."""
+        found = bounding_box(self.outward_mm == 0)
+        assert found is not None  # there is no `Brain` without
+        wide = widened(found, [margin_mm] * 3, self.grid)
+        return cover(grid, parts(self.grid, wide))
+
+    def distance_mm(self, grid: Lines) -> Float32[np.ndarray, "i j k"]:
+        """How far the voxels of another grid, canonical, are from the brain; 0 inside."""
+        return resample(self.outward_mm, self.grid, grid)
+
+
+@functools.cache
+def load_finder() -> Model:
+    """Loads the shipped weights that find the brain.
+
+    Raises:
+        WeightsError: they are missing or damaged.
+    """
+    return load_model(shipped_file(FINDER))
+
+
+def finder_for(description: ModelDescription) -> Model | None:
+    """The finder, for adults' models that do not keep to the paper's own rule of what is brain.
+
+    Newborns' brains, T2w, are found too small.
+
+    Raises:
+        WeightsError: its weights are missing or damaged.
+    """
+    wanted = description.mask_slice == "largest" and description.modality == ADULTS
+    return load_finder() if wanted else None
+
+
+def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> Brain | None:
+    """Finds the brain: the largest piece that is more probably brain than not; None without one.
+
+    The scan is brought to the finder's voxel size and equalised, and cut into slices along each
+    axis; the three probabilities are averaged. In what is larger than any head, none is looked for.
+    """
+    spacing_mm = finder.description.spacing_mm
+    source = centred_grid(scan.data.shape, scan.spacing_mm)
+    x, y, z = (line.resampled(mm) for line, mm in zip(source, spacing_mm, strict=True))
+    grid = (x, y, z)
+    if max(line.size for line in grid) > LARGEST_SIDE:
+        return None
+    equalised = equalise_volume(resample(scan.data, source, grid), finder.description.equalise)
+    box = box_slices(head_box(equalised, _HEAD_MARGIN_VOXELS))
+    probable = brain_probability(finder, equalised[box], batch_slices) > 0.5
+    brain = largest_piece(probable)
+    voxel_ml = float(np.prod([line.spacing_mm for line in grid])) * 1e-3
+    if brain.sum() * voxel_ml < LEAST_ML:
+        return None
+    mask = np.zeros(equalised.shape, bool)
+    mask[box] = brain
+    outward_mm = ndimage.distance_transform_edt(~mask, [line.spacing_mm for line in grid])
+    share = float((mask & (equalised > 0)).sum() / max(1, np.count_nonzero(equalised)))
+    return Brain(np.minimum(outward_mm, _FAR_MM).astype(np.float32), grid, share)
+
+
+def brain_probability(
+    finder: Model, equalised: UInt8[np.ndarray, "x y z"], batch_slices: int = BATCH_SLICES
+) -> Float32[np.ndarray, "x y z"]:
+    """The mean over the three slice directions of the probability of brain.
+
+    All slices are filled up to one square, so that one program serves the three directions.
+    """
+    side = -(-max(equalised.shape) // IN_PLANE_STEP) * IN_PLANE_STEP
+    total = np.zeros(equalised.shape, np.float32)
+    for axis in SLICE_AXES.values():
+        slices = np.moveaxis(equalised, axis, 0)
+        _, height, width = slices.shape
+        square = np.pad(slices, ((0, 0), (0, side - height), (0, side - width)))
+        found = predict(
+            finder, square, batch_slices=batch_slices, with_probabilities=True
+        ).probabilities
+        assert found is not None
+        total += np.moveaxis(found[1, :, :height, :width], 0, axis)
+    return total / len(SLICE_AXES)
+
+
+def largest_piece(mask: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
+    """The largest 6-connected piece of a mask, its holes filled."""
+    pieces, count = ndimage.label(mask)
+    if count == 0:
+        return mask
+    largest = pieces == 1 + np.argmax(np.bincount(pieces.ravel())[1:])
+    return np.asarray(ndimage.binary_fill_holes(largest))

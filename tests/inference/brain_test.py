@@ -1,0 +1,155 @@
+"""The brain is found first: nothing else of a head is labelled; stripped scans are left alone."""
+
+import dataclasses
+
+import nibabel
+import numpy as np
+import pytest
+from bright_finder import bright_finder
+from threshold_model import DESCRIPTION, threshold_model
+
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.inference.brain import find_brain, finder_for, largest_piece
+from brainfcn_jax.inference.network_input import prepare
+from brainfcn_jax.inference.segmentation import LABEL_MARGIN_MM, TISSUE_MARGIN_MM, segment_scan
+
+SPACING_MM = (2.5, 2.0, 3.0)
+SHAPE = (60, 72, 48)
+BRAIN_CENTRE_MM, BRAIN_RADIUS_MM = (75.0, 70.0, 80.0), 34.0
+MUSCLE_CENTRE_MM, MUSCLE_RADIUS_MM = (75.0, 124.0, 50.0), 8.0
+
+
+def away_mm(centre_mm: tuple[float, float, float]) -> np.ndarray:
+    """How far each voxel is from a place."""
+    places = np.moveaxis(np.indices(SHAPE), 0, -1) * SPACING_MM
+    return np.asarray(np.linalg.norm(places - np.array(centre_mm), axis=-1))
+
+
+BRAIN = away_mm(BRAIN_CENTRE_MM) <= BRAIN_RADIUS_MM
+MUSCLE = away_mm(MUSCLE_CENTRE_MM) <= MUSCLE_RADIUS_MM
+
+
+def make_scan(head: np.ndarray, bright: np.ndarray) -> Scan:
+    """Bright parts in a dim head on black."""
+    random = np.random.default_rng(0)
+    data = np.where(bright, random.uniform(80, 100, SHAPE), 20.0 * head).astype(np.float32)
+    image = nibabel.Nifti1Image(data, np.diag([*SPACING_MM, 1.0]))
+    return Scan(data, SPACING_MM, image, "head.nii", ())
+
+
+@pytest.fixture
+def whole_head() -> Scan:
+    """A brain and a muscle, as bright as one another, in a head."""
+    return make_scan(away_mm((75.0, 85.0, 70.0)) <= 66.0, BRAIN | MUSCLE)
+
+
+def test_the_largest_bright_piece_is_the_brain_and_lies_where_it_is(whole_head: Scan) -> None:
+    found = find_brain(bright_finder(), whole_head)
+    assert found is not None
+    voxel_mm3 = np.prod([line.spacing_mm for line in found.grid])
+    assert float((found.outward_mm == 0).sum()) * voxel_mm3 == pytest.approx(
+        BRAIN.sum() * np.prod(SPACING_MM), rel=0.15
+    )
+    assert not found.skull_stripped
+    lines = prepare(whole_head, DESCRIPTION).scan_grid
+    inside = found.distance_mm((lines[1], lines[2], lines[0])) == 0
+    assert (inside == BRAIN).mean() > 0.98
+
+
+@pytest.mark.parametrize("slice_axis", ["axial", "coronal", "sagittal"])
+def test_nothing_is_labelled_far_from_the_brain(whole_head: Scan, slice_axis: str) -> None:
+    model = threshold_model(dataclasses.replace(DESCRIPTION, slice_axis=slice_axis))
+    everything = segment_scan(model, whole_head).labels
+    found = segment_scan(model, whole_head, finder=bright_finder(), keep_probabilities=True)
+    assert everything[away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + 15].any()
+    far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + TISSUE_MARGIN_MM + max(SPACING_MM) + 2
+    assert LABEL_MARGIN_MM >= TISSUE_MARGIN_MM
+    assert not found.labels[far].any()
+    assert found.labels[BRAIN].all()
+    assert found.brain_found
+    assert found.unlabelled_brain == 0
+    assert found.probabilities is not None
+    np.testing.assert_array_equal(found.probabilities[far][:, 0], 1)
+    np.testing.assert_array_equal(found.entropy[far], 0)
+
+
+def test_models_with_the_papers_own_rule_label_as_the_paper_does(whole_head: Scan) -> None:
+    papers = dataclasses.replace(DESCRIPTION, mask_slice="middle")
+    assert finder_for(papers) is None
+    assert finder_for(DESCRIPTION) is not None
+    assert finder_for(dataclasses.replace(DESCRIPTION, modality="T2w")) is None
+    assert segment_scan(threshold_model(papers), whole_head).brain_found is None
+
+
+@pytest.mark.parametrize("spacing_mm", [(80.0, 80.0, 80.0), (2.0, 2.0, 99.0)])
+def test_voxel_sizes_that_no_head_has_are_refused_or_passed_over(
+    whole_head: Scan, spacing_mm: tuple[float, float, float]
+) -> None:
+    huge = dataclasses.replace(whole_head, spacing_mm=spacing_mm)
+    if spacing_mm[0] == 80:
+        with pytest.raises(InputError, match=r"80 x 80 x 80 mm"):
+            segment_scan(threshold_model(), huge, finder=bright_finder())
+    else:
+        assert find_brain(bright_finder(), huge) is None
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_a_few_slices_are_labelled(whole_head: Scan, slices: int) -> None:
+    few = dataclasses.replace(whole_head, data=whole_head.data[:, :, 26 : 26 + slices])
+    found = segment_scan(threshold_model(), few, finder=bright_finder())
+    assert found.labels.shape == few.data.shape
+
+
+def test_a_brain_at_the_edge_of_the_field_of_view_is_found(whole_head: Scan) -> None:
+    cut = dataclasses.replace(whole_head, data=whole_head.data[:, :, 26:])
+    found = segment_scan(threshold_model(), cut, finder=bright_finder())
+    assert found.brain_found
+    assert found.labels[BRAIN[:, :, 26:]].all()
+
+
+def test_a_stripped_scan_is_labelled_as_without_looking_for_the_brain() -> None:
+    head = away_mm(BRAIN_CENTRE_MM) <= BRAIN_RADIUS_MM + 2
+    scan = make_scan(head, np.random.default_rng(1).random(SHAPE) < 0.4)
+    scan = dataclasses.replace(scan, data=np.where(head, scan.data, 0).astype(np.float32))
+    everything_is_brain = bright_finder()
+    everything_is_brain.params["fusion"]["bias"][1] = -1
+    found = find_brain(everything_is_brain, scan)
+    assert found is not None
+    assert found.skull_stripped
+    labels = segment_scan(threshold_model(), scan, finder=everything_is_brain).labels
+    np.testing.assert_array_equal(labels, segment_scan(threshold_model(), scan).labels)
+
+
+def test_a_head_without_a_brain_is_labelled_as_without_looking_for_it() -> None:
+    scan = make_scan(away_mm((75.0, 85.0, 70.0)) <= 66.0, MUSCLE)
+    assert find_brain(bright_finder(), scan) is None
+    found, without = (
+        segment_scan(threshold_model(), scan, finder=f) for f in (bright_finder(), None)
+    )
+    np.testing.assert_array_equal(found.labels, without.labels)
+    assert (found.brain_found, without.brain_found) == (False, None)
+    assert found.unlabelled_brain is None
+
+
+def test_brain_that_the_network_leaves_out_is_told(whole_head: Scan) -> None:
+    blind = threshold_model()
+    blind.params["fusion"]["bias"][1:] = -1000
+    found = segment_scan(blind, whole_head, finder=bright_finder())
+    assert found.unlabelled_brain == 1
+
+
+def test_an_empty_scan_has_no_brain() -> None:
+    empty = np.zeros(SHAPE, bool)
+    assert find_brain(bright_finder(), make_scan(empty, empty)) is None
+
+
+def test_holes_in_the_largest_piece_are_brain() -> None:
+    mask = np.zeros((9, 9, 9), bool)
+    mask[1:6, 1:6, 1:6] = True
+    mask[3, 3, 3] = False
+    mask[8, 8, 8] = True
+    piece = largest_piece(mask)
+    assert piece[3, 3, 3]
+    assert piece.sum() == 125
+    assert not largest_piece(np.zeros((3, 3, 3), bool)).any()
