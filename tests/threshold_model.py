@@ -6,6 +6,7 @@ from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.labels import COGM, TISSUES, WM
 from brainfcn_jax.network.fcn import parameter_shapes
 from brainfcn_jax.network.model_file import Model, ModelDescription
+from brainfcn_jax.network.parameters import Parameters
 
 WIDTHS = ((2, 2), (3, 3), (4, 4, 4), (5, 5, 5), (5, 5, 5))
 """Channels of its convolutions: few, so that it is compiled and run quickly."""
@@ -32,6 +33,15 @@ def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
     The middle slice's equalised value v passes through stage 1 unchanged, and the scores are
     DARK for background, v for cortex and 2 v - BRIGHT for white matter.
     """
+    params = passing_intensity(description)
+    params["fusion"]["kernel"][0, 0, 0, [COGM, WM]] = (1, 2)
+    params["fusion"]["bias"][:] = -1000
+    params["fusion"]["bias"][[0, COGM, WM]] = (DARK, 0, -BRIGHT)
+    return Model(params, description)
+
+
+def passing_intensity(description: ModelDescription) -> Parameters:
+    """Parameters, 0 but for the way of the middle slice's value into the first fused map."""
     classes = len(description.tissues) + 1
     shapes = parameter_shapes(description.stages, description.maps, classes, WIDTHS)
     params = {
@@ -41,10 +51,7 @@ def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
     params["conv1_1"]["kernel"][1, 1, 1, 0] = 1
     for layer in ("conv1_2", "specialised1"):
         params[layer]["kernel"][1, 1, 0, 0] = 1
-    params["fusion"]["kernel"][0, 0, 0, [COGM, WM]] = (1, 2)
-    params["fusion"]["bias"][:] = -1000
-    params["fusion"]["bias"][[0, COGM, WM]] = (DARK, 0, -BRIGHT)
-    return Model(params, description)
+    return params
 
 
 def threshold_labels(intensities: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """A scan as the network sees it: on the model's grid, equalised, cut to the head."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -21,9 +22,11 @@ from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_threshold
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.imaging.resampling import Lines, centred_line, resample
+from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
 from brainfcn_jax.inference.brain import Brain
 from brainfcn_jax.network.model_file import ModelDescription
+
+T = TypeVar("T")
 
 HEAD_MARGIN_VOXELS = 8
 BRAIN_MARGIN_MM = 16.0
@@ -67,6 +70,12 @@ class Prepared:
     equalised_histogram: Histogram
 
     @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size of the network's grid."""
+        first, second, third = (line.spacing_mm for line in self.grid)
+        return first, second, third
+
+    @property
     def resampled(self) -> bool:
         """Whether the network's grid is another than the scan's."""
         return self.grid != self.scan_grid
@@ -78,33 +87,33 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     The head is found on the scan's own grid: what is above `head_threshold`, and
     `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
     more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and how far everything in
-    there is from it is told. Only the box is resampled, and equalised with the
-    threshold of the whole scan.
+    there is from it is told. Only the box is resampled, and equalised with the threshold of the
+    whole scan.
     """
     axis, mode = SLICE_AXES[description.slice_axis], description.equalise
-    slices_first = np.moveaxis(scan.data, axis, 0)
+    volume = np.moveaxis(scan.data, axis, 0)
     scan_grid, grid = grids(scan, description)
     if brain is not None and brain.skull_stripped:
         brain = None
-    threshold, scan_box, taking_part = None, whole(scan_grid), slices_first
+    threshold, scan_box, taking_part = None, whole(scan_grid), volume
     if mode == "head":
-        threshold = find_head_threshold(slices_first)
-        head = slices_first > np.asarray(threshold)
+        threshold = find_head_threshold(volume)
+        head = volume > np.asarray(threshold)
         margins_mm = [HEAD_MARGIN_VOXELS * line.spacing_mm for line in grid]
         scan_box = widened(head_box(head, 0), margins_mm, scan_grid)
         if brain is not None:
-            around = _slices_first(brain.box(_canonical(scan_grid, axis), BRAIN_MARGIN_MM), axis)
+            around = slices_first(brain.box(to_canonical(scan_grid, axis), BRAIN_MARGIN_MM), axis)
             scan_box = intersection(scan_box, around) if overlap(scan_box, around) else around
-        taking_part = slices_first[box_slices(scan_box)][head[box_slices(scan_box)]]
+        taking_part = volume[box_slices(scan_box)][head[box_slices(scan_box)]]
     source = parts(scan_grid, scan_box)
     box = cover(grid, source)
     target = parts(grid, box)
     levels = equalise_volume(
-        resample(slices_first[box_slices(scan_box)], source, target), mode, threshold
+        resample(volume[box_slices(scan_box)], source, target), mode, threshold
     )
     outward_mm = None
     if brain is not None:
-        outward_mm = np.moveaxis(brain.distance_mm(_canonical(target, axis)), axis, 0)
+        outward_mm = np.moveaxis(brain.distance_mm(to_canonical(target, axis)), axis, 0)
     histograms = _histograms(taking_part, levels, mode)
     trained_mm = description.spacing_mm[axis]
     reach = trained_mm / grid[0].spacing_mm if is_thick(grid[0].spacing_mm, trained_mm) else 1.0
@@ -119,12 +128,12 @@ def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
     Raises InputError when the network's is absurdly large.
     """
     axis = SLICE_AXES[description.slice_axis]
-    sizes = zip(scan.data.shape, scan.spacing_mm, description.spacing_mm, strict=True)
-    lines = [(centred_line(size, mm), trained_mm) for size, mm, trained_mm in sizes]
-    lines.insert(0, lines.pop(axis))
-    first, second, third = (line for line, _ in lines)
-    slices, height, width = (line.resampled(trained_mm) for line, trained_mm in lines)
-    scan_grid, grid = (first, second, third), (slices, height, width)
+    scan_grid = slices_first(centred_grid(scan.data.shape, scan.spacing_mm), axis)
+    trained_mm = slices_first(description.spacing_mm, axis)
+    slices, height, width = (
+        line.resampled(mm) for line, mm in zip(scan_grid, trained_mm, strict=True)
+    )
+    grid = (slices, height, width)
     voxels = slices.size * height.size * width.size
     if voxels > LARGEST_GRID and grid != scan_grid:
         raise InputError(
@@ -132,9 +141,26 @@ def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
             f"{voxels:.2g} at the model's {_millimetres(description.spacing_mm)}; check the voxel "
             "sizes in its header, or crop it"
         )
-    if is_thick(first.spacing_mm, description.spacing_mm[axis]):
-        grid = (first, height, width)
+    if is_thick(scan_grid[0].spacing_mm, trained_mm[0]):
+        grid = (scan_grid[0], height, width)
     return scan_grid, grid
+
+
+def slices_first(canonical: tuple[T, T, T], axis: int) -> tuple[T, T, T]:
+    """What belongs to x, y and z in the order of a volume whose slices along `axis` come first."""
+    first, second, third = (canonical[place] for place in (axis, *_others(axis)))
+    return first, second, third
+
+
+def to_canonical(sliced: tuple[T, T, T], axis: int) -> tuple[T, T, T]:
+    """What belongs to the axes of such a volume in the order x, y, z."""
+    order = (axis, *_others(axis))
+    x, y, z = (sliced[order.index(place)] for place in range(3))
+    return x, y, z
+
+
+def _others(axis: int) -> tuple[int, ...]:
+    return tuple(place for place in range(3) if place != axis)
 
 
 def is_thick(spacing_mm: float, trained_mm: float) -> bool:
@@ -152,22 +178,6 @@ def spacing_notes(
         f"voxels are {_millimetres(spacing_mm)}, the model was trained on "
         f"{_millimetres(trained_mm)}; small structures may be lost between; check the labels",
     )
-
-
-def _canonical(slices_first: Lines, axis: int) -> Lines:
-    """The grid of a volume, slices first, as that of the canonical volume."""
-    lines = list(slices_first)
-    lines.insert(axis, lines.pop(0))
-    first, second, third = lines
-    return first, second, third
-
-
-def _slices_first(canonical: Box, axis: int) -> Box:
-    """The box in a canonical volume as that in the same volume, slices first."""
-    ends = list(canonical)
-    ends.insert(0, ends.pop(axis))
-    first, second, third = ends
-    return first, second, third
 
 
 def _histograms(

@@ -14,13 +14,18 @@ from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.histograms import Histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import (
-    Lines,
     interpolated_labels,
     interpolated_scores,
     total_weights,
 )
 from brainfcn_jax.inference.brain import find_brain
-from brainfcn_jax.inference.network_input import Prepared, grids, prepare, spacing_notes
+from brainfcn_jax.inference.network_input import (
+    Prepared,
+    grids,
+    prepare,
+    spacing_notes,
+    to_canonical,
+)
 from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import (
     ANYTHING,
@@ -131,7 +136,7 @@ def segment_scan(
         entropy=np.ascontiguousarray(np.moveaxis(entropy, 0, axis)),
         head_histogram=prepared.head_histogram,
         equalised_histogram=prepared.equalised_histogram,
-        network_spacing_mm=_canonical_spacing(prepared.grid, axis),
+        network_spacing_mm=to_canonical(prepared.spacing_mm, axis),
         probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
         brain_found=None if finder is None else brain is not None,
         unlabelled_brain=unlabelled_share(found, prepared),
@@ -267,13 +272,6 @@ def relative_entropy(
     for volume in probabilities:
         nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))
     return np.clip(nats / math.log(len(probabilities)), 0, 1)
-
-
-def _canonical_spacing(grid: Lines, axis: int) -> tuple[float, float, float]:
-    spacings_mm = [line.spacing_mm for line in grid]
-    spacings_mm.insert(axis, spacings_mm.pop(0))
-    x_mm, y_mm, z_mm = spacings_mm
-    return x_mm, y_mm, z_mm
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
 from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
 from brainfcn_jax.training.batches import TrainingVolume
-from brainfcn_jax.training.generated_pool import check_held_out, choose_slices
+from brainfcn_jax.training.generated_pool import choose_slices
+from brainfcn_jax.training.labelled_scans import check_held_out
 from brainfcn_jax.training.masked_heads import MaskedHead, load_masked_heads, varied
 from brainfcn_jax.training.settings import DataSettings, GeneratorSettings
 
@@ -77,8 +78,9 @@ class BrainVolumes:
         if self._heads and random.random() < settings.real_fraction:
             head = self._heads[int(random.integers(len(self._heads)))]
             return head.name, *varied(random, head, settings.shape[0], SPACING_MM)
-        newborn = self._newborns is not None and random.random() < NEWBORN_FRACTION
-        generator = self._newborns if newborn and self._newborns else self._adults
+        generator = self._adults
+        if self._newborns is not None and random.random() < NEWBORN_FRACTION:
+            generator = self._newborns
         made = generator.example(seed, number)
         image, brain = (np.moveaxis(volume, 0, 2) for volume in (made.image, made.brain))
         return made.name, image, brain.astype(np.uint8)

@@ -1,14 +1,11 @@
 """A pool of volumes that are made when they are needed, and which slices of it are used (numpy)."""
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Int
 
-from brainfcn_jax.errors import UsageError
 from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.settings import GeneratorSettings
 
@@ -29,20 +26,6 @@ class VolumeMaker(Protocol):
 
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Makes a volume, a function of the two numbers alone."""
-
-
-def check_held_out(names: Sequence[str], folders: Sequence[str]) -> None:
-    """Raises UsageError for names of label maps, without extensions, that no folder holds."""
-    missing = [
-        name
-        for name in names
-        if not any(any(Path(folder).rglob(f"{name}.nii*")) for folder in folders)
-    ]
-    if missing:
-        raise UsageError(
-            f"generator.held_out names {', '.join(missing)}, which '{' and '.join(folders)}' does "
-            "not hold; name files there, without extensions"
-        )
 
 
 class GeneratedPool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -83,6 +84,20 @@ def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ())
             f"'{settings.root}' has {len(chosen)} that are not held out"
         )
     return chosen[: settings.train_subjects or len(chosen)]
+
+
+def check_held_out(names: Sequence[str], folders: Sequence[str]) -> None:
+    """Raises UsageError for names of label maps, without extensions, that no folder holds."""
+    missing = [
+        name
+        for name in names
+        if not any(any(Path(folder).rglob(f"{name}.nii*")) for folder in folders)
+    ]
+    if missing:
+        raise UsageError(
+            f"generator.held_out names {', '.join(missing)}, which '{' and '.join(folders)}' does "
+            "not hold; name files there, without extensions"
+        )
 
 
 def map_name(subject: Subject) -> str:

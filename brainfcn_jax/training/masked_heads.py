@@ -1,4 +1,4 @@
-"""Real heads with brain masks, varied at random each time one is used (numpy and scipy)."""
+"""Real heads with brain masks, varied at random each time one is used (input/output)."""
 
 from dataclasses import dataclass
 
@@ -138,8 +138,7 @@ def _field_of_view(random: np.random.Generator, size: int) -> np.ndarray:
     for axis in range(3):
         if random.random() < _CUT_FRACTION:
             left_out = int(random.random() / 4 * size)
-            ends = (slice(left_out, None), slice(0, size - left_out))
-            kept = np.zeros(size, bool)
-            kept[ends[int(random.integers(2))]] = True
+            place = np.arange(size)
+            kept = place < size - left_out if random.integers(2) else place >= left_out
             inside &= kept.reshape([-1 if a == axis else 1 for a in range(3)])
     return inside

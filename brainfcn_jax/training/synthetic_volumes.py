@@ -12,8 +12,8 @@ from brainfcn_jax.synthesis.generator import Generator, load_generator
 from brainfcn_jax.synthesis.recipes import adult_recipe, newborn_recipe
 from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.brain_volumes import load_brain_volumes
-from brainfcn_jax.training.generated_pool import GeneratedPool, check_held_out, choose_slices
-from brainfcn_jax.training.labelled_scans import map_name
+from brainfcn_jax.training.generated_pool import GeneratedPool, choose_slices
+from brainfcn_jax.training.labelled_scans import check_held_out, map_name
 from brainfcn_jax.training.settings import DataSettings, GeneratorSettings
 from brainfcn_jax.training.validation import validation_subjects
 
