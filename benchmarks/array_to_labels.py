@@ -24,6 +24,7 @@ from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan, load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import predict
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.network.model_file import Model
@@ -57,12 +58,15 @@ def our_runs(model: Model, scan: Scan, volume: np.ndarray) -> dict[str, Run]:
     equalised = equalise_volume(volume, "head")
     batch = _BATCH.value
     size = "x".join(str(n) for n in scan.data.shape)
+    finder = finder_for(model.description)
     return {
         "ours, predict": lambda: predict(model, equalised, batch_slices=batch),
         "ours, equalise and predict": lambda: predict(
             model, equalise_volume(volume, "head"), batch_slices=batch
         ),
-        f"ours, segment_scan of {size}": lambda: segment_scan(model, scan, batch_slices=batch),
+        f"ours, segment_scan of {size}": lambda: segment_scan(
+            model, scan, finder=finder, batch_slices=batch
+        ),
     }
 
 

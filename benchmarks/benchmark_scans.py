@@ -28,6 +28,7 @@ from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nifti_writing import nifti_bytes
 from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.imaging.resampling import centred_line, resample
+from brainfcn_jax.inference.brain import find_brain, finder_for
 from brainfcn_jax.inference.network_input import prepare
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.network.shipped_models import find_model
@@ -125,7 +126,9 @@ def write_scan(path: Path, image: Volume, spacing_mm: Spacing) -> None:
 def description(path: Path, model: str) -> dict[str, object]:
     """Sizes, slices first where the network sees them."""
     scan = load_scan(path)
-    prepared = prepare(scan, load_model(find_model(model)).description)
+    described = load_model(find_model(model)).description
+    finder = finder_for(described)
+    prepared = prepare(scan, described, None if finder is None else find_brain(finder, scan))
     box = [line.size for line in parts(prepared.scan_grid, prepared.scan_box)]
     share = np.prod(box) / scan.data.size
     return {

@@ -32,6 +32,7 @@ from our_kernels import MAX_ISA, chosen_kernels, described
 from brainfcn_jax.cohort.plan import plan_files
 from brainfcn_jax.cohort.steps import OpenModel, open_model
 from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.inference.brain import find_brain
 from brainfcn_jax.inference.network_input import prepare
 from brainfcn_jax.inference.prediction import BATCH_SLICES, network_of, padded_windows
 from brainfcn_jax.network.kernels import fastest
@@ -54,6 +55,7 @@ STEPS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "equalising": ((INPUT, "equalise_volume"), (INPUT, "find_head_threshold")),
     "resampling to the network's grid": ((INPUT, "resample"),),
     "cropping, histograms": ((SEGMENTATION, "prepare"),),
+    "finding the brain": ((SEGMENTATION, "find_brain"),),
     NETWORK: ((SEGMENTATION, "predict"),),
     "post-processing": ((SEGMENTATION, "clean_labels"),),
     "resampling to the scan's grid": ((SEGMENTATION, "scan_maps"), (SEGMENTATION, "scan_labels")),
@@ -151,7 +153,9 @@ def main(argv: list[str]) -> None:
     prepare_jax()
     settings = SegmentationSettings(_MODEL.value, None, None, "tissues", overwrite=True)
     opened = open_model(settings)
-    prepared = prepare(load_scan(_SCAN.value), opened.model.description)
+    scan = load_scan(_SCAN.value)
+    brain = None if opened.finder is None else find_brain(opened.finder, scan)
+    prepared = prepare(scan, opened.model.description, brain)
     window = next(padded_windows(prepared.inside, BATCH_SLICES))
     shape = (len(window) - 2, *window.shape[1:])
     steps = step_rows(opened, settings)

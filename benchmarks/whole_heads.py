@@ -7,7 +7,8 @@ the same grid, in itself or in folders of its own; without subjects, all that ha
 Prints for each head, as shares of the brain mask's volume: tissues other than extracerebral fluid
 more than 4 mm outside the mask, any label more than 4 mm outside, and brain without a label; the
 mm that labels reach below the mask's lowest slice; the seconds that labelling took; and the
-verdict with its flags. With --picture the heads and their labels are drawn.
+verdict with its flags. With --picture the heads and their labels are drawn; --nofinder labels
+without finding the brain first, to see what the verdict says of labels outside the brain.
 Ends with 1 where a head has more than 0.3 %, 2 % or 3.7 % of these, or no PASS.
 """
 
@@ -33,6 +34,8 @@ _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shippe
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of --model.")
 _PICTURE = flags.DEFINE_string("picture", None, "PNG file to draw the heads in.")
 
+_FINDER = flags.DEFINE_bool("finder", True, "Find the brain first, where the model wants it.")
+
 FAR_MM = 4.0
 MOST_TISSUE, MOST_LABELLED, MOST_MISSING = 0.003, 0.02, 0.037
 SCAN, MASK = "_T1w.nii.gz", "_brainmask.nii.gz"
@@ -57,7 +60,7 @@ def shares(
 def main(argv: list[str]) -> int:
     """Prints a row for each head; 1 where one is not as asked."""
     model = load_tissue_model(_WEIGHTS.value or str(find_model(_MODEL.value)))
-    finder = finder_for(model.description)
+    finder = finder_for(model.description) if _FINDER.value else None
     masks = {path.name.removesuffix(MASK): path for path in Path(_HEADS.value).rglob(f"*{MASK}")}
     print(f"{'head':10}{'tissue':>9}{'labelled':>9}{'missing':>9}{'mm below':>9}{'s':>7}  verdict")
     amiss, drawn = False, []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bright_finder import bright_finder
 from eval_example import intensities, one_line, read_image, run, write_image
 from threshold_model import threshold_model
 
@@ -12,6 +13,7 @@ from brainfcn_jax.cohort import plan
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
+from brainfcn_jax.inference.brain import load_finder
 from brainfcn_jax.network import shipped_models
 from brainfcn_jax.network.model_file import save_model
 
@@ -62,6 +64,21 @@ def test_nilearn_ships_the_demos_scan_and_its_tissue_maps() -> None:
         assert demo_file(image).is_file()
     with pytest.raises(InputError, match="pip install nilearn"):
         demo_file("none")
+
+
+def test_what_another_finder_found_is_labelled_anew(shipped: Path, scan: str) -> None:
+    sidecar, finder = Path("out/sub-01_desc-tissue_dseg.json"), shipped / "brain.h5"
+    assert run(f"--volume={scan}") == 0
+    before = json.loads(sidecar.read_text())["Finder"]["SHA256"]
+    assert before == shipped_models.file_digest(finder)
+    save_model(finder, bright_finder(), overwrite=True)
+    after = shipped_models.file_digest(finder)
+    digests = shipped / shipped_models.DIGESTS
+    digests.write_text(digests.read_text().replace(before, after))
+    load_finder.cache_clear()
+    assert run(f"--volume={scan}", "--resume") == 0
+    assert json.loads(sidecar.read_text())["Finder"]["SHA256"] == after
+    load_finder.cache_clear()
 
 
 def test_a_model_that_is_missing_or_damaged_ends_with_3(

@@ -74,6 +74,19 @@ def test_nothing_is_labelled_far_from_the_brain(whole_head: Scan, slice_axis: st
     np.testing.assert_array_equal(found.entropy[far], 0)
 
 
+def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_head: Scan) -> None:
+    model = threshold_model(dataclasses.replace(DESCRIPTION, equalise="volume"))
+    prepared = prepare(whole_head, model.description, find_brain(bright_finder(), whole_head))
+    assert prepared.inside.shape == tuple(line.size for line in prepared.grid)
+    assert prepared.outward_mm is not None
+    assert prepared.outward_mm.shape == prepared.inside.shape
+    far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + LABEL_MARGIN_MM + max(SPACING_MM) + 2
+    assert segment_scan(model, whole_head).labels[far].any()
+    found = segment_scan(model, whole_head, finder=bright_finder()).labels
+    assert not found[far].any()
+    assert found[BRAIN].all()
+
+
 def test_models_with_the_papers_own_rule_label_as_the_paper_does(whole_head: Scan) -> None:
     papers = dataclasses.replace(DESCRIPTION, mask_slice="middle")
     assert finder_for(papers) is None

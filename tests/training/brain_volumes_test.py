@@ -1,5 +1,6 @@
 """Volumes that the finder is trained on: three directions, brain or not, real heads among them."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,23 @@ def test_a_share_of_the_volumes_is_of_real_heads() -> None:
     for volume in made:
         assert (volume.labels == UNKNOWN).any() == (volume.name == "real")
     assert maker.maps == 3
+
+
+class NewbornGenerator(CubicGenerator):
+    """The same heads, of two other maps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sources = tuple(replace(source, name=f"n{source.name}") for source in self.sources)
+
+
+def test_a_share_of_the_generated_volumes_is_of_newborns() -> None:
+    settings = generator_settings(kind="brain", shape=(SIZE,) * 3, slices_per_volume=6)
+    maker = BrainVolumes(CubicGenerator(), NewbornGenerator(), (), settings)
+    names = [maker.make(0, number).name for number in range(40)]
+    assert maker.maps == 4
+    assert set(names) == {"a", "b", "na", "nb"}
+    assert 4 <= sum(name.startswith("n") for name in names) <= 16  # a quarter
 
 
 def test_what_the_config_of_a_finder_may_not_say() -> None:
