@@ -1,6 +1,7 @@
 """`run_eval.py`: shipped models, the demo, and scans that look like another modality."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder that holds adult_t1w and what finds the brain, and nothing else."""
     folder = tmp_path / "weights"
     folder.mkdir()
@@ -36,7 +37,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f"{digest}  adult_t1w.h5\n{shipped_models.file_digest(finder)}  {finder.name}\n"
     )
     monkeypatch.setattr(shipped_models, "weights_folder", lambda: folder)
-    return folder
+    yield folder
+    load_finder.cache_clear()
 
 
 @pytest.fixture
@@ -78,7 +80,6 @@ def test_what_another_finder_found_is_labelled_anew(shipped: Path, scan: str) ->
     load_finder.cache_clear()
     assert run(f"--volume={scan}", "--resume") == 0
     assert json.loads(sidecar.read_text())["Finder"]["SHA256"] == after
-    load_finder.cache_clear()
 
 
 def test_a_model_that_is_missing_or_damaged_ends_with_3(
