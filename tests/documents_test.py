@@ -40,8 +40,8 @@ FLAG = re.compile(r"(?<=[\s`])--([a-z][\w.-]*)")
 
 OF_OTHERS = {
     "cleanenv", "cpus", "cpuset-cpus", "cpus-per-task", "docformat", "download", "env",
-    "kill-on-bad-exit", "nthreads", "output-directory", "repeats", "scan", "skip_bids_validation",
-    "source", "user",
+    "kill-on-bad-exit", "nthreads", "out", "output-directory", "repeats", "scan",
+    "skip_bids_validation", "source", "user",
 }  # fmt: skip
 """Flags in prose that are of other commands and of benchmarks; one is named as missing."""
 
