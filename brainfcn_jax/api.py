@@ -2,6 +2,7 @@
 
 from os import PathLike, fspath
 
+from brainfcn_jax.imaging.contrasts import named_contrast
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Image, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
@@ -9,7 +10,7 @@ from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.network.model_file import Model, load_tissue_model
-from brainfcn_jax.network.shipped_models import refuse_both, weight_file
+from brainfcn_jax.network.shipped_models import model_for, refuse_both, weight_file
 
 __all__ = ["SegmentedScan", "load_model", "segment"]
 
@@ -35,8 +36,9 @@ def segment(
 
     Args:
         image: a NIfTI, MGH or Analyze file, or an image of nibabel's, which needs no file.
-        model: the name of a shipped model ("adult_t1w" unless given), or one from `load_model`,
-            which saves reading it again for the next scan.
+        model: the name of a shipped model, or one from `load_model`, which saves reading it again
+            for the next scan; unless given, "adult_t1w", or "adult_any" for a file whose name
+            says another contrast.
         weights: a weight file of your own, instead of a model.
         frame: the volume to take from a 4D scan, from 0.
         force: whether a scan is taken that looks like a label map.
@@ -49,6 +51,8 @@ def segment(
         WeightsError: the weights are missing or damaged.
     """
     refuse_both(model, weights)
+    if model is None and weights is None and not isinstance(image, Image):
+        model = model_for([named_contrast(fspath(image))])
     loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
     if not force:

@@ -35,6 +35,12 @@ def first_few(names: Sequence[object]) -> str:
     return shown if further <= 0 else f"{shown} and {further} more"
 
 
+def either(words: Sequence[str]) -> str:
+    """Words as a sentence offers them: "T1w", "T1w or T2w", "T1w, T2w or FLAIR"."""
+    *others, last = words
+    return f"{', '.join(others)} or {last}" if others else last
+
+
 def first_line(error: BaseException) -> str:
     """The first line of what an error says, which may be many."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

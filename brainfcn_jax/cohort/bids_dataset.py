@@ -1,7 +1,7 @@
 """Scans in a BIDS data set, and where their derivatives go (input).
 
 Found are sub-01/anat/sub-01_T1w.nii.gz and sub-01/ses-02/anat/sub-01_ses-02_T1w.nii.gz, with any
-entities between, _T2w for a model of that modality.
+entities between, and the same of other contrasts.
 Source: the Brain Imaging Data Structure 1.10, bids-specification.readthedocs.io.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.results.shared_files import RAW
-from brainfcn_jax.text import first_few, natural_order
+from brainfcn_jax.text import either, first_few, natural_order
 
 _SCAN = re.compile(r"sub-(?P<participant>[a-zA-Z0-9]+)(_ses-(?P<session>[a-zA-Z0-9]+))?_\S+")
 
@@ -49,15 +49,18 @@ class BidsScan:
 
 def find_bids_scans(
     root: str | Path,
-    modality: str,
+    contrasts: Sequence[str],
     participants: Sequence[str] = (),
     sessions: Sequence[str] = (),
 ) -> tuple[list[BidsScan], tuple[str, ...]]:
     """Gives the scans of a data set in natural order, and notes on what was left out.
 
+    All are of one contrast, so that their volumes compare: the first of `contrasts` that any of
+    those wanted has.
+
     Args:
         root: the data set's folder.
-        modality: "T1w" or "T2w".
+        contrasts: BIDS suffixes, "T1w" for instance, those to be preferred first.
         participants: labels of those wanted, with or without "sub-"; all when empty.
         sessions: labels, with or without "ses-"; all when empty, and then also scans without one.
 
@@ -77,21 +80,30 @@ def find_bids_scans(
     names = [f"sub-{label}" for label in wanted] or found
     labels = _labels("ses-", sessions)
     _refuse_unknown_sessions(root, found, labels)
-    notes = _description_notes(root)
+    for contrast in contrasts:
+        scans, notes = _scans_of_contrast(root, names, contrast, labels)
+        if scans:
+            return scans, (*_description_notes(root), *notes)
+    raise InputError(
+        f"'{root}' has no {either(contrasts)} scan of {first_few(names)}"
+        f"{' in sessions ' + first_few(sessions) if sessions else ''}; they are called "
+        f"sub-*/[ses-*/]anat/sub-*_{contrasts[0]}.nii.gz"
+    )
+
+
+def _scans_of_contrast(
+    root: Path, names: Sequence[str], contrast: str, sessions: Sequence[str]
+) -> tuple[list[BidsScan], list[str]]:
+    """The scans of one contrast of these participants, and notes."""
     scans: list[BidsScan] = []
+    notes: list[str] = []
     for name in sorted(names, key=natural_order):
-        of_participant, misnamed = _scans_of(root, name, modality, labels)
+        of_participant, misnamed = _scans_of(root, name, contrast, sessions)
         scans.extend(of_participant)
         notes.extend(f"'{path}' is left out: its name is not of {name}" for path in misnamed)
         if not of_participant:
-            notes.append(f"{name} has no {modality} scan" + (" in these sessions" * bool(sessions)))
-    if not scans:
-        raise InputError(
-            f"'{root}' has no {modality} scan of {first_few(names)}"
-            f"{' in sessions ' + first_few(sessions) if sessions else ''}; they are called "
-            f"sub-*/[ses-*/]anat/sub-*_{modality}.nii.gz"
-        )
-    return scans, tuple(notes)
+            notes.append(f"{name} has no {contrast} scan" + (" in these sessions" * bool(sessions)))
+    return scans, notes
 
 
 def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
@@ -108,7 +120,7 @@ def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[
 
 
 def _scans_of(
-    root: Path, name: str, modality: str, sessions: Sequence[str]
+    root: Path, name: str, contrast: str, sessions: Sequence[str]
 ) -> tuple[list[BidsScan], list[Path]]:
     """The scans of one participant, and files in its folders that are named after another."""
     scans, misnamed = [], []
@@ -121,7 +133,7 @@ def _scans_of(
         files = [
             path
             for path in sorted(folder.glob("*"), key=lambda path: natural_order(path.name))
-            if path.name.endswith((f"_{modality}.nii", f"_{modality}.nii.gz"))
+            if path.name.endswith((f"_{contrast}.nii", f"_{contrast}.nii.gz"))
             and not path.name.startswith(".")
         ]
         for path in files:

@@ -14,7 +14,7 @@ from pathlib import Path
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
-from brainfcn_jax.text import first_few, natural_order
+from brainfcn_jax.text import either, first_few, natural_order
 
 LIST_EXTENSION = ".txt"
 PATTERN_SIGNS = frozenset("*?[")
@@ -49,14 +49,17 @@ NOT_LABELS = frozenset({"mask", "probseg", "uncertainty", BRAIN_IMAGE}) | CONTRA
 """Last words of the names of images that are no label maps."""
 
 
-def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tuple[str, ...]]:
+def expand_volumes(
+    volumes: Sequence[str], contrasts: Sequence[str]
+) -> tuple[list[str], tuple[str, ...]]:
     """Gives the scans that the values of --volume mean, in that order, and notes on files left out.
 
     Args:
         volumes: each an image file, the demo's name, a folder (all its scans, see
             `scans_in_folder`), a pattern (all scans among the files that it fits; ** is any
             number of folders) or a .txt list of files. A scan given twice is taken once.
-        modality: the model's, "T1w" for instance.
+        contrasts: what may be labelled, "T1w" for instance; of a folder or pattern that holds
+            several, the first of these.
 
     Raises:
         InputError: a folder or list cannot be read, or it or a pattern gives no scan.
@@ -66,13 +69,13 @@ def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tu
     for volume in volumes:
         path = Path(volume)
         if volume != DEMO and os.path.isdir(path):
-            found, left_out = scans_in_folder(path, modality)
+            found, left_out = scans_in_folder(path, contrasts)
             scans.extend(map(str, found))
-            notes.extend(_left_out_note(path, left_out, modality))
+            notes.extend(_left_out_note(path, left_out, found))
         elif _is_pattern(volume):
-            found, left_out = scans_of_pattern(volume, modality)
+            found, left_out = scans_of_pattern(volume, contrasts)
             scans.extend(map(str, found))
-            notes.extend(_left_out_note(path, left_out, modality))
+            notes.extend(_left_out_note(path, left_out, found))
         elif path.suffix.lower() == LIST_EXTENSION:
             scans.extend(read_list(path))
         else:
@@ -85,24 +88,27 @@ def expand_volumes(volumes: Sequence[str], modality: str) -> tuple[list[str], tu
     return list(once.values()), tuple(notes)
 
 
-def scans_in_folder(folder: Path, modality: str) -> tuple[list[Path], list[Path]]:
+def scans_in_folder(folder: Path, contrasts: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """Gives the scans that lie directly in a folder, in natural order, and the images left out.
 
-    An image is left out when the last word of its name, after the last "_", is that of another
-    contrast (sub-01_FLAIR.nii.gz) or of a result (sub-01_dseg.nii.gz). Hidden files are passed
-    over, and of a pair .hdr and .img the .hdr is taken.
+    An image is left out when the last word of its name, after the last "_", is that of a result
+    (sub-01_dseg.nii.gz) or of another contrast than the first of `contrasts` of which there are
+    scans (sub-01_FLAIR.nii.gz); one whose name says none is of any. Hidden files are passed over,
+    and of a pair .hdr and .img the .hdr is taken.
 
     Raises:
         InputError: the folder cannot be read or holds no scan.
     """
     images = images_in_folder(folder)
-    scans = [image for image in images if _may_be_scan(image, modality)]
+    scans = _of_first_contrast(images, contrasts)
     if not scans:
-        raise InputError(f"'{folder}' holds no {modality} scan; {_what_it_holds(folder, images)}")
-    return scans, [image for image in images if not _may_be_scan(image, modality)]
+        raise InputError(
+            f"'{folder}' holds no {either(contrasts)} scan; {_what_it_holds(folder, images)}"
+        )
+    return scans, [image for image in images if image not in scans]
 
 
-def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path]]:
+def scans_of_pattern(pattern: str, contrasts: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """Returns the scans among the files that a pattern fits, and the images left out.
 
     They are chosen and sorted as `scans_in_folder` does it.
@@ -111,13 +117,14 @@ def scans_of_pattern(pattern: str, modality: str) -> tuple[list[Path], list[Path
         InputError: the pattern fits no scan.
     """
     images = _images(Path(found) for found in glob.iglob(pattern, recursive=True))
-    scans = [image for image in images if _may_be_scan(image, modality)]
+    scans = _of_first_contrast(images, contrasts)
     if not scans:
         found = f"only {first_few(images)}" if images else "no image"
         raise InputError(
-            f"'{pattern}' fits no {modality} scan, {found}; give files by name, or a folder"
+            f"'{pattern}' fits no {either(contrasts)} scan, {found}; give files by name, or a "
+            "folder"
         )
-    return scans, [image for image in images if not _may_be_scan(image, modality)]
+    return scans, [image for image in images if image not in scans]
 
 
 def _is_pattern(given: str) -> bool:
@@ -237,9 +244,13 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
     return [str(found[matching_name(scan)]) for scan in scans]
 
 
-def _may_be_scan(image: Path, modality: str) -> bool:
-    word = last_word(image)
-    return word == modality or word not in CONTRASTS | RESULTS
+def _of_first_contrast(images: Sequence[Path], contrasts: Sequence[str]) -> list[Path]:
+    """The scans of the first contrast that any image may be of; no word means any contrast."""
+    for contrast in contrasts:
+        others = (CONTRASTS | RESULTS) - {contrast}
+        if scans := [image for image in images if last_word(image) not in others]:
+            return scans
+    return []
 
 
 def last_word(image: Path) -> str:
@@ -265,7 +276,9 @@ def _what_it_holds(folder: Path, images: Sequence[Path]) -> str:
     )
 
 
-def _left_out_note(folder: Path, left_out: Sequence[Path], modality: str) -> Iterable[str]:
+def _left_out_note(folder: Path, left_out: Sequence[Path], taken: Sequence[Path]) -> Iterable[str]:
     if left_out:
         names = first_few([path.name for path in left_out])
-        yield f"'{folder}': left out, since their names are not of {modality} scans: {names}"
+        kinds = [word for word in map(last_word, taken) if word in CONTRASTS]
+        what = f"{kinds[0]} scans" if kinds else "scans to label"
+        yield f"'{folder}': left out, since their names are not of {what}: {names}"

@@ -8,10 +8,11 @@
   run_eval.py --prediction=DIR --reference=DIR --scheme=NAME
 
 SCAN is a .nii, .nii.gz, .mgz, .mgh or Analyze file; "demo" is the MNI152 T1w template, which comes
-with nilearn. The model is adult_t1w unless another is named. DIR, "out" unless given, gets
+with nilearn. The model is adult_t1w for T1w scans, adult_any where the name says T2w, FLAIR or
+PDw, unless another is named; newborns need --model=neonate_t2w. DIR, "out" unless given, gets
 NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, its volumes, a quality page, and .json files
 that say how they were made; with a reference also NAME_desc-tissue_scores.tsv, and the scores are
-shown. NAME is the scan's, without _T1w or _T2w. Give --volume several times for several scans; one
+shown. NAME is the scan's, without its contrast. Give --volume several times for several scans; one
 that fails never stops the others. Where they share a name, the folders that differ come first:
 a/T1.nii and b/T1.nii give a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz. Scans of
 a BIDS data set give the same files in DIR/sub-01/anat. The last form labels nothing: it scores the
@@ -19,6 +20,7 @@ label maps of any program.
 """
 
 import contextlib
+import dataclasses
 import os
 import signal
 import sys
@@ -42,8 +44,10 @@ from brainfcn_jax.commands.scan_messages import (
 )
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
+from brainfcn_jax.imaging.contrasts import KNOWN, contrasts_of, named_contrast
+from brainfcn_jax.network.shipped_models import AUTO, DEFAULT_MODEL, SHIPPED_MODELS, model_for
 from brainfcn_jax.runtime.jax_environment import prepare_jax
+from brainfcn_jax.text import either
 
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.run import Executor
@@ -73,28 +77,12 @@ def segment_scans(values: flags.FlagValues) -> int:
     _check_inputs(values)
     # Late, since these import jax: --help and wrong usage are answered at once.
     from brainfcn_jax.cohort.comparison import with_means
-    from brainfcn_jax.cohort.steps import open_model
-    from brainfcn_jax.results.settings import SegmentationSettings
     from brainfcn_jax.results.tables import screen_table
 
     runner.require_device(values)
-    settings = SegmentationSettings(
-        values.model,
-        values.weights,
-        values.frame,
-        values.scheme,
-        overwrite=values.overwrite,
-        save_prob=values.save_prob,
-        save_uncertainty=values.save_uncertainty,
-        brain_image=values.brain_image,
-        csv=values.csv,
-        force=values.force,
-        source_dataset=values.bids_dir,
-    )
-    opened = open_model(settings)
+    scans, settings, opened = plan_run(values)
     if values.verbose:
         log(equipment_line(opened))
-    scans = plan_scans(values, opened.model.description.modality)
     outcomes = segment_planned(values, scans, settings, opened)
     scores = {out.planned.name: out.scores for out in outcomes if out.scores is not None}
     if scores:
@@ -114,7 +102,50 @@ def segment_scans(values: flags.FlagValues) -> int:
     return code if values.participant_label else _write_group(values, code)
 
 
-def plan_scans(values: flags.FlagValues, modality: str) -> list["PlannedScan"]:
+def plan_run(
+    values: flags.FlagValues,
+) -> tuple[list["PlannedScan"], "SegmentationSettings", "OpenModel"]:
+    """Plans the scans and opens the model: the one asked for, or that for the scans' contrast.
+
+    Raises:
+        InputError: there are no scans of a contrast that the model knows.
+        UsageError: the model does not know --contrast, or the scans are for different models.
+        WeightsError: the model cannot be used.
+    """
+    from brainfcn_jax.cohort.steps import open_model
+    from brainfcn_jax.results.settings import SegmentationSettings
+
+    settings = SegmentationSettings(
+        None if values.model == AUTO else values.model,
+        values.weights,
+        values.frame,
+        values.scheme,
+        overwrite=values.overwrite,
+        save_prob=values.save_prob,
+        save_uncertainty=values.save_uncertainty,
+        brain_image=values.brain_image,
+        csv=values.csv,
+        force=values.force,
+        source_dataset=values.bids_dir,
+    )
+    asked_for = (values.contrast,) if values.contrast is not None else ()
+    if settings.model is not None or settings.weights is not None:
+        opened = open_model(settings)
+        known = contrasts_of(opened.model.description.modality)
+        if not set(asked_for) <= set(known):
+            raise UsageError(f"--contrast={values.contrast}, and the model is for {either(known)}")
+        return plan_scans(values, asked_for or known), settings, opened
+    scans = plan_scans(values, asked_for or KNOWN)
+    model = model_for(asked_for or [named_contrast(scan.path) for scan in scans])
+    if model != DEFAULT_MODEL:
+        inform(
+            values, f"note: the model is {model}, by the contrast of the scans; it is for adults"
+        )
+    settings = dataclasses.replace(settings, model=model)
+    return scans, settings, open_model(settings)
+
+
+def plan_scans(values: flags.FlagValues, contrasts: Sequence[str]) -> list["PlannedScan"]:
     """Plans scans, their references and results side by side; raises InputError, UsageError."""
     from brainfcn_jax.cohort.bids_dataset import find_bids_scans
     from brainfcn_jax.cohort.plan import plan_bids, plan_files
@@ -122,11 +153,11 @@ def plan_scans(values: flags.FlagValues, modality: str) -> list["PlannedScan"]:
 
     if values.bids_dir is not None:
         found, notes = find_bids_scans(
-            values.bids_dir, modality, values.participant_label, values.session_label
+            values.bids_dir, contrasts, values.participant_label, values.session_label
         )
         scans = [str(scan.path) for scan in found]
     else:
-        scans, notes = expand_volumes(values.volume, modality)
+        scans, notes = expand_volumes(values.volume, contrasts)
     for note in notes:
         inform(values, f"note: {note}")
     references = expand_references(values.reference, scans)

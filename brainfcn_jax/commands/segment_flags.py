@@ -7,8 +7,9 @@ from absl import flags
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.labels import SCHEMES
-from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS
+from brainfcn_jax.network.shipped_models import ANY_MODEL, AUTO, DEFAULT_MODEL, SHIPPED_MODELS
 
 LEVELS = ("participant", "group")
 
@@ -37,7 +38,7 @@ def _define_inputs(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "bids_dir",
         None,
-        "BIDS data set whose T1w or T2w scans, by the model's modality, are labelled",
+        "BIDS data set whose scans of one contrast are labelled (see --contrast)",
         flag_values=values,
     )
     flags.DEFINE_list(
@@ -67,9 +68,19 @@ def _define_inputs(values: flags.FlagValues) -> None:
 def _define_work(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "model",
+        AUTO,
+        [AUTO, *SHIPPED_MODELS],
+        f"model that ships with the package; {AUTO}: by the scans' names, {DEFAULT_MODEL} for T1w "
+        f"and where they say nothing, {ANY_MODEL} for others; newborns' is never chosen by itself",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "contrast",
         None,
-        list(SHIPPED_MODELS),
-        f"model that ships with the package; {DEFAULT_MODEL} unless --weights is given",
+        list(KNOWN),
+        "what the scans show where their names do not say it, and which scans of a folder or BIDS "
+        f"data set are labelled; unless given, the first of {', '.join(KNOWN)} that is there and "
+        "the model knows",
         flag_values=values,
     )
     flags.DEFINE_string(

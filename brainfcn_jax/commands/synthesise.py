@@ -3,9 +3,9 @@
     python -m brainfcn_jax.commands.synthesise --source=FOLDER --kind=adult --out_dir=examples
 
 --source holds the label maps: SynthSeg's training_seg_*.nii.gz with its T1 priors for 'adult',
-tissue maps *_dseg.nii.gz (values 0..7) for 'newborn'; --heads then names SynthSeg's folder, from
-which the face, eyes and neck come. Every example is a pair NAME.nii and NAME_dseg.nii.gz;
-examples.png shows them.
+tissue maps *_dseg.nii.gz (values 0..7) for 'newborn'; 'any_adult' and 'any_newborn' make scans of
+any contrast of the same maps. For newborns --heads names SynthSeg's folder, from which the face,
+eyes and neck come. Every example is a pair NAME.nii and NAME_dseg.nii.gz; examples.png shows them.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 
-KINDS = ("adult", "newborn")
+KINDS = ("adult", "newborn", "any_adult", "any_newborn")
 _MOST_ON_SHEET = 12
 
 
@@ -40,8 +40,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def generate_command(values: flags.FlagValues) -> None:
     """Writes the examples that the flags ask for."""
     runner.require(values, ["source", "out_dir"])
-    if values.heads and values.kind == "adult":
-        raise UsageError("--heads is for --kind=newborn; adults' maps hold whole heads")
+    if values.heads and values.kind in ("adult", "any_adult"):
+        raise UsageError("--heads is for newborns; adults' maps hold whole heads")
     # Late, since these import jax: --help and wrong usage are answered at once.
     from brainfcn_jax.imaging.equalisation import equalise_volume
     from brainfcn_jax.synthesis.examples import save_example, save_sheet

@@ -17,6 +17,7 @@ from brainfcn_jax.imaging.boxes import (
     widened,
 )
 from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.contrasts import ANY
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
@@ -30,8 +31,8 @@ LEAST_ML = 40.0
 STRIPPED_SHARE = 0.8
 """Where the brain is this much of the head or more, the skull is not there any more."""
 
-ADULTS = "T1w"
-"""The modality of the models whose people the finder knows."""
+ADULTS = frozenset({"T1w", ANY})
+"""The modalities of the models whose people the finder knows."""
 
 LARGEST_SIDE = 400
 """Voxels of the finder's along an axis: 80 cm."""
@@ -89,7 +90,7 @@ def finder_for(description: ModelDescription) -> Model | None:
     Raises:
         WeightsError: its weights are missing or damaged.
     """
-    wanted = description.mask_slice == "largest" and description.modality == ADULTS
+    wanted = description.mask_slice == "largest" and description.modality in ADULTS
     return load_finder() if wanted else None
 
 

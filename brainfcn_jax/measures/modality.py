@@ -1,27 +1,19 @@
 """Whether a scan looks like the modality that a model was made for, and has a skull (numpy)."""
 
-import re
 from collections.abc import Mapping
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from brainfcn_jax.imaging.contrasts import ANY, contrasts_of, named_contrast
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
-
-NAMED_MODALITIES = {
-    "t1w": "T1w", "t1": "T1w", "mprage": "T1w", "t2w": "T2w", "t2": "T2w", "flair": "FLAIR",
-    "pdw": "PDw", "pd": "PDw", "t2star": "T2starw", "t2starw": "T2starw", "swi": "SWI",
-    "t1map": "T1map", "t2map": "T2map", "inplanet1": "inplaneT1", "inplanet2": "inplaneT2",
-    "angio": "angio", "tof": "angio", "bold": "BOLD", "dwi": "DWI", "adc": "ADC", "ct": "CT",
-    "pet": "PET",
-}  # fmt: skip
-"""BIDS suffixes and common words in file names, in lower case, and the modality they mean."""
 
 DARK_TO_BRIGHT = {
     "T1w": (("fluid", "grey matter"), ("grey matter", "white matter")),
     "T2w": (("grey matter", "fluid"), ("white matter", "fluid")),
+    "FLAIR": (("fluid", "grey matter"), ("fluid", "white matter")),
 }
-"""Pairs (darker, brighter) that hold in every scan of a modality.
+"""Pairs (darker, brighter) that hold in every scan of a contrast.
 
 In T2w, grey and white matter are left open: white matter is the darker of an adult's two, and the
 brighter of a newborn's.
@@ -41,21 +33,26 @@ def modality_warnings(
 ) -> tuple[str, ...]:
     """Gives sentences for the user where a scan's name or contrast is not that of `modality`.
 
-    Of a modality that is not in `DARK_TO_BRIGHT` only the name is compared.
+    A scan for a model of any contrast must look like what its own name says. Of a contrast that is
+    not in `DARK_TO_BRIGHT` only the name is compared.
     """
     warnings = []
-    named = named_modality(path)
-    if named is not None and named.lower() != modality.lower():
-        warnings.append(f"its name says {named}, and the model is for {modality}: check the labels")
+    named, known = named_contrast(path), contrasts_of(modality)
+    if named is not None and named.lower() not in map(str.lower, known):
+        warnings.append(
+            f"its name says {named}, and the model is for {', '.join(known)}: check the labels"
+        )
     medians = tissue_medians(data, labels)
+    expected = named if modality == ANY else modality
     wrong = [
         f"{darker} ({medians[darker]:.4g}) is not darker than {brighter} ({medians[brighter]:.4g})"
-        for darker, brighter in DARK_TO_BRIGHT.get(modality, ())
+        for darker, brighter in DARK_TO_BRIGHT.get(expected or "", ())
         if darker in medians and brighter in medians and medians[darker] >= medians[brighter]
     ]
     if wrong:
         warnings.append(
-            f"it does not look like the {modality} scan that the model is for, since in it "
+            f"it does not look like a {expected} scan, which "
+            f"{'its name says' if modality == ANY else 'the model is for'}, since in it "
             f"{' and '.join(wrong)}: check the labels"
         )
     return tuple(warnings)
@@ -72,16 +69,6 @@ def looks_skull_stripped(
     """
     there = int(np.count_nonzero(data != data.min()))
     return there <= STRIPPED_RATIO * int(np.count_nonzero(labels))
-
-
-def named_modality(path: str) -> str | None:
-    """Gives the modality that a file's name gives: the last word known, None when there is none.
-
-    Words are what stands between "_" and "."; so a BIDS entity such as space-T1w is none.
-    """
-    words = re.split(r"[_.]", re.split(r"[/\\]", path)[-1].lower())
-    known = [NAMED_MODALITIES[word] for word in words if word in NAMED_MODALITIES]
-    return known[-1] if known else None
 
 
 def tissue_medians(

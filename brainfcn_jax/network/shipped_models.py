@@ -1,6 +1,7 @@
 """The models that ship with the package, found by name and checked (input/output)."""
 
 import hashlib
+from collections.abc import Iterable
 from os import PathLike, fspath
 from pathlib import Path
 
@@ -8,11 +9,17 @@ from brainfcn_jax.errors import UsageError, WeightsError
 
 SHIPPED_MODELS = {
     "adult_t1w": "adults, T1w, whole head or skull-stripped",
+    "adult_any": "adults, T1w, T2w, FLAIR or PDw, whole head or skull-stripped",
     "neonate_t2w": "newborns, T2w, whole head or skull-stripped",
 }
 """What each model is for, by its name."""
 
-DEFAULT_MODEL = "adult_t1w"
+DEFAULT_MODEL, ANY_MODEL = "adult_t1w", "adult_any"
+"""Labels T1w scans and those whose names say nothing; labels all others."""
+
+AUTO = "auto"
+"""The model is chosen by the scans' names: see `model_for`."""
+
 FINDER = "brain"
 """What finds the brain in a head, before a model labels it."""
 
@@ -33,6 +40,23 @@ def refuse_both(model: object, weights: object) -> None:
     """Raises UsageError when a model and a weight file are both given (neither is None)."""
     if model is not None and weights is not None:
         raise UsageError("model and weights are both given; give one of them")
+
+
+def model_for(contrasts: Iterable[str | None]) -> str:
+    """The model for adults' scans of these contrasts, as their names say them (None: they do not).
+
+    Raises:
+        UsageError: they are for different models, whose volumes do not compare.
+    """
+    named = sorted({contrast for contrast in contrasts if contrast is not None})
+    models = {DEFAULT_MODEL if contrast == "T1w" else ANY_MODEL for contrast in named}
+    if len(models) > 1:
+        raise UsageError(
+            f"the scans' names say {' and '.join(named)}, which two models label, and the volumes "
+            "of two models do not compare: make a run for each into its own --out_dir (--contrast "
+            f"chooses from folders), or take --model={ANY_MODEL} for all"
+        )
+    return models.pop() if models else DEFAULT_MODEL
 
 
 def weight_file(model: str | None, weights: str | PathLike[str] | None) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainfcn_jax.errors import OutputError
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.file_names import without_extension
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.results.settings import SegmentationSettings
 
-CONTRAST_SUFFIXES = ("_T1w", "_T2w")
+CONTRAST_SUFFIXES = tuple(f"_{contrast}" for contrast in KNOWN)
 
 VOLUMES, SCORES, PAGE = "group_volumes.tsv", "group_scores.tsv", "group_report.html"
 GROUP_FILES = (VOLUMES, SCORES, PAGE, "group_volumes.csv", "group_scores.csv")
@@ -118,7 +119,7 @@ def csv_path(table: Path) -> Path:
 
 
 def scan_name(scan_path: str) -> str:
-    """Gives the file's name without its extension and without a last "_T1w" or "_T2w"."""
+    """Gives the file's name without its extension and without a last "_T1w" or another contrast."""
     name = without_extension(Path(scan_path).name)
     for suffix in CONTRAST_SUFFIXES:
         name = name.removesuffix(suffix)

@@ -14,13 +14,12 @@ from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast, t1
 from brainfcn_jax.synthesis.label_maps import (
     HELD_OUT,
     HELD_OUT_NEWBORNS,
-    Kind,
     LabelSource,
     load_adults,
     load_newborns,
     read_t1_priors,
 )
-from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
+from brainfcn_jax.synthesis.recipes import RECIPES, Kind, Recipe
 from brainfcn_jax.synthesis.rendering import generate
 
 
@@ -78,13 +77,12 @@ def load_generator(
     Raises:
         InputError: no label maps are found, or they cannot be used.
     """
-    if leave_out is None:
-        leave_out = HELD_OUT if kind == "adult" else HELD_OUT_NEWBORNS
-    if kind == "adult":
+    recipe = recipe or RECIPES[kind](slice_axis=slice_axis)
+    if kind in ("adult", "any_adult"):
+        leave_out = HELD_OUT if leave_out is None else leave_out
         priors = read_t1_priors(folder)
         contrast = t1_contrast(priors.mean, priors.mean_spread, priors.spread)
-        sources = load_adults(folder, slice_axis, names, leave_out)
-        return Generator(sources, contrast, recipe or adult_recipe(slice_axis=slice_axis))
+        return Generator(load_adults(folder, slice_axis, names, leave_out), contrast, recipe)
+    leave_out = HELD_OUT_NEWBORNS if leave_out is None else leave_out
     sources = load_newborns(folder, slice_axis, heads_folder, names, leave_out)
-    recipe = recipe or newborn_recipe(slice_axis=slice_axis)
     return Generator(sources, newborn_t2_contrast(), recipe)

@@ -8,11 +8,18 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from brainfcn_jax.synthesis.recipes import Contrasts
+from brainfcn_jax.synthesis.sequences import (
+    Relaxation,
+    adult_relaxation,
+    draw_signal,
+    newborn_relaxation,
+)
 from brainfcn_jax.synthesis.structures import CODES, STRUCTURES, TISSUE_OF_CODE
 
 _IN_BRAIN = TISSUE_OF_CODE > 0
 _BRANCHES = 0.2
 _LOWEST, _WILDEST_SPREAD = 0.005, 0.12
+_SIGNAL_SPREAD = 0.2  # within a structure, of its signal
 
 
 class Contrast(NamedTuple):
@@ -22,11 +29,13 @@ class Contrast(NamedTuple):
       mean: mean intensity of each structure.
       mean_spread: how much that mean varies between scans (standard deviation).
       spread: standard deviation within the structure.
+      relaxation: what the structures are made of, for scans of other kinds.
     """
 
     mean: Float[Array, " structure"]
     mean_spread: Float[Array, " structure"]
     spread: Float[Array, " structure"]
+    relaxation: Relaxation
 
 
 def t1_contrast(
@@ -42,14 +51,18 @@ def t1_contrast(
     scale = 1 / mean[CODES["white_matter"]]
     cerebellum = np.array([s.name == "cerebellar_cortex" for s in STRUCTURES])
     branched = np.where(cerebellum, mean + _BRANCHES * (1 / scale - mean), mean)
-    return Contrast(*(jnp.asarray(table * scale) for table in (branched, mean_spread, spread)))
+    means, means_spread, within = (
+        jnp.asarray(table * scale) for table in (branched, mean_spread, spread)
+    )
+    return Contrast(means, means_spread, within, adult_relaxation())
 
 
 def newborn_t2_contrast() -> Contrast:
     """The contrast of T2w scans of newborns, fluid = 1; means vary by 0.08 between scans."""
     mean = jnp.array([s.newborn_t2 for s in STRUCTURES], jnp.float32)
     spread = jnp.array([s.newborn_t2_spread for s in STRUCTURES], jnp.float32)
-    return Contrast(mean, jnp.minimum(0.4 * mean, 0.13), 1.5 * spread)
+    mean_spread = jnp.minimum(0.4 * mean, 0.13)
+    return Contrast(mean, mean_spread, 1.5 * spread, newborn_relaxation())
 
 
 def draw_intensities(
@@ -58,8 +71,9 @@ def draw_intensities(
     """Mean and spread of every structure in one image.
 
     Likely images: `m + used * mean_spread * N(0, 1)`, then stretched about the cortex by
-    `exp(contrast_spread * N(0, 1))`. Wild ones, a share `wild_fraction`: means from U(0, 1),
-    nothing else known; air stays dark.
+    `exp(contrast_spread * N(0, 1))`. Those of a sequence, a share `sequence_fraction`: the signal
+    of `sequences.draw_signal`. Wild ones, a share `wild_fraction`: means from U(0, 1), nothing
+    else known; air stays dark.
 
     Returns:
       Means (at least 0) and standard deviations within, one for each structure.
@@ -77,7 +91,16 @@ def draw_intensities(
             keys[2:4], (ranges.brain_spread_used, ranges.other_spread_used), strict=True
         )
     )
-    likely_spread = jnp.where(_IN_BRAIN, brain, other) * contrast.spread
+    used = jnp.where(_IN_BRAIN, brain, other)
+    likely_spread = used * contrast.spread
+    if ranges.sequence_fraction > 0:
+        kind_key, signal_key = jax.random.split(jax.random.fold_in(key, 1))
+        signal = draw_signal(signal_key, contrast.relaxation, ranges.sequences)
+        of_sequence = jax.random.uniform(kind_key) < ranges.sequence_fraction / (
+            1 - ranges.wild_fraction
+        )
+        likely = jnp.where(of_sequence, signal, likely)
+        likely_spread = jnp.where(of_sequence, used * _SIGNAL_SPREAD * signal, likely_spread)
     wild = jax.random.uniform(keys[4], (2, *contrast.mean.shape))
     is_wild = jax.random.uniform(keys[5]) < ranges.wild_fraction
     mean = jnp.where(is_wild, wild[0], likely)

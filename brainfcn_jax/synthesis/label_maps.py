@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Float32, UInt8, UInt16
@@ -21,8 +20,6 @@ from brainfcn_jax.synthesis.structures import (
     CODES,
     STRUCTURES,
 )
-
-Kind = Literal["adult", "newborn"]
 
 ADULT_SPACING_MM, NEWBORN_SPACING_MM = 1.0, 0.6
 HELD_OUT = ("training_seg_17", "training_seg_18", "training_seg_19", "training_seg_20")

@@ -4,8 +4,14 @@ Lengths are in mm; intensities are relative to white matter (adult) or fluid (ne
 fractions are shares of the generated images.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal, Protocol
 
+from brainfcn_jax.imaging.choices import SliceAxis
+
+Kind = Literal["adult", "newborn", "any_adult", "any_newborn"]
 Range = tuple[float, float]
 
 
@@ -50,10 +56,58 @@ class Anatomy:
 
 
 @dataclass(frozen=True)
+class PulseSequence:
+    """Ranges of one sequence of spin echoes.
+
+    Attributes:
+        share: how often it is drawn, beside the others.
+        tr_ms: repetition times.
+        te_ms: echo times.
+        nulls_fluid: whether an inversion before cancels fluid, as in FLAIR.
+        fat_suppressed_fraction: share of its scans with fat suppressed.
+    """
+
+    share: float
+    tr_ms: Range
+    te_ms: Range
+    nulls_fluid: bool = False
+    fat_suppressed_fraction: float = 0.3
+
+
+_T2W = PulseSequence(0.4, (2500.0, 8000.0), (75.0, 135.0))
+_FLAIR = PulseSequence(0.3, (6000.0, 11000.0), (80.0, 150.0), True, 0.5)
+_PDW = PulseSequence(0.15, (2000.0, 4500.0), (8.0, 40.0))
+_T1W = PulseSequence(0.15, (400.0, 900.0), (7.0, 18.0), False, 0.1)
+
+ADULT_SEQUENCES = (_T2W, _FLAIR, _PDW, _T1W)
+NEWBORN_SEQUENCES = (
+    replace(_T2W, share=0.5, te_ms=(90.0, 200.0)),
+    replace(_T1W, share=0.5, tr_ms=(500.0, 1400.0)),
+)
+
+
+@dataclass(frozen=True)
 class Contrasts:
-    """Intensities of the structures and of what is within them."""
+    """Intensities of the structures and of what is within them.
+
+    Attributes:
+        wild_fraction: images in which every structure has any intensity.
+        sequence_fraction: images as one of `sequences` gives them; all that are neither have the
+            contrast that was measured.
+        sequences: what sequences there are.
+        mean_spread_used: part of the measured spread between scans that is drawn from.
+        contrast_spread: standard deviation of the stretch of the contrast (log scale).
+        brain_spread_used: part of the measured spread within a brain's structure.
+        other_spread_used: the same outside the brain.
+        texture_mm: from one knot of the texture to the next.
+        bias: standard deviation of the strength of the bias field (log scale).
+        bias_mm: from one of its knots to the next.
+        strong_bias_fraction: images whose bias field is strong.
+    """
 
     wild_fraction: float = 0.12
+    sequence_fraction: float = 0.0
+    sequences: tuple[PulseSequence, ...] = ADULT_SEQUENCES
     mean_spread_used: float = 0.45
     contrast_spread: float = 0.12
     brain_spread_used: Range = (0.10, 0.40)
@@ -128,7 +182,7 @@ class Recipe:
     shape: tuple[int, int, int]
     spacing_mm: float
     source_spacing_mm: float
-    slice_axis: str
+    slice_axis: SliceAxis
     view: FieldOfView
     deformation: Deformation = field(default_factory=Deformation)
     anatomy: Anatomy = field(default_factory=Anatomy)
@@ -137,14 +191,14 @@ class Recipe:
 
 
 def adult_recipe(
-    shape: tuple[int, int, int] = (176, 160, 192), slice_axis: str = "axial"
+    shape: tuple[int, int, int] = (176, 160, 192), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
     """Adult heads at 1 mm."""
     return Recipe(shape, 1.0, 1.0, slice_axis, FieldOfView(brain_mm=(140.0, 176.0, 150.0)))
 
 
 def newborn_recipe(
-    shape: tuple[int, int, int] = (144, 144, 176), slice_axis: str = "axial"
+    shape: tuple[int, int, int] = (144, 144, 176), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
     """Newborn heads at 0.8 mm, from label maps at 0.6 mm."""
     view = FieldOfView(
@@ -165,3 +219,42 @@ def newborn_recipe(
         blur_mm=(0.3, 0.6), thick_fraction=0.5, thick_mm=(1.0, 3.5), in_plane_mm=(0.8, 1.1)
     )
     return Recipe(shape, 0.8, 0.6, slice_axis, view, deformation, anatomy, contrasts, acquisition)
+
+
+def any_adult_recipe(
+    shape: tuple[int, int, int] = (176, 160, 192), slice_axis: SliceAxis = "axial"
+) -> Recipe:
+    """Adult heads at 1 mm in scans of any contrast, many of them of thick slices."""
+    recipe = adult_recipe(shape, slice_axis)
+    return replace(
+        recipe,
+        contrasts=replace(recipe.contrasts, wild_fraction=0.25, sequence_fraction=0.4, bias=0.12),
+        acquisition=replace(recipe.acquisition, thick_fraction=0.45, thick_mm=(1.5, 6.0)),
+    )
+
+
+def any_newborn_recipe(
+    shape: tuple[int, int, int] = (144, 144, 176), slice_axis: SliceAxis = "axial"
+) -> Recipe:
+    """Newborn heads at 0.8 mm in scans of any contrast."""
+    recipe = newborn_recipe(shape, slice_axis)
+    contrasts = replace(
+        recipe.contrasts, wild_fraction=0.2, sequence_fraction=0.45, sequences=NEWBORN_SEQUENCES
+    )
+    return replace(recipe, contrasts=contrasts)
+
+
+class _RecipeOf(Protocol):
+    def __call__(self, shape: tuple[int, int, int] = ..., slice_axis: SliceAxis = ...) -> Recipe:
+        """The recipe for images of `shape`, slices first."""
+
+
+RECIPES: Mapping[Kind, _RecipeOf] = MappingProxyType(
+    {
+        "adult": adult_recipe,
+        "newborn": newborn_recipe,
+        "any_adult": any_adult_recipe,
+        "any_newborn": any_newborn_recipe,
+    }
+)
+"""What makes the recipe of each kind: people, in the contrast of their model or in any."""

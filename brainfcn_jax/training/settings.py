@@ -71,8 +71,9 @@ class GeneratorSettings:
 
     Attributes:
         kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues), for
-            tissues; "brain" for what finds the brain in a head of any contrast: the scans of
-            `DataSettings` are then heads whose label maps are brain masks.
+            tissues, "any_adult" and "any_newborn" in any contrast; "brain" for what finds the
+            brain in a head of any contrast: the scans of `DataSettings` are then heads whose
+            label maps are brain masks.
         maps: label maps, by file name without extensions; one named n times is used n times as
             often; empty: all that are found, less `held_out`.
         held_out: label maps that nothing is trained on: neither images made from them nor a
@@ -88,7 +89,7 @@ class GeneratorSettings:
         real_fraction: share of the slices that come from the labelled scans.
     """
 
-    kind: Literal["adult", "newborn", "brain"] = "adult"
+    kind: Literal["adult", "newborn", "any_adult", "any_newborn", "brain"] = "adult"
     maps: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     heads_root: str = ""

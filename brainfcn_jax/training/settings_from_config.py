@@ -77,8 +77,8 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
     both = sorted(set(generator.maps) & set(generator.held_out))
     rules = {
         f"generator.maps and generator.held_out share {first_few(both)}": not both,
-        "generator.heads_root is for generator.kind 'newborn' and 'brain'": (
-            generator.kind != "adult" or not generator.heads_root
+        "generator.heads_root is for newborns and generator.kind 'brain'": (
+            generator.kind not in ("adult", "any_adult") or not generator.heads_root
         ),
         "generator.newborns_root is for generator.kind 'brain'": (
             generator.kind == "brain" or not generator.newborns_root

@@ -9,7 +9,7 @@ from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network.fcn import nearer_neighbours, volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
-from brainfcn_jax.synthesis.recipes import adult_recipe, newborn_recipe
+from brainfcn_jax.synthesis.recipes import RECIPES
 from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.brain_volumes import load_brain_volumes
 from brainfcn_jax.training.generated_pool import GeneratedPool, choose_slices
@@ -93,14 +93,13 @@ def load_pool(settings: GeneratorSettings, data: DataSettings, seed: int) -> Gen
     """
     if settings.kind == "brain":
         return GeneratedPool(load_brain_volumes(settings, data), settings, seed)
-    kind_recipe = adult_recipe if settings.kind == "adult" else newborn_recipe
     generator = load_generator(
         settings.kind,
         data.root,
         data.slice_axis,
         settings.heads_root or None,
         settings.maps,
-        kind_recipe(settings.shape, data.slice_axis),
+        RECIPES[settings.kind](settings.shape, data.slice_axis),
         leave_out=held_out_maps(settings, data),
     )
     return GeneratedPool(TissueVolumes(generator, settings, data.equalise), settings, seed)

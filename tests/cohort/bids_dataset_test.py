@@ -33,7 +33,7 @@ def root(tmp_path: Path) -> Path:
 
 def found(root: Path, modality: str = "T1w", *labels: Sequence[str]) -> list[str]:
     """The scans' paths below the data set."""
-    scans, _ = find_bids_scans(root, modality, *labels)
+    scans, _ = find_bids_scans(root, (modality,), *labels)
     return [scan.path.relative_to(root).as_posix() for scan in scans]
 
 
@@ -48,7 +48,7 @@ def test_all_scans_of_the_modality_are_found_in_natural_order(root: Path) -> Non
 
 
 def test_a_scan_knows_its_place_and_its_uri(root: Path) -> None:
-    (scan,), _ = find_bids_scans(root, "T1w", ["2"], ["b"])
+    (scan,), _ = find_bids_scans(root, ("T1w",), ["2"], ["b"])
     assert (scan.participant, scan.session) == ("2", "b")
     assert scan.folder == Path("sub-2/ses-b/anat")
     assert scan.uri == "bids:raw:sub-2/ses-b/anat/sub-2_ses-b_T1w.nii"
@@ -64,7 +64,7 @@ def test_what_is_left_out_is_said(root: Path) -> None:
     (root / "dataset_description.json").unlink()
     (root / "sub-10" / "anat" / "sub-2_T1w.nii").touch()
     (root / "sub-3").mkdir()
-    _, notes = find_bids_scans(root, "T1w")
+    _, notes = find_bids_scans(root, ("T1w",))
     assert [note.split(" ", 1)[1] for note in notes] == [
         "has no dataset_description.json, which every BIDS data set has",
         "has no T1w scan",
@@ -74,17 +74,17 @@ def test_what_is_left_out_is_said(root: Path) -> None:
 
 def test_what_is_not_there_is_named_beside_what_is(root: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no sub-3, sub-4; found are sub-2, sub-10"):
-        find_bids_scans(root, "T1w", ["3", "2", "4"])
+        find_bids_scans(root, ("T1w",), ["3", "2", "4"])
     with pytest.raises(InputError, match="has no T2w scan of sub-10"):
-        find_bids_scans(root, "T2w", ["10"])
+        find_bids_scans(root, ("T2w",), ["10"])
     with pytest.raises(InputError, match="has no T2w scan of sub-2, sub-10 in sessions b"):
-        find_bids_scans(root, "T2w", [], ["b"])
+        find_bids_scans(root, ("T2w",), [], ["b"])
     with pytest.raises(InputError, match="has no ses-z; found are ses-a, ses-b"):
-        find_bids_scans(root, "T1w", [], ["a", "z"])
+        find_bids_scans(root, ("T1w",), [], ["a", "z"])
     with pytest.raises(InputError, match="has no T1w scan of sub-10 in sessions a"):
-        find_bids_scans(root, "T1w", ["10"], ["a"])
+        find_bids_scans(root, ("T1w",), ["10"], ["a"])
     with pytest.raises(InputError, match="is not a folder"):
-        find_bids_scans(tmp_path / "none", "T1w")
+        find_bids_scans(tmp_path / "none", ("T1w",))
     (tmp_path / "plain").mkdir()
     with pytest.raises(InputError, match="found are none"):
-        find_bids_scans(tmp_path / "plain", "T1w")
+        find_bids_scans(tmp_path / "plain", ("T1w",))

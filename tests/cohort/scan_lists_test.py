@@ -21,20 +21,20 @@ def names_of(paths: list[str]) -> list[str]:
 
 def test_files_stay_as_they_are_given(tmp_path: Path) -> None:
     given = ["b.nii", "demo", str(tmp_path / "missing.nii.gz"), "a.mgz"]
-    assert expand_volumes(given, "T1w") == (given, ())
+    assert expand_volumes(given, ("T1w",)) == (given, ())
 
 
 def test_a_folder_gives_its_scans_in_natural_order(tmp_path: Path) -> None:
     make(tmp_path, "s10.nii", "s2.nii.gz", "s1.MGZ", "notes.txt", ".s3.nii", "x.json")
     (tmp_path / "s4.nii").mkdir()
-    scans, notes = expand_volumes([str(tmp_path)], "T1w")
+    scans, notes = expand_volumes([str(tmp_path)], ("T1w",))
     assert names_of(scans) == ["s1.MGZ", "s2.nii.gz", "s10.nii"]
     assert notes == ()
 
 
 def test_an_analyze_pair_is_one_scan(tmp_path: Path) -> None:
     make(tmp_path, "a.hdr", "a.img", "b.img")
-    assert names_of(expand_volumes([str(tmp_path)], "T1w")[0]) == ["a.hdr", "b.img"]
+    assert names_of(expand_volumes([str(tmp_path)], ("T1w",))[0]) == ["a.hdr", "b.img"]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_other_contrasts_and_results_in_a_folder_are_left_out_and_named(
         "odd.nii",
         *(f"sub-1_{word}.nii" for word in ("T1w", "T2w", "FLAIR", "dseg", "desc-brain_mask")),
     )
-    scans, (note,) = expand_volumes([str(tmp_path)], modality)
+    scans, (note,) = expand_volumes([str(tmp_path)], (modality,))
     assert names_of(scans) == kept
     assert f"not of {modality} scans: sub-1_FLAIR.nii, " in note
 
@@ -61,22 +61,22 @@ def test_a_pattern_gives_the_scans_that_it_fits(
     for folder in ("s10", "s2"):
         make(tmp_path / folder, "a_T1w.nii", "a_dseg.nii", "readme.txt")
     make(tmp_path, "odd[1].nii")
-    scans, (note,) = expand_volumes(["*/*"], "T1w")
+    scans, (note,) = expand_volumes(["*/*"], ("T1w",))
     assert scans == ["s2/a_T1w.nii", "s10/a_T1w.nii"]
     assert "left out, since their names are not of T1w scans: a_dseg.nii, a_dseg.nii" in note
-    assert expand_volumes(["**/*T1w.nii"], "T1w") == (scans, ())
-    assert expand_volumes(["odd[1].nii"], "T1w") == (["odd[1].nii"], ())
+    assert expand_volumes(["**/*T1w.nii"], ("T1w",)) == (scans, ())
+    assert expand_volumes(["odd[1].nii"], ("T1w",)) == (["odd[1].nii"], ())
     with pytest.raises(InputError, match=r"'\*/\*T2w\*' fits no T1w scan, no image; give files"):
-        expand_volumes(["*/*T2w*"], "T1w")
+        expand_volumes(["*/*T2w*"], ("T1w",))
 
 
 def test_scans_in_subfolders_only_are_asked_for_as_a_pattern(tmp_path: Path) -> None:
     make(tmp_path / "sub-1" / "anat", "sub-1_T1w.nii.gz")
     with pytest.raises(InputError) as found:
-        expand_volumes([str(tmp_path)], "T1w")
+        expand_volumes([str(tmp_path)], ("T1w",))
     assert "images lie in its folders ('sub-1/anat/sub-1_T1w.nii.gz')" in str(found.value)
     pattern = str(found.value).split("--volume='")[1].split("'")[0]
-    scans, _ = expand_volumes([pattern], "T1w")
+    scans, _ = expand_volumes([pattern], ("T1w",))
     assert scans == [str(tmp_path / "sub-1" / "anat" / "sub-1_T1w.nii.gz")]
 
 
@@ -99,7 +99,7 @@ def test_a_list_is_read_line_by_line(tmp_path: Path) -> None:
 def test_a_folder_or_list_without_scans_is_refused(tmp_path: Path) -> None:
     def refused(path: Path) -> str:
         with pytest.raises(InputError) as found:
-            expand_volumes([str(path)], "T1w")
+            expand_volumes([str(path)], ("T1w",))
         return str(found.value)
 
     make(tmp_path / "dicom", "IM0001", "IM0002.dcm")
@@ -165,5 +165,5 @@ def test_references_are_as_many_as_scans(tmp_path: Path) -> None:
 def test_a_scan_cut_to_the_brain_is_no_further_scan(tmp_path: Path) -> None:
     for name in ("sub-01_T1w.nii.gz", "sub-01_desc-brain_image.nii.gz", "x_image.nii.gz"):
         (tmp_path / name).touch()
-    volumes, _ = expand_volumes([str(tmp_path)], "T1w")
+    volumes, _ = expand_volumes([str(tmp_path)], ("T1w",))
     assert [Path(volume).name for volume in volumes] == ["sub-01_T1w.nii.gz", "x_image.nii.gz"]

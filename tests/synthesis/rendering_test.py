@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from jaxtyping import UInt16
 
+from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.labels import BACKGROUND, COGM, CSF, WM
 from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast
 from brainfcn_jax.synthesis.packed_labels import with_depth
@@ -77,7 +78,7 @@ def test_without_any_chance_the_label_map_itself_comes_back() -> None:
 
 
 @pytest.mark.parametrize("slice_axis", ["axial", "coronal", "sagittal"])
-def test_same_key_same_scan_and_another_key_another(slice_axis: str) -> None:
+def test_same_key_same_scan_and_another_key_another(slice_axis: SliceAxis) -> None:
     recipe = Recipe(SHAPE, 1.0, 1.0, slice_axis, replace(WHOLE, stripped_fraction=0.5))
     first, again, other = made(recipe), made(recipe), made(recipe, seed=1)
     np.testing.assert_array_equal(first.image, again.image)

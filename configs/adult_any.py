@@ -1,0 +1,34 @@
+"""The adult model for any contrast that ships: images made from label maps, as every sequence has.
+
+Command: python run_train.py --config=configs/adult_any.py --config.data.root=synthseg_labelmaps
+Time:    TIME
+Result:  RESULT
+
+The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
+Maps 17 to 20 are never trained on. Of the images a quarter has random contrasts, 2 in 5 those of
+spin echoes (T2w, FLAIR, PDw, T1w), the others the T1w contrast measured. It starts from the T1w
+model, which `model_path` names. No scan is trained on.
+"""
+
+from ml_collections import ConfigDict
+
+from brainfcn_jax.training.settings import experiment
+
+HELD_OUT = tuple(f"training_seg_{number}" for number in range(17, 21))
+LICENCE = (
+    "Apache-2.0. Trained on images made from the label maps and intensity priors of SynthSeg "
+    "(Billot et al. 2023, https://github.com/BBillot/SynthSeg, Apache-2.0). Started from VGG16 "
+    "(Simonyan and Zisserman 2015, CC BY 4.0)."
+)
+
+
+def get_config() -> ConfigDict:
+    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    return experiment(
+        data={"modality": "any"},
+        generator={"kind": "any_adult", "held_out": HELD_OUT, "thick_fraction": 0.25},
+        network={"start": "model", "model_path": "weights/adult_t1w.h5"},
+        augmentation={"rotation_degrees": 0.0, "scale_range": (1.0, 1.0)},
+        training={"steps": 3000, "validate_every": 1000},
+        licence=LICENCE,
+    )
