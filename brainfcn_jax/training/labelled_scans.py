@@ -42,10 +42,10 @@ def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()
         UsageError: more subjects are asked for than there are.
     """
     chosen = training_subjects(settings, held_out_maps)
-    axes = settings.train_slice_axes or (settings.slice_axis,) * len(chosen)
+    axes = dict(zip(settings.train, settings.train_slice_axes, strict=False))
     loaded = [
-        _load_training_volume(subject, axis, settings)
-        for subject, axis in zip(chosen, axes, strict=False)
+        _load_training_volume(subject, axes.get(subject.name, settings.slice_axis), settings)
+        for subject in chosen
     ]
     volumes, spacings_mm = zip(*loaded, strict=True)
     if not any(volume.has_head.any() for volume in volumes):
@@ -56,7 +56,7 @@ def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()
 
 
 def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> list[Subject]:
-    """The subjects to train on, in order: never one that is held out for validation.
+    """The subjects to train on, in order: never one held out for validation, in any contrast.
 
     Args:
         settings: who is asked for.
@@ -78,12 +78,14 @@ def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ())
         raise UsageError(
             f"all {len(found)} subjects in '{settings.root}' are held out; leave some to train on"
         )
-    if settings.train_subjects > len(chosen):
+    names = list(dict.fromkeys(subject.name for subject in chosen))
+    if settings.train_subjects > len(names):
         raise UsageError(
             f"data.train_subjects asks for {settings.train_subjects} subjects, and "
-            f"'{settings.root}' has {len(chosen)} that are not held out"
+            f"'{settings.root}' has {len(names)} that are not held out"
         )
-    return chosen[: settings.train_subjects or len(chosen)]
+    wanted = names[: settings.train_subjects or len(names)]
+    return [subject for subject in chosen if subject.name in wanted]
 
 
 def check_held_out(names: Sequence[str], folders: Sequence[str]) -> None:
@@ -117,7 +119,7 @@ def _load_training_volume(
     head = in_head > 0
     in_plane = _in_plane_crop(head, settings.crop_to_head)
     volume = TrainingVolume(
-        name=subject.name,
+        name=subject.called,
         stacks=np.asarray(volume_to_stacks(jnp.asarray(equalised[in_plane]))),
         labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
         has_head=np.any(head, axis=(1, 2)),

@@ -34,7 +34,8 @@ class DataSettings:
 
     Attributes:
         root: folder that the patterns start from; with a generator, also that of its label maps.
-        scan_pattern: path of a scan below `root`, with `{subject}` for the subject's name.
+        scan_pattern: path of a scan below `root`, with `{subject}` for the subject's name, and
+            `{contrast}` where each has scans of several contrasts (see `subjects`).
         labels_pattern: path of the label map that belongs to it.
         scheme: name of the label maps' code scheme (see `labels`).
         train: names of the training subjects; empty: all that are found, less `validation`.
@@ -42,7 +43,8 @@ class DataSettings:
         train_slice_axes: slice axis of each subject in `train`; empty: `slice_axis` for all.
         validation: names of the subjects held out to follow the training; empty: none.
         validation_root: folder where these lie, by the same patterns; empty: `root`.
-        modality: what the scans show, such as "T1w"; kept with the trained model.
+        modality: what the scans show, such as "T1w", or "any" for T1w, T2w, FLAIR and PDw; kept
+            with the trained model.
         slice_axis: axis along which a volume is cut into slices.
         equalise: histogram equalisation over the whole "volume" or inside the "head" only.
         crop_to_head: train on the bounding box of the head instead of on whole slices.

@@ -1,33 +1,50 @@
 """Folders of scans with labels, found by the patterns of their file names (input/output).
 
-A pattern is a path below the data folder in which {subject} stands for the subject's name, and *
-and ? for what differs from file to file:
+A pattern is a path below the data folder in which {subject} stands for the subject's name,
+{contrast} for T1w, T2w, FLAIR or PDw, and * and ? for what differs from file to file:
 
     MRBrainS13   TrainingData/{subject}/T1.nii    TrainingData/{subject}/LabelsForTraining.nii
     pairs        {subject}_T1w.nii.gz             {subject}_dseg.nii.gz
+    contrasts    {subject}_{contrast}.nii.gz      {subject}_dseg.nii.gz
+
+With {contrast} a subject has a scan of each contrast that is there.
 """
 
 import glob
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.nifti import Scan, load_labels, load_scan
 from brainfcn_jax.text import natural_order
 
-SUBJECT = "{subject}"
+SUBJECT, CONTRAST = "{subject}", "{contrast}"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A scan and its labels on disk, under the name that the data folder gives them."""
+    """A scan and its labels on disk.
+
+    Attributes:
+        name: what the data folder calls the subject.
+        scan_path: the scan's file.
+        labels_path: the label map's file.
+        contrast: the scan's, where the pattern tells contrasts apart; else empty.
+    """
 
     name: str
     scan_path: Path
     labels_path: Path
+    contrast: str = ""
+
+    @property
+    def called(self) -> str:
+        """The name that tells this scan from the subject's others."""
+        return f"{self.name} {self.contrast}".rstrip()
 
 
 def find_subjects(
@@ -35,7 +52,8 @@ def find_subjects(
 ) -> list[Subject]:
     """The subjects of a data folder: the named ones in that order, or all, in natural order.
 
-    Natural order takes runs of digits as numbers: 2 before 10. Hidden files are passed over.
+    Natural order takes runs of digits as numbers: 2 before 10. Hidden files are passed over. With
+    {contrast} a subject comes once for each of its contrasts.
 
     Raises:
         UsageError: a pattern without {subject}, or absolute, or both the same; a name twice.
@@ -46,16 +64,32 @@ def find_subjects(
     _check_request(scan_pattern, labels_pattern, names)
     if not root.is_dir():
         raise InputError(f"'{root}' is not a folder; set the data folder with --config.data.root")
-    scans, labels = _found(root, scan_pattern), _found(root, labels_pattern)
-    _keep_most_literal(scans, scan_pattern, labels, labels_pattern)
-    chosen = names or tuple(sorted(scans.keys() | labels.keys(), key=natural_order))
-    if not chosen:
+    if CONTRAST not in scan_pattern:
+        found = _subjects_of(root, scan_pattern, labels_pattern, names)
+    else:
+        of_contrasts = [
+            replace(subject, contrast=contrast)
+            for contrast in KNOWN
+            for subject in _subjects_of(
+                root,
+                scan_pattern.replace(CONTRAST, contrast),
+                labels_pattern.replace(CONTRAST, contrast),
+                names,
+                all_have_scans=False,
+            )
+        ]
+        there = {subject.name for subject in of_contrasts}
+        if absent := [name for name in names if name not in there]:
+            missing = ", ".join(scan_pattern.replace(SUBJECT, name) for name in absent)
+            raise InputError(f"'{root}' lacks {missing} of every contrast")
+        order = names or sorted(there, key=natural_order)
+        found = [subject for name in order for subject in of_contrasts if subject.name == name]
+    if not found:
         raise InputError(
             f"'{root}' holds no '{scan_pattern}' and no '{labels_pattern}'; check the data folder "
             "and the patterns (--config.data.root, .scan_pattern, .labels_pattern)"
         )
-    _check_pairs(root, chosen, ((scan_pattern, scans), (labels_pattern, labels)))
-    return [Subject(name, scans[name][0], labels[name][0]) for name in chosen]
+    return found
 
 
 def load_subject(subject: Subject, scheme: str = "tissues") -> tuple[Scan, np.ndarray]:
@@ -68,12 +102,34 @@ def load_subject(subject: Subject, scheme: str = "tissues") -> tuple[Scan, np.nd
     return scan, load_labels(subject.labels_path, like=scan, scheme=scheme)
 
 
+def _subjects_of(
+    root: Path,
+    scan_pattern: str,
+    labels_pattern: str,
+    names: tuple[str, ...],
+    all_have_scans: bool = True,
+) -> list[Subject]:
+    """The pairs that two patterns find, of the named subjects or of all in natural order.
+
+    Unless `all_have_scans`, subjects without a scan are passed over.
+    """
+    scans, labels = _found(root, scan_pattern), _found(root, labels_pattern)
+    _keep_most_literal(scans, scan_pattern, labels, labels_pattern)
+    chosen = names or tuple(sorted(scans.keys() | labels.keys(), key=natural_order))
+    if not all_have_scans:
+        chosen = tuple(name for name in chosen if name in scans)
+    _check_pairs(root, chosen, ((scan_pattern, scans), (labels_pattern, labels)))
+    return [Subject(name, scans[name][0], labels[name][0]) for name in chosen]
+
+
 def _check_request(scan_pattern: str, labels_pattern: str, names: tuple[str, ...]) -> None:
     for pattern in (scan_pattern, labels_pattern):
         if SUBJECT not in pattern or Path(pattern).is_absolute():
             raise UsageError(
                 f"'{pattern}' must be a path below the data folder with {SUBJECT} in it"
             )
+    if CONTRAST in labels_pattern and CONTRAST not in scan_pattern:
+        raise UsageError(f"'{labels_pattern}' has {CONTRAST} in it, and '{scan_pattern}' has not")
     if scan_pattern == labels_pattern:
         raise UsageError(f"'{scan_pattern}' is the pattern of scans and of labels; give two")
     twice = sorted({name for name in names if names.count(name) > 1})

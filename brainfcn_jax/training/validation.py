@@ -69,6 +69,6 @@ def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
         InputError: a subject is missing or cannot be used.
     """
     return tuple(
-        ValidationCase(subject.name, *load_subject(subject, settings.scheme))
+        ValidationCase(subject.called, *load_subject(subject, settings.scheme))
         for subject in validation_subjects(settings)
     )

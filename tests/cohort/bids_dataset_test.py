@@ -88,3 +88,11 @@ def test_what_is_not_there_is_named_beside_what_is(root: Path, tmp_path: Path) -
     (tmp_path / "plain").mkdir()
     with pytest.raises(InputError, match="found are none"):
         find_bids_scans(tmp_path / "plain", ("T1w",))
+
+
+def test_all_scans_are_of_the_first_contrast_that_any_has(root: Path) -> None:
+    scans, notes = find_bids_scans(root, ("FLAIR", "T2w", "T1w"))
+    assert [scan.file for scan in scans] == ["sub-2_ses-a_T2w.nii.gz"]
+    assert "sub-10 has no T2w scan" in notes
+    with pytest.raises(InputError, match="has no FLAIR or PDw scan of sub-2, sub-10"):
+        find_bids_scans(root, ("FLAIR", "PDw"))

@@ -167,3 +167,15 @@ def test_a_scan_cut_to_the_brain_is_no_further_scan(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     volumes, _ = expand_volumes([str(tmp_path)], ("T1w",))
     assert [Path(volume).name for volume in volumes] == ["sub-01_T1w.nii.gz", "x_image.nii.gz"]
+
+
+def test_of_several_contrasts_in_a_folder_the_first_is_taken(tmp_path: Path) -> None:
+    make(tmp_path, *(f"{n}_{word}.nii" for n in (1, 2) for word in ("FLAIR", "T2w", "bold")))
+    scans, (note,) = expand_volumes([str(tmp_path)], ("T1w", "T2w", "FLAIR"))
+    assert names_of(scans) == ["1_T2w.nii", "2_T2w.nii"]
+    assert "not of T2w scans: 1_FLAIR.nii" in note
+    make(tmp_path, "T1.nii")
+    assert names_of(expand_volumes([str(tmp_path)], ("T1w", "T2w"))[0]) == ["T1.nii"]
+    (tmp_path / "T1.nii").unlink()
+    with pytest.raises(InputError, match="holds no PDw or T2starw scan"):
+        expand_volumes([str(tmp_path)], ("PDw", "T2starw"))

@@ -1,5 +1,6 @@
 """`run_eval.py`: shipped models, the demo, and scans that look like another modality."""
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bright_finder import bright_finder
-from eval_example import intensities, one_line, read_image, run, write_image
+from eval_example import intensities, one_line, read_image, records, run, write_image
 from threshold_model import threshold_model
 
 from brainfcn_jax.cohort import plan
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.contrasts import ANY
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
 from brainfcn_jax.inference.brain import load_finder
@@ -26,15 +28,21 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that holds adult_t1w and what finds the brain, and nothing else."""
+    """A folder that holds the adults' models and what finds the brain, and nothing else."""
     folder = tmp_path / "weights"
     folder.mkdir()
     finder = shipped_models.shipped_file(shipped_models.FINDER)
     (folder / finder.name).write_bytes(finder.read_bytes())
-    save_model(folder / "adult_t1w.h5", threshold_model())
-    digest = shipped_models.file_digest(folder / "adult_t1w.h5")
+    t1w = threshold_model()
+    of_any = dataclasses.replace(
+        t1w, description=dataclasses.replace(t1w.description, modality=ANY)
+    )
+    save_model(folder / "adult_t1w.h5", t1w)
+    save_model(folder / "adult_any.h5", of_any)
     (folder / shipped_models.DIGESTS).write_text(
-        f"{digest}  adult_t1w.h5\n{shipped_models.file_digest(finder)}  {finder.name}\n"
+        "".join(
+            f"{shipped_models.file_digest(path)}  {path.name}\n" for path in folder.glob("*.h5")
+        )
     )
     monkeypatch.setattr(shipped_models, "weights_folder", lambda: folder)
     yield folder
@@ -113,12 +121,57 @@ def test_a_scan_of_another_modality_is_flagged(
     shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scan = write_image(tmp_path / "sub-01_T2w.nii.gz", intensities())
-    assert run(f"--volume={scan}") == 0
+    assert run(f"--volume={scan}", "--model=adult_t1w") == 0
     lines = capsys.readouterr().err.splitlines()
     (warning,) = [line for line in lines if "warning: " in line]
     assert f"'{scan}': its name says T2w" in warning
     sidecar = json.loads(Path("out/sub-01_desc-tissue_dseg.json").read_text())
     assert [text in warning for text in sidecar["Warnings"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("file", "flags", "model"),
+    [
+        ("sub-01_T2w.nii.gz", [], "adult_any"),
+        ("sub-01_FLAIR.nii.gz", [], "adult_any"),
+        ("odd.nii.gz", [], "adult_t1w"),
+        ("odd.nii.gz", ["--contrast=PDw"], "adult_any"),
+        ("sub-01_T1w.nii.gz", ["--model=adult_any"], "adult_any"),
+    ],
+)
+def test_the_name_of_a_scan_or_contrast_chooses_the_model(
+    file: str,
+    flags: list[str],
+    model: str,
+    shipped: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scan = write_image(tmp_path / file, intensities())
+    assert run(f"--volume={scan}", *flags) == 0
+    (sidecar,) = Path("out").glob("*_desc-tissue_dseg.json")
+    assert json.loads(sidecar.read_text())["Weights"]["File"] == f"{model}.h5"
+    said = "the model is adult_any, by the contrast" in capsys.readouterr().err
+    assert said == (model == "adult_any" and flags != ["--model=adult_any"])
+
+
+def test_scans_for_two_models_are_not_mixed_unless_one_model_is_named(
+    shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for name in ("1_T1w.nii.gz", "2_FLAIR.nii.gz", "3_FLAIR.nii.gz"):
+        write_image(folder / name, intensities())
+    given = [f"--volume={folder / name}" for name in ("1_T1w.nii.gz", "2_FLAIR.nii.gz")]
+    assert run(*given) == 2
+    assert "names say FLAIR and T1w" in one_line(capsys.readouterr().err)
+    assert run(*given, "--model=adult_any", "--out_dir=all") == 0
+    assert run(f"--volume={folder}", "--contrast=FLAIR", "--out_dir=flair") == 0
+    assert sorted(records(Path("flair"))) == ["2", "3"]
+    assert run(f"--volume={folder}", "--out_dir=first") == 0
+    assert sorted(records(Path("first"))) == ["1"]
+    assert run(f"--volume={folder}", "--contrast=FLAIR", "--model=adult_t1w") == 2
+    assert "--contrast=FLAIR, and the model is for T1w" in capsys.readouterr().err
 
 
 def test_a_finer_scan_gets_labels_on_its_own_grid(shipped: Path, tmp_path: Path) -> None:

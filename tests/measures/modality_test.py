@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
+from brainfcn_jax.imaging.contrasts import ANY
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
 from brainfcn_jax.measures.modality import (
     looks_skull_stripped,
     modality_warnings,
-    named_modality,
     tissue_medians,
 )
 
+ADULT_FLAIR = {COGM: 100, WM: 90, VENT: 20, CSF: 30}
 ADULT_T1 = {COGM: 60, WM: 100, VENT: 20, CSF: 25}
 ADULT_T2 = {COGM: 60, WM: 40, VENT: 120, CSF: 110}
 NEWBORN_T2 = {COGM: 60, WM: 80, VENT: 120, CSF: 110}
@@ -24,26 +25,19 @@ def labelled(intensities: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return (means + noise).astype(np.float32), labels
 
 
-@pytest.mark.parametrize(
-    ("path", "named"),
-    [
-        ("bids/sub-01/anat/sub-01_T2w.nii.gz", "T2w"),
-        ("sub-01_space-T1w_FLAIR.nii.gz", "FLAIR"),
-        ("C:\\scans\\t1.nii", "T1w"),
-        ("sub-01_T1w_brain.mgz", "T1w"),
-        ("T1w/scan.nii", None),
-        ("sub-PET01_scan.nii", None),
-    ],
-)
-def test_the_name_of_a_file_may_say_its_modality(path: str, named: str | None) -> None:
-    assert named_modality(path) == named
-
-
 def test_another_name_is_flagged() -> None:
     (warning,) = modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_T1), "T1w")
     assert "FLAIR" in warning
     assert "T1w" in warning
     assert not modality_warnings("sub-01_T1w.nii", *labelled(ADULT_T1), "T1w")
+
+
+def test_a_model_of_any_contrast_is_held_to_what_the_name_says() -> None:
+    assert not modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_FLAIR), ANY)
+    (warning,) = modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_T2), ANY)
+    assert "does not look like a FLAIR scan, which its name says" in warning
+    (warning,) = modality_warnings("sub-01_CT.nii", *labelled(ADULT_T1), ANY)
+    assert "its name says CT, and the model is for T1w, T2w, FLAIR, PDw" in warning
 
 
 @pytest.mark.parametrize(
@@ -56,6 +50,9 @@ def test_another_name_is_flagged() -> None:
         (NEWBORN_T2, "T2w", False),
         (NEWBORN_T2, "T1w", True),
         (ADULT_T2, "PDw", False),
+        (ADULT_FLAIR, "FLAIR", False),
+        (ADULT_T2, "FLAIR", True),
+        (ADULT_T2, ANY, False),
     ],
 )
 def test_another_contrast_is_flagged(

@@ -10,6 +10,7 @@ from brainfcn_jax.network.shipped_models import (
     DIGESTS,
     SHIPPED_MODELS,
     find_model,
+    model_for,
     read_digests,
     weights_folder,
 )
@@ -22,7 +23,11 @@ DIGEST = hashlib.sha256(CONTENTS).hexdigest()
 def folder(tmp_path: Path) -> Path:
     for name in SHIPPED_MODELS:
         (tmp_path / f"{name}.h5").write_bytes(CONTENTS)
-    lines = [f"{DIGEST}  adult_t1w.h5\n", f"{DIGEST.upper()} *neonate_t2w.h5\n"]
+    lines = [
+        f"{DIGEST}  adult_t1w.h5\n",
+        f"{DIGEST.upper()} *neonate_t2w.h5\n",
+        f"{DIGEST}  adult_any.h5\n",
+    ]
     (tmp_path / DIGESTS).write_text("".join(lines))
     return tmp_path
 
@@ -33,7 +38,7 @@ def test_a_whole_file_is_given(name: str, folder: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
-    with pytest.raises(UsageError, match="adult_t1w, neonate_t2w"):
+    with pytest.raises(UsageError, match="adult_t1w, adult_any, neonate_t2w"):
         find_model("infant", folder)
 
 
@@ -70,3 +75,10 @@ def test_every_weight_file_here_is_the_one_that_is_listed() -> None:
     for path in folder.glob("*.h5"):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert read_digests(folder / DIGESTS)[path.name] == digest
+
+
+def test_the_model_goes_by_what_the_names_of_scans_say() -> None:
+    assert model_for([]) == model_for([None, "T1w"]) == "adult_t1w"
+    assert model_for([None, "T2w", "FLAIR"]) == model_for(["CT"]) == "adult_any"
+    with pytest.raises(UsageError, match=r"FLAIR and T1w.*--model=adult_any"):
+        model_for(["T1w", None, "FLAIR"])

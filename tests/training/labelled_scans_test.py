@@ -36,6 +36,18 @@ def test_who_is_trained_on(settings: DataSettings) -> None:
     ]
 
 
+def test_a_subject_held_out_is_so_in_all_contrasts(settings: DataSettings) -> None:
+    root = Path(settings.root)
+    for name in NAMES[1:3]:
+        (root / f"{name}_T2w.nii.gz").write_bytes((root / f"{name}_T1w.nii.gz").read_bytes())
+    both = dataclasses.replace(settings, scan_pattern="{subject}_{contrast}.nii.gz")
+    called = [subject.called for subject in training_subjects(both)]
+    assert called == ["sub-01 T1w", "sub-02 T1w", "sub-02 T2w", "sub-04 T1w"]
+    assert [case.name for case in load_validation_cases(both)] == ["sub-03 T1w", "sub-03 T2w"]
+    fewer = training_subjects(dataclasses.replace(both, train_subjects=2))
+    assert [subject.called for subject in fewer] == called[:3]
+
+
 def test_more_subjects_than_there_are(settings: DataSettings) -> None:
     with pytest.raises(UsageError, match=r"asks for 4 subjects, and .* has 3"):
         training_subjects(dataclasses.replace(settings, train_subjects=4))

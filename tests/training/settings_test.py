@@ -235,7 +235,7 @@ def test_images_are_as_large_as_the_network_takes_them(shape: tuple[int, ...]) -
         ("network.start", "model", "network.model_path names none"),
         ("network.model_path", "m.h5", "network.start is 'model'"),
         ("generator.maps", ["h", "m"], "generator.maps and generator.held_out share h"),
-        ("generator.kind", "adult", "generator.heads_root is for generator.kind 'newborn'"),
+        ("generator.kind", "adult", "generator.heads_root is for newborns"),
         ("generator.real_fraction", 0.0, "choose scans, but generator.real_fraction is 0"),
         ("augmentation.scale_range", (1.0, 1e9), "2 values, each a number in 0.1..10, found"),
         ("augmentation.scale_range", [1.1, 0.9], "smallest first"),

@@ -172,3 +172,32 @@ def test_a_scan_of_several_volumes_is_cut_to_one_as_the_message_says(
     cut.replace(subject.scan_path)
     scan, _ = load_subject(subject)
     np.testing.assert_array_equal(scan.data, values[..., 0])
+
+
+CONTRASTS = ("{subject}_{contrast}.nii.gz", "{subject}_dseg.nii.gz")
+
+
+def test_a_subject_comes_once_for_each_contrast_that_it_has(tmp_path: Path) -> None:
+    touch(tmp_path, "b10_T2w.nii.gz", "b2_FLAIR.nii.gz", "b2_T1w.nii.gz", "b2_bold.nii.gz")
+    touch(tmp_path, "b2_dseg.nii.gz", "b10_dseg.nii.gz")
+    found = find_subjects(tmp_path, *CONTRASTS)
+    assert [subject.called for subject in found] == ["b2 T1w", "b2 FLAIR", "b10 T2w"]
+    assert [subject.name for subject in find_subjects(tmp_path, *CONTRASTS, ("b10",))] == ["b10"]
+    assert {subject.labels_path.name for subject in found} == {"b2_dseg.nii.gz", "b10_dseg.nii.gz"}
+
+
+def test_each_contrast_may_have_labels_of_its_own(tmp_path: Path) -> None:
+    patterns = ("{subject}_{contrast}.nii", "{subject}_{contrast}_dseg.nii")
+    touch(tmp_path, *(f"1_{c}{end}.nii" for c in ("T1w", "PDw") for end in ("", "_dseg")))
+    found = find_subjects(tmp_path, *patterns)
+    assert [subject.labels_path.name for subject in found] == ["1_T1w_dseg.nii", "1_PDw_dseg.nii"]
+
+
+def test_contrasts_that_are_not_there_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "1_T2w.nii.gz", "1_dseg.nii.gz", "2_dseg.nii.gz", "3_T1w.nii.gz")
+    with pytest.raises(InputError, match=r"lacks 2_\{contrast\}.nii.gz of every contrast"):
+        find_subjects(tmp_path, *CONTRASTS, ("1", "2"))
+    with pytest.raises(InputError, match=r"3_dseg\.nii\.gz is missing"):
+        find_subjects(tmp_path, *CONTRASTS)
+    with pytest.raises(UsageError, match=r"has \{contrast\} in it, and '\{subject\}.nii' has not"):
+        find_subjects(tmp_path, "{subject}.nii", "{subject}_{contrast}_dseg.nii")

@@ -1,0 +1,103 @@
+"""Signals of pulse sequences: by hand, and in the order that every radiologist knows."""
+
+import math
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from brainfcn_jax.synthesis.intensities import draw_intensities, newborn_t2_contrast
+from brainfcn_jax.synthesis.recipes import (
+    ADULT_SEQUENCES,
+    NEWBORN_SEQUENCES,
+    Contrasts,
+    PulseSequence,
+)
+from brainfcn_jax.synthesis.sequences import (
+    Relaxation,
+    adult_relaxation,
+    draw_signal,
+    newborn_relaxation,
+    nulling_time_ms,
+    spin_echo,
+)
+from brainfcn_jax.synthesis.structures import CODES
+
+T2W, FLAIR, PDW, T1W = ADULT_SEQUENCES
+DRAWS = 40
+
+
+def drawn(
+    sequence: PulseSequence, relaxation: Relaxation, *names: str, seed: int = 0
+) -> np.ndarray:
+    """Signals of the structures (draw, structure), in many scans of a sequence."""
+    keys = jax.random.split(jax.random.key(seed), DRAWS)
+    signals = jax.vmap(lambda key: draw_signal(key, relaxation, (sequence,)))(keys)
+    return np.asarray(signals)[:, [CODES[name] for name in names]]
+
+
+def test_a_spin_echo_by_hand() -> None:
+    person = Relaxation(jnp.array([1000.0]), jnp.array([100.0]), jnp.array([0.8]))
+    tr, te, inversion = (jnp.asarray(value) for value in (1000.0, 50.0, 500.0))
+    plain = spin_echo(person, tr, te, inversion, jnp.asarray(0.0))
+    assert float(plain[0]) == pytest.approx(0.8 * (1 - math.exp(-1)) * math.exp(-0.5), rel=1e-5)
+    inverted = spin_echo(person, tr, te, inversion, jnp.asarray(1.0))
+    by_hand = 0.8 * abs(1 - 2 * math.exp(-0.5) + math.exp(-1)) * math.exp(-0.5)
+    assert float(inverted[0]) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_what_is_nulled_gives_no_signal() -> None:
+    person = Relaxation(jnp.array([4200.0]), jnp.array([1500.0]), jnp.array([1.0]))
+    tr = jnp.asarray(9000.0)
+    signal = spin_echo(
+        person, tr, jnp.asarray(100.0), nulling_time_ms(person.t1_ms[0], tr), jnp.asarray(1.0)
+    )
+    assert float(signal[0]) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("sequence", "newborn", "dark_to_bright"),
+    [
+        (T2W, False, ("white_matter", "cortex", "ventricle")),
+        (FLAIR, False, ("ventricle", "white_matter", "white_matter_lesion")),
+        (PDW, False, ("white_matter", "cortex")),
+        (T1W, False, ("ventricle", "cortex", "white_matter", "scalp_fat")),
+        (NEWBORN_SEQUENCES[0], True, ("cortex", "white_matter", "ventricle")),
+        (NEWBORN_SEQUENCES[1], True, ("ventricle", "white_matter", "deep_grey")),
+    ],
+)
+def test_tissues_are_as_bright_as_in_real_scans(
+    sequence: PulseSequence, newborn: bool, dark_to_bright: tuple[str, ...]
+) -> None:
+    relaxation = newborn_relaxation() if newborn else adult_relaxation()
+    plain = replace(sequence, fat_suppressed_fraction=0.0)
+    signals = drawn(plain, relaxation, *dark_to_bright)
+    assert np.median(np.diff(signals, axis=1) > 0, axis=0).all()
+    assert (np.mean(np.diff(signals, axis=1) > 0, axis=0) > 0.8).all()
+
+
+def test_white_matter_is_1_and_fat_can_be_suppressed() -> None:
+    bright, dark = (
+        drawn(replace(T2W, fat_suppressed_fraction=f), adult_relaxation(), "white_matter", "marrow")
+        for f in (0.0, 1.0)
+    )
+    np.testing.assert_allclose(bright[:, 0], 1, rtol=1e-5)
+    np.testing.assert_allclose(dark[:, 1], 0.15 * bright[:, 1], rtol=1e-4)
+
+
+def test_images_of_sequences_are_as_many_as_asked_for() -> None:
+    contrast = newborn_t2_contrast()
+    flair = (replace(FLAIR, share=1.0),)
+    keys = jax.random.split(jax.random.key(1), 200)
+
+    def dark_fluid(fraction: float) -> float:
+        ranges = Contrasts(wild_fraction=0.0, sequence_fraction=fraction, sequences=flair)
+        means, _ = jax.vmap(lambda key: draw_intensities(key, contrast, ranges))(keys)
+        dark = means[:, CODES["ventricle"]] < 0.5 * means[:, CODES["white_matter"]]
+        return float(dark.mean())
+
+    assert dark_fluid(0.0) == 0
+    assert dark_fluid(0.4) == pytest.approx(0.4, abs=0.1)
+    assert dark_fluid(0.8) == pytest.approx(0.8, abs=0.1)
