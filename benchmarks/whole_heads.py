@@ -17,14 +17,12 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from jaxtyping import Bool, UInt8
-from scipy import ndimage
+from outside_brain import shares
 
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import load_labels, load_scan
 from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.segmented_scan import analyse_scan
-from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.network.model_file import load_tissue_model
 from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
 from brainfcn_jax.synthesis.examples import save_sheet
@@ -36,25 +34,8 @@ _PICTURE = flags.DEFINE_string("picture", None, "PNG file to draw the heads in."
 
 _FINDER = flags.DEFINE_bool("finder", True, "Find the brain first, where the model wants it.")
 
-FAR_MM = 4.0
 MOST_TISSUE, MOST_LABELLED, MOST_MISSING = 0.003, 0.02, 0.037
 SCAN, MASK = "_T1w.nii.gz", "_brainmask.nii.gz"
-
-
-def shares(
-    labels: UInt8[np.ndarray, "x y z"],
-    mask: Bool[np.ndarray, "x y z"],
-    spacing_mm: tuple[float, float, float],
-) -> tuple[float, float, float, float]:
-    """Tissue and any label far outside, and brain without a label, over the brain; mm below it."""
-    far = ndimage.distance_transform_edt(~mask, spacing_mm) > FAR_MM
-    labelled = labels != BACKGROUND
-    tissue = labelled & (labels != CSF)
-    brain = mask.sum()
-    lowest, lowest_labelled = (np.flatnonzero(m.any(axis=(0, 1)))[0] for m in (mask, labelled))
-    below_mm = max(0.0, float(lowest - lowest_labelled) * spacing_mm[2])
-    outside = (float((part & far).sum() / brain) for part in (tissue, labelled))
-    return *outside, float((mask & ~labelled).sum() / brain), below_mm
 
 
 def main(argv: list[str]) -> int:
