@@ -2,13 +2,15 @@
 
     python benchmarks/generated_heads.py --source=FOLDER [--model=NAME | --weights=FILE]
     python benchmarks/generated_heads.py --kind=newborn --source=FOLDER --heads=FOLDER ...
+    python benchmarks/generated_heads.py --kind=newborn_t1w --source=FOLDER --heads=FOLDER ...
 
 FOLDER holds the label maps: SynthSeg's for adults, of which those that no model is trained on are
-used (training_seg_17 to 20), the 40-week map for newborns. They give `--count` heads of
-likely contrasts. Each is labelled twice: whole (some of them defaced), and with an imperfect brain
-mask. Prints the Dice of each tissue, the mean of those that count (the fluid counts for newborns
-only), and what is labelled where the label map holds no tissue, as a share of the brain's volume:
-all of it, and what is more than 2 mm away from any tissue, so that no boundary counts.
+used (training_seg_17 to 20); for newborns in T2w the 40-week map, in T1w the two fetal weeks that
+no model is trained on. They give `--count` heads of likely contrasts. Each is labelled twice:
+whole (some of them defaced), and with an imperfect brain mask. Prints the Dice of each tissue, the
+mean of those that count (the fluid counts for newborns only), and what is labelled where the label
+map holds no tissue, as a share of the brain's volume: all of it, and what is more than 2 mm away
+from any tissue, so that no boundary counts.
 Ends with 1 when adults' whole heads lose 0.03 or more against the stripped ones, when 2% or more
 of the brain's volume are labelled outside it in all, or when the mean of newborns' whole heads is
 below 0.85. With --picture the whole heads and their labels are drawn.
@@ -38,10 +40,10 @@ from brainfcn_jax.network.shipped_models import (
 )
 from brainfcn_jax.synthesis.examples import save_example, save_sheet
 from brainfcn_jax.synthesis.generator import Generator, load_generator
-from brainfcn_jax.synthesis.label_maps import HELD_OUT
-from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
+from brainfcn_jax.synthesis.label_maps import HELD_OUT, HELD_OUT_NEWBORNS
+from brainfcn_jax.synthesis.recipes import NEWBORN_T1W, RECIPES, Kind, Recipe
 
-_KIND = flags.DEFINE_enum("kind", "adult", ["adult", "newborn"], "Whose heads.")
+_KIND = flags.DEFINE_enum("kind", "adult", ["adult", "newborn", "newborn_t1w"], "Whose heads.")
 _SOURCE = flags.DEFINE_string("source", None, "Folder of the label maps.", required=True)
 _HEADS = flags.DEFINE_string("heads", None, "Adults' label maps to grow newborn heads with.")
 _COUNT = flags.DEFINE_integer("count", 8, "Heads.", lower_bound=1)
@@ -52,17 +54,21 @@ _PICTURE = flags.DEFINE_string("picture", None, "PNG file to draw the whole head
 
 FAR_MM = 2.0
 ALLOWED_LOSS, ALLOWED_OUTSIDE, ASKED_NEWBORN = 0.03, 0.02, 0.85
-NEWBORN_MAP = "dhcp40w_dseg"
+MAPS = {"adult": HELD_OUT, "newborn": ("dhcp40w_dseg",), "newborn_t1w": HELD_OUT_NEWBORNS}
 VIEWS = {"whole": 0.0, "stripped": 1.0}
 
 
 def generators(kind: str) -> dict[str, Generator]:
     """One generator for each view of the same heads."""
-    recipe = adult_recipe() if kind == "adult" else newborn_recipe()
-    names = HELD_OUT if kind == "adult" else (NEWBORN_MAP,)
+    people: Kind = "adult" if kind == "adult" else "newborn"
+    recipe, names = RECIPES[people](), MAPS[kind]
+    if kind == "newborn_t1w":
+        t1w = (NEWBORN_T1W,)
+        contrasts = replace(recipe.contrasts, sequence_fraction=1.0, sequences=t1w)
+        recipe = replace(recipe, contrasts=contrasts)
     return {
         view: load_generator(
-            kind, _SOURCE.value, "axial", _HEADS.value, names, viewed(recipe, stripped)
+            people, _SOURCE.value, "axial", _HEADS.value, names, viewed(recipe, stripped)
         )
         for view, stripped in VIEWS.items()
     }

@@ -2,11 +2,13 @@
 
 import re
 
-ANY = "any"
-"""The modality of a model that knows every contrast in `KNOWN`."""
-
 KNOWN = ("T1w", "T2w", "FLAIR", "PDw")
 """Contrasts that shipped models label; of a folder with several the first is taken."""
+
+ANY, ANY_NEWBORN = "any", "any newborn"
+"""The modality of a model of adults that knows all of `KNOWN`, and of one of newborns."""
+
+_SEVERAL = {ANY: KNOWN, ANY_NEWBORN: ("T2w", "T1w")}
 
 _NAMED = {
     "t1w": "T1w", "t1": "T1w", "mprage": "T1w", "t2w": "T2w", "t2": "T2w", "flair": "FLAIR",
@@ -30,4 +32,4 @@ def named_contrast(path: str) -> str | None:
 
 def contrasts_of(modality: str) -> tuple[str, ...]:
     """The contrasts that a model of a modality labels, those to be preferred first."""
-    return KNOWN if modality == ANY else (modality,)
+    return _SEVERAL.get(modality, (modality,))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from brainfcn_jax.imaging.contrasts import ANY, contrasts_of, named_contrast
+from brainfcn_jax.imaging.contrasts import ANY_NEWBORN, contrasts_of, named_contrast
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
 
 DARK_TO_BRIGHT = {
@@ -18,6 +18,9 @@ DARK_TO_BRIGHT = {
 In T2w, grey and white matter are left open: white matter is the darker of an adult's two, and the
 brighter of a newborn's.
 """
+
+OF_NEWBORNS = {**DARK_TO_BRIGHT, "T1w": DARK_TO_BRIGHT["FLAIR"]}
+"""The same for newborns, whose white matter is the darker one in T1w."""
 
 STRIPPED_RATIO = 1.5
 
@@ -43,16 +46,18 @@ def modality_warnings(
             f"its name says {named}, and the model is for {', '.join(known)}: check the labels"
         )
     medians = tissue_medians(data, labels)
-    expected = named if modality == ANY else modality
+    of_several = modality not in known
+    expected = named if of_several else modality
+    pairs = OF_NEWBORNS if modality == ANY_NEWBORN else DARK_TO_BRIGHT
     wrong = [
         f"{darker} ({medians[darker]:.4g}) is not darker than {brighter} ({medians[brighter]:.4g})"
-        for darker, brighter in DARK_TO_BRIGHT.get(expected or "", ())
+        for darker, brighter in pairs.get(expected or "", ())
         if darker in medians and brighter in medians and medians[darker] >= medians[brighter]
     ]
     if wrong:
         warnings.append(
             f"it does not look like a {expected} scan, which "
-            f"{'its name says' if modality == ANY else 'the model is for'}, since in it "
+            f"{'its name says' if of_several else 'the model is for'}, since in it "
             f"{' and '.join(wrong)}: check the labels"
         )
     return tuple(warnings)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from brainfcn_jax.imaging.contrasts import ANY
+from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
 from brainfcn_jax.measures.volumes import BRAIN_ABBREVIATION, INTRACRANIAL_ABBREVIATION
 
 
@@ -58,6 +58,6 @@ NEWBORN = PlausibleVolumes(
 )
 
 OF_MODALITY: Mapping[str, PlausibleVolumes] = MappingProxyType(
-    {"T1w": ADULT, ANY: ADULT, "T2w": NEWBORN}
+    {"T1w": ADULT, ANY: ADULT, "T2w": NEWBORN, ANY_NEWBORN: NEWBORN}
 )
 """Whose brains a modality's models are for (T1w, T2w: Xu et al. 2017); others have no limits."""

@@ -11,11 +11,12 @@ SHIPPED_MODELS = {
     "adult_t1w": "adults, T1w, whole head or skull-stripped",
     "adult_any": "adults, T1w, T2w, FLAIR or PDw, whole head or skull-stripped",
     "neonate_t2w": "newborns, T2w, whole head or skull-stripped",
+    "neonate_any": "newborns, T2w or T1w, whole head or skull-stripped",
 }
 """What each model is for, by its name."""
 
 DEFAULT_MODEL, ANY_MODEL = "adult_t1w", "adult_any"
-"""Labels T1w scans and those whose names say nothing; labels all others."""
+"""What labels adults' T1w scans and those whose names say nothing, and what labels all others."""
 
 AUTO = "auto"
 """The model is chosen by the scans' names: see `model_for`."""

@@ -80,10 +80,8 @@ _PDW = PulseSequence(0.15, (2000.0, 4500.0), (8.0, 40.0))
 _T1W = PulseSequence(0.15, (400.0, 900.0), (7.0, 18.0), False, 0.1)
 
 ADULT_SEQUENCES = (_T2W, _FLAIR, _PDW, _T1W)
-NEWBORN_SEQUENCES = (
-    replace(_T2W, share=0.5, te_ms=(90.0, 200.0)),
-    replace(_T1W, share=0.5, tr_ms=(500.0, 1400.0)),
-)
+NEWBORN_T1W = replace(_T1W, share=0.5, tr_ms=(500.0, 1400.0))
+NEWBORN_SEQUENCES = (replace(_T2W, share=0.5, te_ms=(90.0, 200.0)), NEWBORN_T1W)
 
 
 @dataclass(frozen=True)

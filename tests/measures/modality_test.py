@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from brainfcn_jax.imaging.contrasts import ANY
+from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
 from brainfcn_jax.measures.modality import (
     looks_skull_stripped,
@@ -36,6 +36,9 @@ def test_a_model_of_any_contrast_is_held_to_what_the_name_says() -> None:
     assert not modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_FLAIR), ANY)
     (warning,) = modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_T2), ANY)
     assert "does not look like a FLAIR scan, which its name says" in warning
+    assert not modality_warnings("a_T1w.nii", *labelled({COGM: 90, WM: 70, VENT: 20}), ANY_NEWBORN)
+    (warning,) = modality_warnings("a_T1w.nii", *labelled(NEWBORN_T2), ANY_NEWBORN)
+    assert "does not look like a T1w scan" in warning
     (warning,) = modality_warnings("sub-01_CT.nii", *labelled(ADULT_T1), ANY)
     assert "its name says CT, and the model is for T1w, T2w, FLAIR, PDw" in warning
 

@@ -16,8 +16,8 @@ from brainfcn_jax.training.settings_from_config import settings_from_config
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAMES = (
-    "adult_any", "adult_t1w", "brain", "exp1", "exp2", "exp3", "exp4", "finetune", "neonate_t2w",
-    "oasis", "testing",
+    "adult_any", "adult_t1w", "brain", "exp1", "exp2", "exp3", "exp4", "finetune", "neonate_any",
+    "neonate_t2w", "oasis", "testing",
 )  # fmt: skip
 
 
