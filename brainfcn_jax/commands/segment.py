@@ -20,7 +20,6 @@ label maps of any program.
 """
 
 import contextlib
-import dataclasses
 import os
 import signal
 import sys
@@ -33,6 +32,7 @@ from absl import flags
 from brainfcn_jax.commands import runner, segment_flags
 from brainfcn_jax.commands.compare import compare_command
 from brainfcn_jax.commands.progress_bar import ScanBar
+from brainfcn_jax.commands.run_plan import plan_run
 from brainfcn_jax.commands.runner import inform, log
 from brainfcn_jax.commands.scan_messages import (
     alarming_lines,
@@ -44,10 +44,8 @@ from brainfcn_jax.commands.scan_messages import (
 )
 from brainfcn_jax.commands.segment_flags import define_flags
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.contrasts import KNOWN, contrasts_of, named_contrast
-from brainfcn_jax.network.shipped_models import AUTO, DEFAULT_MODEL, SHIPPED_MODELS, model_for
+from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
 from brainfcn_jax.runtime.jax_environment import prepare_jax
-from brainfcn_jax.text import either
 
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.run import Executor
@@ -100,70 +98,6 @@ def segment_scans(values: flags.FlagValues) -> int:
         checked = [f"'{out.planned.path}'" for out in outcomes if to_be_checked(out)]
         log(f"{len(checked)} of {len(scans)} scans are to be checked: {', '.join(checked)}")
     return code if values.participant_label else _write_group(values, code)
-
-
-def plan_run(
-    values: flags.FlagValues,
-) -> tuple[list["PlannedScan"], "SegmentationSettings", "OpenModel"]:
-    """Plans the scans and opens the model: the one asked for, or that for the scans' contrast.
-
-    Raises:
-        InputError: there are no scans of a contrast that the model knows.
-        UsageError: the model does not know --contrast, or the scans are for different models.
-        WeightsError: the model cannot be used.
-    """
-    from brainfcn_jax.cohort.steps import open_model
-    from brainfcn_jax.results.settings import SegmentationSettings
-
-    settings = SegmentationSettings(
-        None if values.model == AUTO else values.model,
-        values.weights,
-        values.frame,
-        values.scheme,
-        overwrite=values.overwrite,
-        save_prob=values.save_prob,
-        save_uncertainty=values.save_uncertainty,
-        brain_image=values.brain_image,
-        csv=values.csv,
-        force=values.force,
-        source_dataset=values.bids_dir,
-    )
-    asked_for = (values.contrast,) if values.contrast is not None else ()
-    if settings.model is not None or settings.weights is not None:
-        opened = open_model(settings)
-        known = contrasts_of(opened.model.description.modality)
-        if not set(asked_for) <= set(known):
-            raise UsageError(f"--contrast={values.contrast}, and the model is for {either(known)}")
-        return plan_scans(values, asked_for or known), settings, opened
-    scans = plan_scans(values, asked_for or KNOWN)
-    model = model_for(asked_for or [named_contrast(scan.path) for scan in scans])
-    if model != DEFAULT_MODEL:
-        inform(
-            values, f"note: the model is {model}, by the contrast of the scans; it is for adults"
-        )
-    settings = dataclasses.replace(settings, model=model)
-    return scans, settings, open_model(settings)
-
-
-def plan_scans(values: flags.FlagValues, contrasts: Sequence[str]) -> list["PlannedScan"]:
-    """Plans scans, their references and results side by side; raises InputError, UsageError."""
-    from brainfcn_jax.cohort.bids_dataset import find_bids_scans
-    from brainfcn_jax.cohort.plan import plan_bids, plan_files
-    from brainfcn_jax.cohort.scan_lists import expand_references, expand_volumes
-
-    if values.bids_dir is not None:
-        found, notes = find_bids_scans(
-            values.bids_dir, contrasts, values.participant_label, values.session_label
-        )
-        scans = [str(scan.path) for scan in found]
-    else:
-        scans, notes = expand_volumes(values.volume, contrasts)
-    for note in notes:
-        inform(values, f"note: {note}")
-    references = expand_references(values.reference, scans)
-    if values.bids_dir is not None:
-        return plan_bids(found, references, values.out_dir)
-    return plan_files(scans, references, values.out_dir)
 
 
 def segment_planned(
