@@ -20,6 +20,7 @@ _IN_BRAIN = TISSUE_OF_CODE > 0
 _BRANCHES = 0.2
 _LOWEST, _WILDEST_SPREAD = 0.005, 0.12
 _SIGNAL_SPREAD = 0.2  # within a structure, of its signal
+_CURVE_KNOTS = 6
 
 
 class Contrast(NamedTuple):
@@ -72,8 +73,9 @@ def draw_intensities(
 
     Likely images: `m + used * mean_spread * N(0, 1)`, then stretched about the cortex by
     `exp(contrast_spread * N(0, 1))`. Those of a sequence, a share `sequence_fraction`: the signal
-    of `sequences.draw_signal`. Wild ones, a share `wild_fraction`: means from U(0, 1), nothing
-    else known; air stays dark.
+    of `sequences.draw_signal`. Remapped ones, a share `remapped_fraction`: likely ones through a
+    random curve. Wild ones, a share `wild_fraction`: means from U(0, 1), nothing else known; air
+    stays dark.
 
     Returns:
       Means (at least 0) and standard deviations within, one for each structure.
@@ -93,19 +95,39 @@ def draw_intensities(
     )
     used = jnp.where(_IN_BRAIN, brain, other)
     likely_spread = used * contrast.spread
-    if ranges.sequence_fraction > 0:
-        kind_key, signal_key = jax.random.split(jax.random.fold_in(key, 1))
+    is_remapped = jnp.zeros((), bool)
+    if ranges.sequence_fraction > 0 or ranges.remapped_fraction > 0:
+        kind_key, signal_key, curve_key = jax.random.split(jax.random.fold_in(key, 1), 3)
+        kind = jax.random.uniform(kind_key) * (1 - ranges.wild_fraction)
+        of_sequence = kind < ranges.sequence_fraction
+        is_remapped = ~of_sequence & (kind < ranges.sequence_fraction + ranges.remapped_fraction)
         signal = draw_signal(signal_key, contrast.relaxation, ranges.sequences)
-        of_sequence = jax.random.uniform(kind_key) < ranges.sequence_fraction / (
-            1 - ranges.wild_fraction
+        mapped, mapped_spread = _remapped(curve_key, likely, likely_spread)
+        likely = jnp.where(of_sequence, signal, jnp.where(is_remapped, mapped, likely))
+        likely_spread = jnp.where(
+            of_sequence,
+            used * _SIGNAL_SPREAD * signal,
+            jnp.where(is_remapped, mapped_spread, likely_spread),
         )
-        likely = jnp.where(of_sequence, signal, likely)
-        likely_spread = jnp.where(of_sequence, used * _SIGNAL_SPREAD * signal, likely_spread)
     wild = jax.random.uniform(keys[4], (2, *contrast.mean.shape))
     is_wild = jax.random.uniform(keys[5]) < ranges.wild_fraction
     mean = jnp.where(is_wild, wild[0], likely)
     spread = jnp.where(is_wild, _WILDEST_SPREAD * wild[1] ** 2, likely_spread)
     is_air = np.isin(np.arange(len(STRUCTURES)), (CODES["air"], CODES["airway"]))
-    dark = is_air & is_wild
+    dark = is_air & (is_wild | is_remapped)
     mean, spread = jnp.where(dark, _LOWEST, mean), jnp.where(dark, _LOWEST, spread)
     return jnp.maximum(mean, _LOWEST), spread
+
+
+def _remapped(
+    key: PRNGKeyArray, mean: Float[Array, " structure"], spread: Float[Array, " structure"]
+) -> tuple[Float[Array, " structure"], Float[Array, " structure"]]:
+    """Means and spreads through a curve of straight lines between random values, from U(0, 1).
+
+    Its knots lie evenly between 0 and the brightest structure of the brain.
+    """
+    brightest = jnp.max(jnp.where(_IN_BRAIN, mean, 0.0))
+    knots = jnp.linspace(0.0, 1.0, _CURVE_KNOTS) * brightest
+    values = jax.random.uniform(key, (_CURVE_KNOTS,))
+    low, high = (jnp.interp(mean + sign * spread, knots, values) for sign in (-1, 1))
+    return jnp.interp(mean, knots, values), jnp.abs(high - low) / 2

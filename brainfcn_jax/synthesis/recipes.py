@@ -90,9 +90,10 @@ class Contrasts:
 
     Attributes:
         wild_fraction: images in which every structure has any intensity.
-        sequence_fraction: images as one of `sequences` gives them; all that are neither have the
-            contrast that was measured.
+        sequence_fraction: images as one of `sequences` gives them.
         sequences: what sequences there are.
+        remapped_fraction: images in which a random curve maps the contrast that was measured; all
+            others have it as it is.
         mean_spread_used: part of the measured spread between scans that is drawn from.
         contrast_spread: standard deviation of the stretch of the contrast (log scale).
         brain_spread_used: part of the measured spread within a brain's structure.
@@ -106,6 +107,7 @@ class Contrasts:
     wild_fraction: float = 0.12
     sequence_fraction: float = 0.0
     sequences: tuple[PulseSequence, ...] = ADULT_SEQUENCES
+    remapped_fraction: float = 0.0
     mean_spread_used: float = 0.45
     contrast_spread: float = 0.12
     brain_spread_used: Range = (0.10, 0.40)
@@ -226,7 +228,13 @@ def any_adult_recipe(
     recipe = adult_recipe(shape, slice_axis)
     return replace(
         recipe,
-        contrasts=replace(recipe.contrasts, wild_fraction=0.25, sequence_fraction=0.4, bias=0.12),
+        contrasts=replace(
+            recipe.contrasts,
+            wild_fraction=0.15,
+            sequence_fraction=0.4,
+            remapped_fraction=0.25,
+            bias=0.12,
+        ),
         acquisition=replace(recipe.acquisition, thick_fraction=0.45, thick_mm=(1.5, 6.0)),
     )
 
@@ -237,7 +245,11 @@ def any_newborn_recipe(
     """Newborn heads at 0.8 mm in scans of any contrast."""
     recipe = newborn_recipe(shape, slice_axis)
     contrasts = replace(
-        recipe.contrasts, wild_fraction=0.2, sequence_fraction=0.45, sequences=NEWBORN_SEQUENCES
+        recipe.contrasts,
+        wild_fraction=0.15,
+        sequence_fraction=0.4,
+        remapped_fraction=0.15,
+        sequences=NEWBORN_SEQUENCES,
     )
     return replace(recipe, contrasts=contrasts)
 

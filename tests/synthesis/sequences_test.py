@@ -101,3 +101,20 @@ def test_images_of_sequences_are_as_many_as_asked_for() -> None:
     assert dark_fluid(0.0) < 0.05
     assert dark_fluid(0.4) == pytest.approx(0.4, abs=0.1)
     assert dark_fluid(0.8) == pytest.approx(0.8, abs=0.1)
+
+
+def test_a_curve_keeps_structures_of_one_brightness_together() -> None:
+    contrast = newborn_t2_contrast()
+    ranges = Contrasts(
+        wild_fraction=0.0, mean_spread_used=0.0, contrast_spread=0.0, remapped_fraction=1.0
+    )
+    keys = jax.random.split(jax.random.key(2), DRAWS)
+    means, spreads = jax.vmap(lambda key: draw_intensities(key, contrast, ranges))(keys)
+    same = [CODES[name] for name in ("cortex", "hippocampus_amygdala")]
+    np.testing.assert_allclose(means[:, same[0]], means[:, same[1]], rtol=1e-5)
+    brighter = means[:, CODES["ventricle"]] > means[:, CODES["cortex"]]
+    assert 0.2 < float(brighter.mean()) < 0.8
+    assert float(jnp.max(means[:, CODES["air"]])) < 0.01
+    assert float(jnp.min(means)) > 0
+    assert float(jnp.max(means)) <= 1
+    assert bool(jnp.isfinite(spreads).all())
