@@ -161,7 +161,7 @@ def test_wrong_weights_are_one_line_and_exit_code_3(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (["--contrast=T1w"], "contrast"),
+        (["--contrast=bold"], "contrast"),
         (["--frame=first"], "frame"),
         (["--scheme=freesurfer"], "scheme"),
         (["--volume={folder}/sub-01_T2w.nii"], "would both write"),

@@ -1,7 +1,6 @@
 """Label maps read for the generator, heads grown, and the command that writes examples."""
 
 from pathlib import Path
-from typing import Literal
 
 import nibabel
 import numpy as np
@@ -16,6 +15,7 @@ from brainfcn_jax.synthesis import generator, label_maps
 from brainfcn_jax.synthesis.intensities import t1_contrast
 from brainfcn_jax.synthesis.newborn_head import grow_head
 from brainfcn_jax.synthesis.packed_labels import DEPTH_ZERO, NARROW, with_depth, without_neck_fluid
+from brainfcn_jax.synthesis.recipes import RECIPES, Kind, any_adult_recipe
 from brainfcn_jax.synthesis.structures import CODE_OF_SYNTHSEG, CODES, STRUCTURES, TISSUE_OF_CODE
 
 
@@ -134,12 +134,10 @@ def test_the_command_writes_pairs_and_a_sheet(
     adults: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(label_maps, "_ADULT_SIZES", (40, 40, 40))
-    small = "brainfcn_jax.synthesis.generator.adult_recipe"
-    from brainfcn_jax.synthesis.recipes import adult_recipe
-
-    monkeypatch.setattr(small, lambda slice_axis: adult_recipe((12, 32, 32), slice_axis))
+    small = {"any_adult": lambda slice_axis: any_adult_recipe((12, 32, 32), slice_axis)}
+    monkeypatch.setattr(generator, "RECIPES", small)
     out = tmp_path / "out"
-    arguments = (f"--source={adults}", f"--out_dir={out}", "--count=2")
+    arguments = (f"--source={adults}", f"--out_dir={out}", "--count=2", "--kind=any_adult")
     assert run(*arguments) == 0
     assert (out / "examples.png").stat().st_size > 1000
     for index in range(2):
@@ -150,9 +148,9 @@ def test_the_command_writes_pairs_and_a_sheet(
     assert run(*arguments) == 1
 
 
-@pytest.mark.parametrize("kind", ["adult", "newborn"])
+@pytest.mark.parametrize("kind", RECIPES)
 def test_each_kind_leaves_out_its_own(
-    adults: Path, monkeypatch: pytest.MonkeyPatch, kind: Literal["adult", "newborn"]
+    adults: Path, monkeypatch: pytest.MonkeyPatch, kind: Kind
 ) -> None:
     asked: list[object] = []
 
@@ -160,10 +158,11 @@ def test_each_kind_leaves_out_its_own(
         asked.extend(given)
         return []
 
-    monkeypatch.setattr(generator, f"load_{kind}s", note)
+    people = kind.removeprefix("any_")
+    monkeypatch.setattr(generator, f"load_{people}s", note)
     generator.load_generator(kind, adults)
     by_kind = {"adult": label_maps.HELD_OUT, "newborn": label_maps.HELD_OUT_NEWBORNS}
-    assert asked[-1] == by_kind[kind]
+    assert asked[-1] == by_kind[people]
 
 
 def test_a_folder_of_held_out_maps_alone_is_refused(adults: Path) -> None:
