@@ -5,8 +5,9 @@ Time:    TIME
 Result:  RESULT
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
-Maps 17 to 20 are never trained on. Of the images a quarter has random contrasts, 2 in 5 those of
-spin echoes (T2w, FLAIR, PDw, T1w), the others the T1w contrast measured. It starts from the T1w
+Maps 17 to 20 are never trained on. Of the images 3 in 20 have random contrasts, 2 in 5 those of
+spin echoes (T2w, FLAIR, PDw, T1w), a quarter the T1w contrast measured through a random curve, the
+others that as it is. It starts from the T1w
 model, which `model_path` names. No scan is trained on.
 """
 

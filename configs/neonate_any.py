@@ -6,8 +6,9 @@ Time:    TIME
 Result:  RESULT
 
 Root and maps are those of `neonate_t2w.py`, whose model it starts from: `model_path` names it. Of
-the images a fifth has random contrasts, 9 in 20 those of spin echoes (T2w, T1w), the others the
-T2w contrast of the templates. Fetal weeks 31 and 33 are never trained on and follow the training.
+the generated images 3 in 20 have random contrasts, 2 in 5 those of spin echoes (T2w, T1w), 3 in 20
+the T2w contrast of the templates through a random curve, the others that as it is. Fetal weeks 31
+and 33 are never trained on and follow the training.
 """
 
 from ml_collections import ConfigDict
@@ -39,7 +40,7 @@ def get_config() -> ConfigDict:
             "scan_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_T2w.nii.gz",
             "labels_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_dseg.nii.gz",
             "validation": ("GA31_operated", "GA33_operated"),
-            "modality": "any newborn",
+            "modality": "any_newborn",
         },
         generator={
             "kind": "any_newborn",
@@ -49,6 +50,6 @@ def get_config() -> ConfigDict:
             "real_fraction": 0.125,
         },
         network={"stages": 5, "start": "model", "model_path": "weights/neonate_t2w.h5"},
-        training={"steps": 2500, "validate_every": 1000},
+        training={"steps": 1200, "validate_every": 600},
         licence=LICENCE,
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.results.shared_files import RAW
-from brainfcn_jax.text import either, first_few, natural_order
+from brainfcn_jax.text import first_few, natural_order
 
 _SCAN = re.compile(r"sub-(?P<participant>[a-zA-Z0-9]+)(_ses-(?P<session>[a-zA-Z0-9]+))?_\S+")
 
@@ -55,8 +55,8 @@ def find_bids_scans(
 ) -> tuple[list[BidsScan], tuple[str, ...]]:
     """Gives the scans of a data set in natural order, and notes on what was left out.
 
-    All are of one contrast, so that their volumes compare: the first of `contrasts` that any of
-    those wanted has.
+    All are of one contrast, so that their volumes compare: the first of `contrasts` that anybody
+    in the data set has.
 
     Args:
         root: the data set's folder.
@@ -80,15 +80,16 @@ def find_bids_scans(
     names = [f"sub-{label}" for label in wanted] or found
     labels = _labels("ses-", sessions)
     _refuse_unknown_sessions(root, found, labels)
-    for contrast in contrasts:
-        scans, notes = _scans_of_contrast(root, names, contrast, labels)
-        if scans:
-            return scans, (*_description_notes(root), *notes)
-    raise InputError(
-        f"'{root}' has no {either(contrasts)} scan of {first_few(names)}"
-        f"{' in sessions ' + first_few(sessions) if sessions else ''}; they are called "
-        f"sub-*/[ses-*/]anat/sub-*_{contrasts[0]}.nii.gz"
-    )
+    present = (c for c in contrasts if any(_scans_of(root, name, c, ())[0] for name in found))
+    contrast = next(present, contrasts[0])
+    scans, notes = _scans_of_contrast(root, names, contrast, labels)
+    if not scans:
+        raise InputError(
+            f"'{root}' has no {contrast} scan of {first_few(names)}"
+            f"{' in sessions ' + first_few(sessions) if sessions else ''}; they are called "
+            f"sub-*/[ses-*/]anat/sub-*_{contrast}.nii.gz, and --contrast asks for another contrast"
+        )
+    return scans, (*_description_notes(root), *notes)
 
 
 def _scans_of_contrast(

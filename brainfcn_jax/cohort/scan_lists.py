@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.imaging.contrasts import named_contrast
 from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
 from brainfcn_jax.text import either, first_few, natural_order
@@ -91,10 +92,10 @@ def expand_volumes(
 def scans_in_folder(folder: Path, contrasts: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """Gives the scans that lie directly in a folder, in natural order, and the images left out.
 
-    An image is left out when the last word of its name, after the last "_", is that of a result
-    (sub-01_dseg.nii.gz) or of another contrast than the first of `contrasts` of which there are
-    scans (sub-01_FLAIR.nii.gz); one whose name says none is of any. Hidden files are passed over,
-    and of a pair .hdr and .img the .hdr is taken.
+    An image is left out when its name is that of a result (sub-01_dseg.nii.gz) or says another
+    contrast than the first of `contrasts` that any says (sub-01_FLAIR.nii.gz, sub-01_flair.nii);
+    one whose name says none is of any. Hidden files are passed over, and of a pair .hdr and .img
+    the .hdr is taken.
 
     Raises:
         InputError: the folder cannot be read or holds no scan.
@@ -245,12 +246,18 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
 
 
 def _of_first_contrast(images: Sequence[Path], contrasts: Sequence[str]) -> list[Path]:
-    """The scans of the first contrast that any image may be of; no word means any contrast."""
+    """The scans of the first contrast that an image's name says, and those that say none."""
+    said = {image: named_contrast(image.name) or _suffix(image) for image in images}
     for contrast in contrasts:
-        others = (CONTRASTS | RESULTS) - {contrast}
-        if scans := [image for image in images if last_word(image) not in others]:
-            return scans
-    return []
+        meant = named_contrast(contrast) or contrast
+        if meant in said.values():
+            return [image for image in images if said[image] in (meant, None)]
+    return [image for image in images if said[image] is None]
+
+
+def _suffix(image: Path) -> str | None:
+    word = last_word(image)
+    return word if word in CONTRASTS | RESULTS else None
 
 
 def last_word(image: Path) -> str:
@@ -280,5 +287,5 @@ def _left_out_note(folder: Path, left_out: Sequence[Path], taken: Sequence[Path]
     if left_out:
         names = first_few([path.name for path in left_out])
         kinds = [word for word in map(last_word, taken) if word in CONTRASTS]
-        what = f"{kinds[0]} scans" if kinds else "scans to label"
+        what = f"{kinds[0]} scans" if kinds else "scans of the contrast that is labelled"
         yield f"'{folder}': left out, since their names are not of {what}: {names}"

@@ -25,7 +25,8 @@ def plan_run(
 
     Raises:
         InputError: there are no scans of a contrast that the model knows.
-        UsageError: the model does not know --contrast, or the scans are for different models.
+        UsageError: the model does not know --contrast, a scan's name says another one, or the scans
+            are for different models.
         WeightsError: the model cannot be used.
     """
     from brainfcn_jax.cohort.steps import open_model
@@ -52,7 +53,14 @@ def plan_run(
             raise UsageError(f"--contrast={values.contrast}, and the model is for {either(known)}")
         return plan_scans(values, asked_for or known), settings, opened
     scans = plan_scans(values, asked_for or KNOWN)
-    model = model_for(asked_for or [named_contrast(scan.path) for scan in scans])
+    said = {named_contrast(scan.path): scan.path for scan in scans}
+    if asked_for and (others := said.keys() - {None, values.contrast}):
+        other = others.pop()
+        raise UsageError(
+            f"--contrast={values.contrast}, and the name of '{said[other]}' says {other}; "
+            "rename it if that is wrong, or leave --contrast out"
+        )
+    model = model_for(asked_for or said)
     if model != DEFAULT_MODEL:
         inform(
             values, f"note: the model is {model}, by the contrast of the scans; it is for adults"

@@ -5,7 +5,7 @@ import re
 KNOWN = ("T1w", "T2w", "FLAIR", "PDw")
 """Contrasts that shipped models label; of a folder with several the first is taken."""
 
-ANY, ANY_NEWBORN = "any", "any newborn"
+ANY, ANY_NEWBORN = "any", "any_newborn"
 """The modality of a model of adults that knows all of `KNOWN`, and of one of newborns."""
 
 _SEVERAL = {ANY: KNOWN, ANY_NEWBORN: ("T2w", "T1w")}

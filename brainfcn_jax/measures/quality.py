@@ -93,8 +93,7 @@ def assess(
         volumes: rows of the volumes table.
         removed_regions: how many in-slice regions the post-processing took away.
         spacing_mm: voxel size (x, y, z).
-        modality: of the model, "T1w" (adults) or "T2w" (newborns); volumes are not judged for
-            others.
+        modality: of the model; volumes are judged for those in `OF_MODALITY`.
         brain_found: whether a brain was found in the scan; None where it was not looked for.
         unlabelled_brain: how much of it has no label, 0 to 1; None where that is not known.
     """

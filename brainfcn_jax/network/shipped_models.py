@@ -6,6 +6,7 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from brainfcn_jax.errors import UsageError, WeightsError
+from brainfcn_jax.imaging.contrasts import KNOWN
 
 SHIPPED_MODELS = {
     "adult_t1w": "adults, T1w, whole head or skull-stripped",
@@ -16,7 +17,7 @@ SHIPPED_MODELS = {
 """What each model is for, by its name."""
 
 DEFAULT_MODEL, ANY_MODEL = "adult_t1w", "adult_any"
-"""What labels adults' T1w scans and those whose names say nothing, and what labels all others."""
+"""What labels adults' T1w scans, and what labels those of other contrasts: see `model_for`."""
 
 AUTO = "auto"
 """The model is chosen by the scans' names: see `model_for`."""
@@ -46,10 +47,12 @@ def refuse_both(model: object, weights: object) -> None:
 def model_for(contrasts: Iterable[str | None]) -> str:
     """The model for adults' scans of these contrasts, as their names say them (None: they do not).
 
+    Contrasts that no model knows decide nothing; where no other is, it is `DEFAULT_MODEL`.
+
     Raises:
         UsageError: they are for different models, whose volumes do not compare.
     """
-    named = sorted({contrast for contrast in contrasts if contrast is not None})
+    named = sorted({contrast for contrast in contrasts if contrast in KNOWN})
     models = {DEFAULT_MODEL if contrast == "T1w" else ANY_MODEL for contrast in named}
     if len(models) > 1:
         raise UsageError(

@@ -19,7 +19,7 @@ from brainfcn_jax.synthesis.label_maps import (
     load_newborns,
     read_t1_priors,
 )
-from brainfcn_jax.synthesis.recipes import RECIPES, Kind, Recipe
+from brainfcn_jax.synthesis.recipes import ADULT_KINDS, RECIPES, Kind, Recipe
 from brainfcn_jax.synthesis.rendering import generate
 
 
@@ -78,7 +78,7 @@ def load_generator(
         InputError: no label maps are found, or they cannot be used.
     """
     recipe = recipe or RECIPES[kind](slice_axis=slice_axis)
-    if kind in ("adult", "any_adult"):
+    if kind in ADULT_KINDS:
         leave_out = HELD_OUT if leave_out is None else leave_out
         priors = read_t1_priors(folder)
         contrast = t1_contrast(priors.mean, priors.mean_spread, priors.spread)

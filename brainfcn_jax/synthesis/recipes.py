@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from brainfcn_jax.imaging.choices import SliceAxis
 
 Kind = Literal["adult", "newborn", "any_adult", "any_newborn"]
+ADULT_KINDS: tuple[Kind, ...] = ("adult", "any_adult")
 Range = tuple[float, float]
 
 
@@ -93,7 +94,7 @@ class Contrasts:
         sequence_fraction: images as one of `sequences` gives them.
         sequences: what sequences there are.
         remapped_fraction: images in which a random curve maps the contrast that was measured; all
-            others have it as it is.
+            that are left of the three have it as it is.
         mean_spread_used: part of the measured spread between scans that is drawn from.
         contrast_spread: standard deviation of the stretch of the contrast (log scale).
         brain_spread_used: part of the measured spread within a brain's structure.
@@ -116,6 +117,11 @@ class Contrasts:
     bias: float = 0.09
     bias_mm: float = 70.0
     strong_bias_fraction: float = 0.10
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where there are more images than all."""
+        if self.wild_fraction + self.sequence_fraction + self.remapped_fraction > 1:
+            raise ValueError("the fractions of wild, sequences' and remapped images exceed 1")
 
 
 @dataclass(frozen=True)

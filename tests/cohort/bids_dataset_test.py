@@ -91,8 +91,10 @@ def test_what_is_not_there_is_named_beside_what_is(root: Path, tmp_path: Path) -
 
 
 def test_all_scans_are_of_the_first_contrast_that_any_has(root: Path) -> None:
+    with pytest.raises(InputError, match="has no T2w scan of sub-10"):
+        find_bids_scans(root, ("FLAIR", "T2w", "T1w"), ["10"])
     scans, notes = find_bids_scans(root, ("FLAIR", "T2w", "T1w"))
     assert [scan.file for scan in scans] == ["sub-2_ses-a_T2w.nii.gz"]
     assert "sub-10 has no T2w scan" in notes
-    with pytest.raises(InputError, match="has no FLAIR or PDw scan of sub-2, sub-10"):
+    with pytest.raises(InputError, match="has no FLAIR scan of sub-2, sub-10"):
         find_bids_scans(root, ("FLAIR", "PDw"))

@@ -179,3 +179,17 @@ def test_of_several_contrasts_in_a_folder_the_first_is_taken(tmp_path: Path) -> 
     (tmp_path / "T1.nii").unlink()
     with pytest.raises(InputError, match="holds no PDw or T2starw scan"):
         expand_volumes([str(tmp_path)], ("PDw", "T2starw"))
+
+
+def test_words_in_any_form_say_a_contrast(tmp_path: Path) -> None:
+    make(tmp_path, "a_t1.nii", "b_flair.nii", "c_T1w_brain.nii", "d_FLAIR_brain.nii", "e.nii")
+    scans, _ = expand_volumes([str(tmp_path)], ("T1w", "FLAIR"))
+    assert names_of(scans) == ["a_t1.nii", "c_T1w_brain.nii", "e.nii"]
+    scans, _ = expand_volumes([str(tmp_path)], ("FLAIR",))
+    assert names_of(scans) == ["b_flair.nii", "d_FLAIR_brain.nii", "e.nii"]
+
+
+def test_a_name_that_says_a_contrast_goes_before_those_that_say_none(tmp_path: Path) -> None:
+    make(tmp_path, "loc.nii", "1_FLAIR.nii")
+    scans, notes = expand_volumes([str(tmp_path)], ("T1w", "FLAIR"))
+    assert (names_of(scans), notes) == (["1_FLAIR.nii", "loc.nii"], ())

@@ -170,6 +170,9 @@ def test_scans_for_two_models_are_not_mixed_unless_one_model_is_named(
     assert sorted(records(Path("flair"))) == ["2", "3"]
     assert run(f"--volume={folder}", "--out_dir=first") == 0
     assert sorted(records(Path("first"))) == ["1"]
+    capsys.readouterr()
+    assert run(given[0], "--contrast=FLAIR", "--out_dir=wrong") == 2
+    assert "1_T1w.nii.gz' says T1w; rename" in one_line(capsys.readouterr().err)
     assert run(f"--volume={folder}", "--contrast=FLAIR", "--model=adult_t1w") == 2
     assert "--contrast=FLAIR, and the model is for T1w" in capsys.readouterr().err
 

@@ -79,7 +79,7 @@ def test_every_weight_file_here_is_the_one_that_is_listed() -> None:
 
 
 def test_the_model_goes_by_what_the_names_of_scans_say() -> None:
-    assert model_for([]) == model_for([None, "T1w"]) == "adult_t1w"
-    assert model_for([None, "T2w", "FLAIR"]) == model_for(["CT"]) == "adult_any"
+    assert model_for([]) == model_for([None, "T1w", "CT"]) == "adult_t1w"
+    assert model_for([None, "T2w", "FLAIR"]) == model_for(["SWI", "PDw"]) == "adult_any"
     with pytest.raises(UsageError, match=r"FLAIR and T1w.*--model=adult_any"):
         model_for(["T1w", None, "FLAIR"])
