@@ -64,7 +64,9 @@ def generators(kind: str) -> dict[str, Generator]:
     recipe, names = RECIPES[people](), MAPS[kind]
     if kind == "newborn_t1w":
         t1w = (NEWBORN_T1W,)
-        contrasts = replace(recipe.contrasts, sequence_fraction=1.0, sequences=t1w)
+        contrasts = replace(
+            recipe.contrasts, wild_fraction=0.0, sequence_fraction=1.0, sequences=t1w
+        )
         recipe = replace(recipe, contrasts=contrasts)
     return {
         view: load_generator(

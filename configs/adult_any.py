@@ -1,8 +1,9 @@
 """The adult model for any contrast that ships: images made from label maps, as every sequence has.
 
 Command: python run_train.py --config=configs/adult_any.py --config.data.root=synthseg_labelmaps
-Time:    TIME
-Result:  RESULT
+Time:    32 minutes for 3000 steps on two cores of an AMD EPYC with AVX-512, and 28 for 2200 more.
+Result:  weights/adult_any.h5, of two runs (weights/adult_any.md): six tissues .871 on three real
+         T1w scans of OASIS, and on a patient's T2w and FLAIR beside the T1w's labels .757, .787.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. Of the images 3 in 20 have random contrasts, 2 in 5 those of

@@ -9,7 +9,7 @@
 
 SCAN is a .nii, .nii.gz, .mgz, .mgh or Analyze file; "demo" is the MNI152 T1w template, which comes
 with nilearn. The model is adult_t1w for T1w scans, adult_any where the name says T2w, FLAIR or
-PDw, unless another is named; newborns need --model=neonate_... . DIR, "out" unless given, gets
+PDw, unless another is named; newborns need --model=neonate_t2w. DIR, "out" unless given, gets
 NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, its volumes, a quality page, and .json files
 that say how they were made; with a reference also NAME_desc-tissue_scores.tsv, and the scores are
 shown. NAME is the scan's, without its contrast. Give --volume several times for several scans; one
