@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -84,30 +84,34 @@ def predict(
     of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
     unless `voxel_weights` says otherwise. `allowed` says where there may be any class (`ANYTHING`),
     extracerebral fluid (`FLUID`) or `NOTHING` beside background. A stack's neighbours lie `reach`
-    of the way to the next slice. `progress` is told the number of slices that are through.
+    of the way to the next slice. `progress` is told the number of slices that are through. All
+    goes to the device at once, before the first batch, and comes back at once, after the last.
     """
     slices, height, width = equalised.shape
     network, params, packed = ready_network(model)
-    channel_means = jnp.asarray(model.description.channel_means, jnp.float32)
+    channel_means = np.array(model.description.channel_means, np.float32)
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
     outputs = []
     everywhere = np.broadcast_to(np.uint8(ANYTHING), equalised.shape)
     windows = padded_windows(equalised, batch_slices)
     masks = padded_windows(everywhere if allowed is None else allowed, batch_slices)
-    for batch, (window, mask) in enumerate(zip(windows, masks, strict=True)):
-        scan = map(jnp.asarray, (rows, columns, window, mask[1:-1], np.float32(reach)))
-        seen = Seen(params, packed, channel_means, *scan)
+    batches = [(window, mask[1:-1]) for window, mask in zip(windows, masks, strict=True)]
+    of_all, batches = jax.device_put(((channel_means, rows, columns, np.float32(reach)), batches))
+    for batch, of_batch in enumerate(batches):
+        seen = Seen(params, packed, *of_all, *of_batch)
         outputs.append(_compiled_classify(network, with_probabilities, seen))
         jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
         progress("network", batch * batch_slices, slices)
-    labels, entropies, sums, probabilities = zip(*outputs, strict=True)
+    labels, entropies, sums, probabilities = zip(*jax.device_get(outputs), strict=True)
     cut = (slice(slices), slice(height), slice(width))
     return Prediction(
-        labels=_joined(labels)[cut],
-        entropy=_joined(entropies)[cut],
-        class_sums=of_slices.astype(np.float64) @ _joined(sums)[:slices],
-        probabilities=_joined(probabilities, axis=1)[:, *cut] if with_probabilities else None,
+        labels=np.concatenate(labels)[cut],
+        entropy=np.concatenate(entropies)[cut],
+        class_sums=of_slices.astype(np.float64) @ np.concatenate(sums)[:slices],
+        probabilities=(
+            np.concatenate(probabilities, axis=1)[:, *cut] if with_probabilities else None
+        ),
     )
 
 
@@ -168,9 +172,9 @@ class Seen(NamedTuple):
         channel_means: subtracted from the stacks.
         row_weights: how much the rows count in sums.
         column_weights: how much the columns do.
+        reach: how far a stack's neighbours are, as a part of the way to the next slice.
         window: the batch's equalised slices, and one before and behind.
         allowed: what there may be: `NOTHING`, `FLUID` or `ANYTHING`.
-        reach: how far a stack's neighbours are, as a part of the way to the next slice.
     """
 
     params: Params
@@ -178,9 +182,9 @@ class Seen(NamedTuple):
     channel_means: Float[Array, " 3"]
     row_weights: Float[Array, " height"]
     column_weights: Float[Array, " width"]
+    reach: Float[Array, ""]
     window: UInt8[Array, "window height width"]
     allowed: UInt8[Array, "batch height width"]
-    reach: Float[Array, ""]
 
 
 def classify(
@@ -213,10 +217,6 @@ def classify(
     if not with_probabilities:
         return labels, entropy, sums, None
     return labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16)
-
-
-def _joined(parts: Sequence[Array], axis: int = 0) -> Shaped[np.ndarray, "..."]:
-    return np.concatenate([np.asarray(part) for part in parts], axis=axis)
 
 
 _compiled_packing = jax.jit(packed_kernels, static_argnums=0)
