@@ -16,15 +16,15 @@ from absl import flags
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.synthesis.recipes import ADULT_KINDS, RECIPES
 
-KINDS = ("adult", "newborn", "any_adult", "any_newborn")
 _MOST_ON_SHEET = 12
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Defines the command's flags."""
     flags.DEFINE_string("source", None, "folder of the label maps", flag_values=values)
-    flags.DEFINE_enum("kind", "adult", KINDS, "whose heads", flag_values=values)
+    flags.DEFINE_enum("kind", "adult", list(RECIPES), "whose heads", flag_values=values)
     flags.DEFINE_string(
         "heads", None, "adults' label maps to grow newborn heads with", flag_values=values
     )
@@ -40,7 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def generate_command(values: flags.FlagValues) -> None:
     """Writes the examples that the flags ask for."""
     runner.require(values, ["source", "out_dir"])
-    if values.heads and values.kind in ("adult", "any_adult"):
+    if values.heads and values.kind in ADULT_KINDS:
         raise UsageError("--heads is for newborns; adults' maps hold whole heads")
     # Late, since these import jax: --help and wrong usage are answered at once.
     from brainfcn_jax.imaging.equalisation import equalise_volume

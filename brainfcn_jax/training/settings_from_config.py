@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.synthesis.recipes import ADULT_KINDS
 from brainfcn_jax.text import first_few
 from brainfcn_jax.training.settings import DataSettings, GeneratorSettings, Settings
 from brainfcn_jax.training.settings_reader import read_section
@@ -78,7 +79,7 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
     rules = {
         f"generator.maps and generator.held_out share {first_few(both)}": not both,
         "generator.heads_root is for newborns and generator.kind 'brain'": (
-            generator.kind not in ("adult", "any_adult") or not generator.heads_root
+            generator.kind not in ADULT_KINDS or not generator.heads_root
         ),
         "generator.newborns_root is for generator.kind 'brain'": (
             generator.kind == "brain" or not generator.newborns_root
