@@ -20,7 +20,7 @@ from jaxtyping import UInt8
 from slice_batch import chosen_model
 from torch_network import TorchNetwork
 
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan, load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_scan
@@ -45,7 +45,7 @@ Run = Callable[[], object]
 
 def padded(scan: Scan, model: Model) -> np.ndarray:
     """Intensities (slice, height, width) of the asked size from the middle of the scan."""
-    volume = np.moveaxis(scan.data, SLICE_AXES[model.description.slice_axis], 0)
+    volume = np.moveaxis(scan.data, first_axis(model.description.slice_axis), 0)
     first = max(0, (len(volume) - _SLICES.value) // 2)
     part = volume[first : first + _SLICES.value, : _SIZE.value, : _SIZE.value]
     whole = np.full((_SLICES.value, _SIZE.value, _SIZE.value), scan.data.min(), np.float32)

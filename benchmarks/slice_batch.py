@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32
 
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.equalisation import equalise
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_scan
@@ -32,7 +32,7 @@ def middle_slices(
     """
     description = model.description
     data = load_scan(scan or demo_scan()).data
-    volume = jnp.asarray(np.moveaxis(data, SLICE_AXES[description.slice_axis], 0))
+    volume = jnp.asarray(np.moveaxis(data, first_axis(description.slice_axis), 0))
     first = max(0, (len(volume) - slices) // 2)
     levels = np.asarray(equalise(volume, "head")[first : first + slices, :height, :width])
     if len(levels) < slices:

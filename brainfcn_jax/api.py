@@ -9,6 +9,7 @@ from brainfcn_jax.imaging.voxel_checks import refuse_labels
 from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
+from brainfcn_jax.inference.views import refuse_views
 from brainfcn_jax.network.model_file import Model, load_tissue_model
 from brainfcn_jax.network.shipped_models import model_for, refuse_both, weight_file
 
@@ -22,6 +23,7 @@ def segment(
     weights: str | PathLike[str] | None = None,
     frame: int | None = None,
     force: bool = False,
+    views: int = 1,
     keep_probabilities: bool = False,
     batch_slices: int = BATCH_SLICES,
 ) -> SegmentedScan:
@@ -42,18 +44,22 @@ def segment(
         weights: a weight file of your own, instead of a model.
         frame: the volume to take from a 4D scan, from 0.
         force: whether a scan is taken that looks like a label map.
+        views: from how many slice directions the scan is seen: 1, or 3, which takes three times as
+            long, for a model that was trained in all of them.
         keep_probabilities: whether `probabilities` is kept, 16 bytes a voxel.
         batch_slices: how many slices go through the network at a time.
 
     Raises:
         InputError: the scan cannot be used.
-        UsageError: there is no such model, or both `model` and `weights` are given.
+        UsageError: there is no such model, both `model` and `weights` are given, or the model has
+            not seen slices of as many directions as `views`.
         WeightsError: the weights are missing or damaged.
     """
     refuse_both(model, weights)
     if model is None and weights is None and not isinstance(image, Image):
         model = model_for([named_contrast(fspath(image))])
     loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
+    refuse_views(loaded.description, views)
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
     if not force:
         with naming(scan.path):
@@ -62,6 +68,7 @@ def segment(
         loaded,
         scan,
         finder=finder_for(loaded.description),
+        views=views,
         batch_slices=batch_slices,
         keep_probabilities=keep_probabilities,
     )

@@ -11,13 +11,14 @@ import numpy as np
 from jaxtyping import Int32
 
 from brainfcn_jax.errors import BrainfcnError
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
 from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, unwatched
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
+from brainfcn_jax.inference.views import refuse_views
 from brainfcn_jax.labels import find_scheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
 from brainfcn_jax.network.model_file import Model, load_tissue_model
@@ -61,11 +62,13 @@ def open_model(settings: SegmentationSettings) -> OpenModel:
     """Loads the model that the settings name.
 
     Raises:
-        UsageError: a shipped model and a weight file are both named.
+        UsageError: a shipped model and a weight file are both named, or the model has not seen
+            slices of as many directions as are asked for.
         WeightsError: the weight file, or what finds the brain, cannot be used.
     """
     weights = weight_file(settings.model, settings.weights)
     model = load_tissue_model(weights)
+    refuse_views(model.description, settings.views)
     return OpenModel(
         model, finder_for(model.description), model_provenance(model, weights, settings)
     )
@@ -112,6 +115,7 @@ def segment_read(
         read.scan,
         finder=opened.finder,
         batch_slices=batch_slices,
+        views=settings.views,
         keep_probabilities=settings.save_prob,
         progress=progress,
     )
@@ -131,7 +135,7 @@ def reference_scores(
         read.reference,
         read.scan.spacing_mm,
         find_scheme(scheme),
-        slice_axis=SLICE_AXES[slice_axis],
+        slice_axis=first_axis(slice_axis),
     )
 
 

@@ -6,7 +6,7 @@ from absl import flags
 
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES, VIEWS
 from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.network.shipped_models import ANY_MODEL, AUTO, DEFAULT_MODEL, SHIPPED_MODELS
@@ -87,6 +87,14 @@ def _define_work(values: flags.FlagValues) -> None:
         "weights",
         None,
         "weight file of a network of your own, instead of --model",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "views",
+        "1",
+        [str(number) for number in VIEWS],
+        "slice directions that each scan is seen from; 3 takes three times as long, for models "
+        "trained in all of them; thick slices are always seen as they were acquired",
         flag_values=values,
     )
     flags.DEFINE_multi_string(

@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, Float16, Float32, UInt8
 from scipy import ndimage
 
 from brainfcn_jax.imaging.boxes import (
@@ -16,12 +16,12 @@ from brainfcn_jax.imaging.boxes import (
     parts,
     widened,
 )
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import directions
 from brainfcn_jax.imaging.contrasts import ANY
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
-from brainfcn_jax.inference.prediction import BATCH_SLICES, IN_PLANE_STEP, predict
+from brainfcn_jax.inference.prediction import BATCH_SLICES, IN_PLANE_STEP, mean_along, predict
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model
 from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 
@@ -128,8 +128,8 @@ def brain_probability(
     All slices are filled up to one square, so that one program serves the three directions.
     """
     side = -(-max(equalised.shape) // IN_PLANE_STEP) * IN_PLANE_STEP
-    total = np.zeros(equalised.shape, np.float32)
-    for axis in SLICE_AXES.values():
+
+    def seen_along(axis: int) -> Float16[np.ndarray, "classes slice height width"]:
         slices = np.moveaxis(equalised, axis, 0)
         _, height, width = slices.shape
         square = np.pad(slices, ((0, 0), (0, side - height), (0, side - width)))
@@ -137,8 +137,9 @@ def brain_probability(
             finder, square, batch_slices=batch_slices, with_probabilities=True
         ).probabilities
         assert found is not None
-        total += np.moveaxis(found[1, :, :height, :width], 0, axis)
-    return total / len(SLICE_AXES)
+        return found[:, :, :height, :width]
+
+    return mean_along(directions("all"), seen_along)[1]
 
 
 def largest_piece(mask: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:

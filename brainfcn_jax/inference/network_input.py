@@ -18,7 +18,7 @@ from brainfcn_jax.imaging.boxes import (
     whole,
     widened,
 )
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_threshold
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
@@ -90,7 +90,7 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     there is from it is told. Only the box is resampled, and equalised with the threshold of the
     whole scan.
     """
-    axis, mode = SLICE_AXES[description.slice_axis], description.equalise
+    axis, mode = first_axis(description.slice_axis), description.equalise
     volume = np.moveaxis(scan.data, axis, 0)
     scan_grid, grid = grids(scan, description)
     if brain is not None and brain.skull_stripped:
@@ -127,7 +127,7 @@ def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
 
     Raises InputError when the network's is absurdly large.
     """
-    axis = SLICE_AXES[description.slice_axis]
+    axis = first_axis(description.slice_axis)
     scan_grid = slices_first(centred_grid(scan.data.shape, scan.spacing_mm), axis)
     trained_mm = slices_first(description.spacing_mm, axis)
     slices, height, width = (

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
 
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import (
@@ -217,6 +218,33 @@ def classify(
     if not with_probabilities:
         return labels, entropy, sums, None
     return labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16)
+
+
+def mean_along(
+    axes: Sequence[SliceAxis],
+    seen_along: Callable[[int], Float16[np.ndarray, "classes slice height width"]],
+) -> Float32[np.ndarray, "classes x y z"]:
+    """The mean over axes of what is seen along each, slices first."""
+    total: Float32[np.ndarray, "classes x y z"] | None = None
+    for place in map(SLICE_AXES.__getitem__, axes):
+        found = np.moveaxis(seen_along(place), 1, 1 + place)
+        if total is None:
+            total = found.astype(np.float32)
+        else:
+            total += found
+    assert total is not None
+    total /= len(axes)
+    return total
+
+
+def relative_entropy(
+    probabilities: Float32[np.ndarray, "classes i j k"],
+) -> Float32[np.ndarray, "i j k"]:
+    """-sum p ln p / ln(classes): 0 where one class is certain, 1 where all are equally probable."""
+    nats = np.zeros(probabilities.shape[1:], np.float32)
+    for volume in probabilities:
+        nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))
+    return np.clip(nats / math.log(len(probabilities)), 0, 1)
 
 
 _compiled_packing = jax.jit(packed_kernels, static_argnums=0)

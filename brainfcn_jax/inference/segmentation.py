@@ -4,13 +4,13 @@ import contextlib
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float16, Float32, Float64, UInt8
 
 from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import SliceAxis, first_axis
 from brainfcn_jax.imaging.histograms import Histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import (
@@ -35,9 +35,10 @@ from brainfcn_jax.inference.prediction import (
     Prediction,
     Progress,
     VoxelWeights,
-    predict,
+    relative_entropy,
     unwatched,
 )
+from brainfcn_jax.inference.views import predict_along, view_axes
 from brainfcn_jax.labels import BACKGROUND, CLASSES
 from brainfcn_jax.network.model_file import Model
 
@@ -60,6 +61,7 @@ class Segmentation:
             (that of equal probabilities): 0 is certain; 0 outside the head's box.
         head_histogram: the intensities that take part in the equalisation.
         equalised_histogram: the grey levels that they become, on the network's grid.
+        slice_axes: the directions of the slices that the network saw.
         network_spacing_mm: voxel size (x, y, z) of the grid that the network saw.
         probabilities: of every class before post-processing, in half precision; None unless
             asked for.
@@ -75,6 +77,7 @@ class Segmentation:
     entropy: Float16[np.ndarray, "x y z"]
     head_histogram: Histogram
     equalised_histogram: Histogram
+    slice_axes: tuple[SliceAxis, ...]
     network_spacing_mm: tuple[float, float, float]
     probabilities: Float16[np.ndarray, "x y z classes"] | None = None
     brain_found: bool | None = None
@@ -88,13 +91,15 @@ def segment_scan(
     scan: Scan,
     *,
     finder: Model | None = None,
+    views: int = 1,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
     progress: Progress = unwatched,
 ) -> Segmentation:
     """Tissue labels of a scan on its own canonical grid.
 
-    The `finder` (`brain.finder_for`) finds the brain first, so that nothing else of the head is
+    It is seen from `views` directions (`views.view_axes`), whose probabilities are fused. The
+    `finder` (`brain.finder_for`) finds the brain first, so that nothing else of the head is
     labelled; without one all of the head may be. Where the model's voxels differ from the scan's
     by more than 5%, the scan is interpolated to them (averaged, to larger ones; thick slices stay)
     and the classes' probabilities back: the most probable class is the label, background in
@@ -103,8 +108,9 @@ def segment_scan(
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     Source: Xu et al. 2017, section 2; resampling is ours.
     """
-    description = model.description
-    axis = SLICE_AXES[description.slice_axis]
+    axes = view_axes(model.description, scan.spacing_mm, views)
+    description = replace(model.description, slice_axis=axes[0])
+    axis = first_axis(axes[0])
     seconds: dict[str, float] = {}
     with _timed(seconds, "brain", progress):
         grids(scan, description)  # raises before anything is resampled
@@ -112,23 +118,15 @@ def segment_scan(
     with _timed(seconds, "preprocessing", progress):
         prepared = prepare(scan, description, brain)
     with _timed(seconds, "network", progress):
-        predicted = predict(
-            model,
-            prepared.inside,
-            voxel_weights=scan_weights(prepared),
-            allowed=allowed_near_brain(prepared.outward_mm),
-            reach=prepared.reach,
-            batch_slices=batch_slices,
-            with_probabilities=keep_probabilities or prepared.resampled,
-            progress=progress,
+        predicted = predict_prepared(
+            axes, model, prepared, batch_slices, keep_probabilities, progress
         )
     with _timed(seconds, "postprocessing", progress):
         found, labels, removed = cleaned(predicted.labels, prepared, description.mask_slice)
     with _timed(seconds, "interpolation", progress):
         entropy, probabilities = scan_maps(predicted, prepared, keep_probabilities)
         if prepared.resampled:
-            assert predicted.probabilities is not None
-            labels = scan_labels(predicted.probabilities, found, labels, prepared)
+            labels = scan_labels(predicted, found, labels, prepared)
     return Segmentation(
         labels=np.ascontiguousarray(np.moveaxis(labels, 0, axis)),
         removed_regions=removed,
@@ -136,12 +134,35 @@ def segment_scan(
         entropy=np.ascontiguousarray(np.moveaxis(entropy, 0, axis)),
         head_histogram=prepared.head_histogram,
         equalised_histogram=prepared.equalised_histogram,
+        slice_axes=axes,
         network_spacing_mm=to_canonical(prepared.spacing_mm, axis),
         probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
         brain_found=None if finder is None else brain is not None,
         unlabelled_brain=unlabelled_share(found, prepared),
         notes=spacing_notes(scan.spacing_mm, description.spacing_mm),
         seconds=seconds,
+    )
+
+
+def predict_prepared(
+    axes: tuple[SliceAxis, ...],
+    model: Model,
+    prepared: Prepared,
+    batch_slices: int,
+    keep_probabilities: bool,
+    progress: Progress,
+) -> Prediction:
+    """What the network says; with probabilities where they are kept or labels need them."""
+    return predict_along(
+        axes,
+        model,
+        prepared.inside,
+        voxel_weights=scan_weights(prepared),
+        allowed=allowed_near_brain(prepared.outward_mm),
+        reach=prepared.reach,
+        batch_slices=batch_slices,
+        with_probabilities=keep_probabilities or prepared.resampled,
+        progress=progress,
     )
 
 
@@ -200,7 +221,7 @@ def soft_voxels(
 
 
 def scan_labels(
-    probabilities: Float16[np.ndarray, "classes depth2 height2 width2"],
+    predicted: Prediction,
     found: UInt8[np.ndarray, "slice height width"],
     cleaned: UInt8[np.ndarray, "slice height width"],
     prepared: Prepared,
@@ -211,7 +232,8 @@ def scan_labels(
     part of the scan that the foreground can reach is interpolated: a mean of voxels that are all
     most probably background is background too.
     """
-    inside = box_slices(prepared.box)
+    inside, probabilities = box_slices(prepared.box), predicted.probabilities
+    assert probabilities is not None
     probabilities[:, (found != cleaned)[inside]] = np.eye(len(probabilities))[:, [BACKGROUND]]
     labels = np.zeros([line.size for line in prepared.scan_grid], np.uint8)
     if not cleaned.any():
@@ -262,16 +284,6 @@ def scan_maps(
             if inside is not None:
                 inside[:, indices] = slab
     return entropy, None if volumes is None else np.moveaxis(volumes, 0, -1)
-
-
-def relative_entropy(
-    probabilities: Float32[np.ndarray, "classes i j k"],
-) -> Float32[np.ndarray, "i j k"]:
-    """-sum p ln p / ln(classes): 0 where one class is certain, 1 where all are equally probable."""
-    nats = np.zeros(probabilities.shape[1:], np.float32)
-    for volume in probabilities:
-        nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))
-    return np.clip(nats / math.log(len(probabilities)), 0, 1)
 
 
 @contextlib.contextmanager

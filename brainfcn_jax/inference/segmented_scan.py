@@ -120,13 +120,14 @@ def analyse_scan(
     scan: Scan,
     *,
     finder: Model | None = None,
+    views: int = 1,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
     progress: Progress = unwatched,
 ) -> SegmentedScan:
     """Segments a scan and measures what was found: volumes, quality, signs of a wrong modality.
 
-    `finder` and `progress` are as `segment_scan` has them.
+    `finder`, `views` and `progress` are as `segment_scan` has them.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     """
@@ -134,6 +135,7 @@ def analyse_scan(
         model,
         scan,
         finder=finder,
+        views=views,
         batch_slices=batch_slices,
         keep_probabilities=keep_probabilities,
         progress=progress,

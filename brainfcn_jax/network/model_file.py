@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from brainfcn_jax.errors import WeightsError
-from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxis
+from brainfcn_jax.imaging.choices import SLICE_AXES, EqualisationMode, MaskSlice, SliceAxes
 from brainfcn_jax.imaging.grid import SPACING_LIMITS_MM
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network import sealed_hdf5
@@ -35,7 +35,7 @@ class ModelDescription:
         maps: channels of each specialised layer (K).
         tissues: names of the tissues 1, 2, ...; the network has one class more, the background.
         channel_means: training mean of the red, green, blue channel, 0 to 255.
-        slice_axis: "axial", "coronal" or "sagittal".
+        slice_axis: "axial", "coronal", "sagittal", or "all" of them.
         spacing_mm: voxel size of the training scans along the canonical x, y, z.
         modality: for example "T1w".
         equalise: "volume" or "head", how the scans were histogram-equalised.
@@ -68,7 +68,9 @@ class ModelDescription:
             and all(0 <= mean <= 255 for mean in self.channel_means),
             f"spacing_mm must be 3 numbers in {least_mm}..{most_mm}": len(self.spacing_mm) == 3
             and all(least_mm <= mm <= most_mm for mm in self.spacing_mm),
-            "slice_axis must be axial, coronal or sagittal": self.slice_axis in get_args(SliceAxis),
+            f"slice_axis must be one of {', '.join(SLICE_AXES)} or all": (
+                self.slice_axis in get_args(SliceAxes)
+            ),
             "equalise must be volume or head": self.equalise in get_args(EqualisationMode),
             "mask_slice must be middle or largest": self.mask_slice in get_args(MaskSlice),
         }

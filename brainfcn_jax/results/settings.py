@@ -13,6 +13,7 @@ class SegmentationSettings:
         frame: the volume to take from 4D scans; None: they have only one.
         scheme: the code scheme of the references.
         overwrite: whether results that are there already are replaced.
+        views: how many slice directions each scan is seen from, 1 or 3.
         save_prob: whether a probability map of each tissue is written.
         save_uncertainty: whether the entropy map is written.
         brain_image: whether the scan, cut to the brain, is written.
@@ -27,6 +28,7 @@ class SegmentationSettings:
     frame: int | None
     scheme: str
     overwrite: bool
+    views: int = 1
     save_prob: bool = False
     save_uncertainty: bool = False
     brain_image: bool = False

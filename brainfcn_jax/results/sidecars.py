@@ -98,6 +98,7 @@ def label_map_contents(results: ScanResults) -> Contents:
         "Description": "Brain tissues, one label a voxel, on the grid of the scan",
         "LabelMap": LABEL_MAP,
         **common_contents(results),
+        "SliceDirections": segmentation.slice_axes,
         "NetworkSpacing": segmentation.network_spacing_mm,
         "RegionsRemoved": segmentation.removed_regions,
         "Quality": {
@@ -139,7 +140,11 @@ def model_provenance(model: Model, weights: str, settings: SegmentationSettings)
         "Weights": {"File": Path(weights).name, "SHA256": file_digest(weights)},
         **finder,
         "Model": dataclasses.asdict(model.description),
-        "Settings": {"frame": settings.frame, "scheme": settings.scheme},
+        "Settings": {
+            "frame": settings.frame,
+            "scheme": settings.scheme,
+            "views": settings.views,
+        },
     }
 
 

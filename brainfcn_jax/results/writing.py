@@ -73,7 +73,7 @@ def provenance_rows(results: ScanResults) -> list[tuple[str, str]]:
         ("weights", weights["File"]),
         ("SHA-256 of the weights", weights["SHA256"]),
         ("modality", model["modality"]),
-        ("slices", model["slice_axis"]),
+        ("slices", ", ".join(results.segmented.segmentation.slice_axes)),
         ("voxels that the network saw", " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"),
         ("regions removed", str(results.segmented.segmentation.removed_regions)),
     ]

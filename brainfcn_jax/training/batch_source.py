@@ -81,7 +81,7 @@ def source_of_generated(
     first_volumes = pool.first_volumes()
     generator = settings.generator
     real_fraction = generator.real_fraction if scans and generator else 0.0
-    shape, own = _batch_shape(settings, (*first_volumes, *scans))
+    shape, own = _batch_shape(settings, scans, pool.sizes)
     return BatchSource(
         lambda first, steps: mixed_batches(
             pool, scans, shape, settings.seed, real_fraction, range(first, steps), own
@@ -122,12 +122,14 @@ def mixed_batches(
 
 
 def _batch_shape(
-    settings: Settings, volumes: tuple[TrainingVolume, ...]
+    settings: Settings,
+    scans: tuple[TrainingVolume, ...],
+    sizes: tuple[tuple[int, int], ...] = (),
 ) -> tuple[BatchShape, range]:
     """The shape of all batches, and which of the microbatches are this process's."""
     training = settings.training
     shape = batch_shape(
-        volumes,
+        (*sizes, *(volume.size for volume in scans)),
         training.images_per_step,
         training.images_per_microbatch,
         device_count(training.launcher),

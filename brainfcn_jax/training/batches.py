@@ -34,6 +34,12 @@ class TrainingVolume:
     labels: UInt8[np.ndarray, "slice height width"]
     has_head: Bool[np.ndarray, " slice"]
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the slices."""
+        _, height, width = self.labels.shape
+        return height, width
+
 
 class Batch(NamedTuple):
     """The images of one step, in microbatches.
@@ -71,14 +77,14 @@ class BatchShape:
 
 
 def batch_shape(
-    volumes: Sequence[TrainingVolume], images: int, images_per_microbatch: int, devices: int
+    sizes: Sequence[tuple[int, int]], images: int, images_per_microbatch: int, devices: int
 ) -> BatchShape:
-    """The shape that holds `images` images of any of the volumes, shared equally by `devices`.
+    """The shape that holds `images` images of any of the sizes, shared equally by `devices`.
 
-    The in-plane size is the largest of the volumes', rounded up to `IN_PLANE_MULTIPLE`; the
+    Height and width are the largest of all, rounded up to `IN_PLANE_MULTIPLE`; the
     microbatches are as few as hold the images in equal numbers on every device.
     """
-    height, width = np.max([volume.labels.shape[1:] for volume in volumes], axis=0)
+    height, width = np.max(sizes, axis=0)
     return BatchShape(
         images=images,
         microbatches=_round_up(-(-images // images_per_microbatch), devices),
@@ -155,7 +161,7 @@ def make_batch(
     valid, weight = np.zeros(size, np.bool_), np.zeros(total, np.float32)
     for place, (number, position) in enumerate(slices):
         volume = volumes[number]
-        _, height, width = volume.labels.shape
+        height, width = volume.size
         top, left = (shape.height - height) // 2, (shape.width - width) // 2
         inside = (place, slice(top, top + height), slice(left, left + width))
         images[inside] = volume.stacks[position]

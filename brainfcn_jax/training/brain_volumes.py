@@ -47,6 +47,12 @@ class BrainVolumes:
         names = {source.name for source in (*self._adults.sources, *newborns)}
         return len(names) + len(self._heads)
 
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Height and width of the slices."""
+        _, height, width = self._settings.shape
+        return ((height, width),)
+
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Makes volume `number`: some slices of each direction, brain 1."""
         random = np.random.default_rng((seed, number))

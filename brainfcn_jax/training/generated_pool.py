@@ -24,6 +24,10 @@ class VolumeMaker(Protocol):
     def maps(self) -> int:
         """How many different label maps and heads the images are made from."""
 
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Heights and widths that slices may have."""
+
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Makes a volume, a function of the two numbers alone."""
 
@@ -49,6 +53,11 @@ class GeneratedPool:
     def maps(self) -> int:
         """How many different label maps and heads the images are made from."""
         return self._maker.maps
+
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Heights and widths that slices may have."""
+        return self._maker.sizes
 
     def slice_of(self, number: int) -> tuple[TrainingVolume, int]:
         """The volume and the place in it of generated image `number` (see `draw`)."""

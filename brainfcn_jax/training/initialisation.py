@@ -29,12 +29,13 @@ def starting_model(settings: Settings) -> Model | None:
         return None
     model = load_model(network.model_path)
     description = model.description
-    compared = {
+    compared: dict[str, tuple[object, object]] = {
         "network.stages": (description.stages, network.stages),
         "network.maps": (description.maps, network.maps),
-        "data.slice_axis": (description.slice_axis, data.slice_axis),
         "data.equalise": (description.equalise, data.equalise),
     }
+    if "all" not in (description.slice_axis, data.slice_axis):
+        compared["data.slice_axis"] = description.slice_axis, data.slice_axis
     differing = [
         f"{key} is {theirs} there and {ours} here (--config.{key}={theirs})"
         for key, (theirs, ours) in compared.items()

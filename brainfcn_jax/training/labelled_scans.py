@@ -1,19 +1,20 @@
 """The scans of an experiment, loaded once and kept in memory (input/output)."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float32, UInt8
 
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.boxes import head_box
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.file_names import without_extension
-from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS
+from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS, is_thick
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.settings import DataSettings
@@ -25,7 +26,7 @@ class TrainingData:
     """The training scans, cut to what is trained on.
 
     Attributes:
-        volumes: one for each subject.
+        volumes: one for each subject and direction of slices.
         spacing_mm: median voxel size, as that of a scan sliced along `settings.slice_axis`, along
             the canonical x, y, z.
     """
@@ -38,20 +39,25 @@ def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()
     """Loads, equalises and crops the training subjects, less those of the held-out label maps.
 
     Raises:
-        InputError: a subject is missing, cannot be used, or none shows a head.
+        InputError: a subject is missing, cannot be used, or none shows a head; or one has thick
+            slices where all directions are trained on.
         UsageError: more subjects are asked for than there are.
     """
     chosen = training_subjects(settings, held_out_maps)
     axes = dict(zip(settings.train, settings.train_slice_axes, strict=False))
     loaded = [
-        _load_training_volume(subject, axes.get(subject.name, settings.slice_axis), settings)
+        _load_training_volumes(
+            subject, directions(axes.get(subject.name, settings.slice_axis)), settings
+        )
         for subject in chosen
     ]
-    volumes, spacings_mm = zip(*loaded, strict=True)
+    of_subjects, spacings_mm = zip(*loaded, strict=True)
+    volumes = tuple(itertools.chain.from_iterable(of_subjects))
     if not any(volume.has_head.any() for volume in volumes):
-        raise InputError(f"no slice of the {len(volumes)} training scans shows a head")
+        raise InputError(f"no slice of the {len(of_subjects)} training scans shows a head")
     slice_mm, *in_plane_mm = np.median(spacings_mm, axis=0)
-    x_mm, y_mm, z_mm = np.insert(in_plane_mm, SLICE_AXES[settings.slice_axis], slice_mm)
+    own, *_ = directions(settings.slice_axis)
+    x_mm, y_mm, z_mm = np.insert(in_plane_mm, SLICE_AXES[own], slice_mm)
     return TrainingData(volumes, (float(x_mm), float(y_mm), float(z_mm)))
 
 
@@ -107,25 +113,44 @@ def map_name(subject: Subject) -> str:
     return without_extension(subject.labels_path.name)
 
 
-def _load_training_volume(
-    subject: Subject, slice_axis: str, settings: DataSettings
-) -> tuple[TrainingVolume, tuple[float, float, float]]:
+def _load_training_volumes(
+    subject: Subject, slice_axes: Sequence[SliceAxis], settings: DataSettings
+) -> tuple[list[TrainingVolume], tuple[float, float, float]]:
+    """The subject's slices along each axis, and their spacing along the first, slices first."""
     scan, labels = load_subject(subject, settings.scheme)
-    axis = SLICE_AXES[slice_axis]
-    slices_first = np.moveaxis(scan.data, axis, 0)
+    if len(slice_axes) > 1 and is_thick(max(scan.spacing_mm), min(scan.spacing_mm)):
+        raise InputError(
+            f"'{subject.scan_path}' has thick slices, and all directions are trained on; give "
+            "--config.data.slice_axis=axial, or that in which it was acquired"
+        )
+    volumes = [
+        _training_volume(subject.called, scan.data, labels, SLICE_AXES[slice_axis], settings)
+        for slice_axis in slice_axes
+    ]
+    axis = SLICE_AXES[slice_axes[0]]
+    height_mm, width_mm = (mm for place, mm in enumerate(scan.spacing_mm) if place != axis)
+    return volumes, (scan.spacing_mm[axis], height_mm, width_mm)
+
+
+def _training_volume(
+    name: str,
+    data: Float32[np.ndarray, "x y z"],
+    labels: UInt8[np.ndarray, "x y z"],
+    axis: int,
+    settings: DataSettings,
+) -> TrainingVolume:
+    slices_first = np.moveaxis(data, axis, 0)
     in_head = equalise_volume(slices_first, "head")
     whole = settings.equalise != "head"
     equalised = equalise_volume(slices_first, settings.equalise) if whole else in_head
     head = in_head > 0
     in_plane = _in_plane_crop(head, settings.crop_to_head)
-    volume = TrainingVolume(
-        name=subject.called,
+    return TrainingVolume(
+        name=name,
         stacks=np.asarray(volume_to_stacks(jnp.asarray(equalised[in_plane]))),
         labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
         has_head=np.any(head, axis=(1, 2)),
     )
-    height_mm, width_mm = (mm for place, mm in enumerate(scan.spacing_mm) if place != axis)
-    return volume, (scan.spacing_mm[axis], height_mm, width_mm)
 
 
 def _in_plane_crop(

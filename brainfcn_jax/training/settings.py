@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from ml_collections import ConfigDict
 
-from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxis
+from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxes, SliceAxis
 from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.training.settings_reader import Rule
 
@@ -45,7 +45,7 @@ class DataSettings:
         validation_root: folder where these lie, by the same patterns; empty: `root`.
         modality: what the scans show, such as "T1w", or "any" for T1w, T2w, FLAIR and PDw; kept
             with the trained model.
-        slice_axis: axis along which a volume is cut into slices.
+        slice_axis: axis along which a volume is cut into slices, or "all" three.
         equalise: histogram equalisation over the whole "volume" or inside the "head" only.
         crop_to_head: train on the bounding box of the head instead of on whole slices.
         mask_slice: slice that gives the brain mask in post-processing, "middle" or "largest".
@@ -61,7 +61,7 @@ class DataSettings:
     validation: tuple[str, ...] = ()
     validation_root: str = ""
     modality: str = "T1w"
-    slice_axis: SliceAxis = "axial"
+    slice_axis: SliceAxes = "axial"
     equalise: EqualisationMode = "head"
     crop_to_head: bool = True
     mask_slice: MaskSlice = "largest"

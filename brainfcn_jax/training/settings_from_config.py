@@ -45,7 +45,7 @@ def _contradictions(settings: Settings) -> list[str]:
         ),
         "augmentation.scale_range must be two numbers, smallest first": smallest <= largest,
         "augmentation.mirror would turn sagittal slices front to back; set it to False": (
-            not (settings.augmentation.mirror and "sagittal" in trained_axes)
+            not (settings.augmentation.mirror and trained_axes & {"sagittal", "all"})
         ),
         "training.images_per_microbatch must lie in 1..training.images_per_step": (
             training.images_per_microbatch <= training.images_per_step

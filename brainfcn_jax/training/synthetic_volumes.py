@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32, Shaped, UInt8
 
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.labels import CLASSES
 from brainfcn_jax.network.fcn import nearer_neighbours, volume_to_stacks
@@ -20,14 +21,23 @@ from brainfcn_jax.training.validation import validation_subjects
 THINNEST, THICKEST = 2, 6
 """Generated slices in a thick one."""
 
+OTHER_AXES = 0.5
+"""Share of the volumes that are cut along another axis than the generator's, if any are."""
+
 
 class TissueVolumes:
-    """Makes volumes of generated scans with their tissues."""
+    """Makes volumes of generated scans with their tissues, each cut along one axis.
 
-    def __init__(self, generator: Generator, settings: GeneratorSettings, equalise: str) -> None:
+    Of several axes the first is the generator's own, which half of the volumes are cut along.
+    """
+
+    def __init__(
+        self, generator: Generator, settings: GeneratorSettings, data: DataSettings
+    ) -> None:
         self._generator = generator
         self._settings = settings
-        self._equalise = equalise
+        self._axes = directions(data.slice_axis)
+        self._equalise = data.equalise
 
     @property
     def spacing_mm(self) -> tuple[float, float, float]:
@@ -40,11 +50,21 @@ class TissueVolumes:
         """How many different label maps the images are made from."""
         return len({source.name for source in self._generator.sources})
 
+    @property
+    def sizes(self) -> tuple[tuple[int, int], ...]:
+        """Heights and widths of the slices along each axis."""
+        shape = np.empty(self._settings.shape)
+        return tuple(cut_along(shape, self._axes[0], axis).shape[1:] for axis in self._axes)
+
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Generates a volume: some of its slices, equalised in the whole, with labels."""
         settings = self._settings
         random = np.random.default_rng((seed, number))
         name, image, tissues, _ = self._generator.example(seed, number)
+        own, *others = self._axes
+        if others and random.random() < OTHER_AXES:
+            axis = others[int(random.integers(len(others)))]
+            image, tissues = cut_along(image, own, axis), cut_along(tissues, own, axis)
         thickness = 1
         if random.random() < settings.thick_fraction:
             thickness = int(random.integers(THINNEST, THICKEST + 1))
@@ -63,6 +83,13 @@ class TissueVolumes:
         nearer = np.rint(nearer_neighbours(stacks, 1 / thickness))
         has_head = np.ones(places.size, bool)
         return TrainingVolume(name, nearer.astype(np.uint8), tissues[places], has_head)
+
+
+def cut_along(
+    volume: Shaped[np.ndarray, "slice height width"], own: SliceAxis, axis: SliceAxis
+) -> Shaped[np.ndarray, "slice2 height2 width2"]:
+    """A volume whose slices follow one another along `own`, cut along another axis."""
+    return np.moveaxis(np.moveaxis(volume, 0, SLICE_AXES[own]), SLICE_AXES[axis], 0)
 
 
 def thick_slices(
@@ -93,16 +120,17 @@ def load_pool(settings: GeneratorSettings, data: DataSettings, seed: int) -> Gen
     """
     if settings.kind == "brain":
         return GeneratedPool(load_brain_volumes(settings, data), settings, seed)
+    own = directions(data.slice_axis)[0]
     generator = load_generator(
         settings.kind,
         data.root,
-        data.slice_axis,
+        own,
         settings.heads_root or None,
         settings.maps,
-        RECIPES[settings.kind](settings.shape, data.slice_axis),
+        RECIPES[settings.kind](settings.shape, own),
         leave_out=held_out_maps(settings, data),
     )
-    return GeneratedPool(TissueVolumes(generator, settings, data.equalise), settings, seed)
+    return GeneratedPool(TissueVolumes(generator, settings, data), settings, seed)
 
 
 def held_out_maps(settings: GeneratorSettings, data: DataSettings) -> tuple[str, ...]:

@@ -26,14 +26,19 @@ class ValidationCase:
     labels: UInt8[np.ndarray, "x y z"]
 
 
-def validation_dice(model: Model, cases: Sequence[ValidationCase]) -> dict[str, float]:
+def validation_dice(
+    model: Model, cases: Sequence[ValidationCase], views: int = 1
+) -> dict[str, float]:
     """Mean Dice of each tissue over the cases, by abbreviation, through the inference path.
 
     A case with none of a tissue, in neither labels nor prediction, has no say in that tissue; a
     tissue that no case has is left out.
     """
     finder = finder_for(model.description)
-    found = [(segment_scan(model, case.scan, finder=finder).labels, case.labels) for case in cases]
+    found = [
+        (segment_scan(model, case.scan, finder=finder, views=views).labels, case.labels)
+        for case in cases
+    ]
     ready_network.cache_clear()  # the next scan comes with other weights
     means: dict[str, float] = {}
     for tissue in TISSUES:

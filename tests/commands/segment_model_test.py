@@ -76,6 +76,22 @@ def test_nilearn_ships_the_demos_scan_and_its_tissue_maps() -> None:
         demo_file("none")
 
 
+def test_three_views_need_a_model_of_all_directions(
+    scan: str, weights: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(f"--volume={scan}", f"--weights={weights}", "--views=3") == 2
+    assert "trained on axial slices alone" in one_line(capsys.readouterr().err)
+    t1w = threshold_model()
+    every = dataclasses.replace(t1w.description, slice_axis="all")
+    save_model(tmp_path / "every.h5", dataclasses.replace(t1w, description=every))
+    command = [f"--volume={scan}", f"--weights={tmp_path / 'every.h5'}", "--resume"]
+    sidecar = Path("out/sub-01_desc-tissue_dseg.json")
+    for views, directions in (("1", ["axial"]), ("3", ["axial", "coronal", "sagittal"])):
+        assert run(*command, f"--views={views}") == 0
+        assert json.loads(sidecar.read_text())["SliceDirections"] == directions
+    assert "axial, coronal, sagittal" in Path("out/sub-01_desc-tissue_report.html").read_text()
+
+
 def test_what_another_finder_found_is_labelled_anew(shipped: Path, scan: str) -> None:
     sidecar, finder = Path("out/sub-01_desc-tissue_dseg.json"), shipped / "brain.h5"
     assert run(f"--volume={scan}") == 0

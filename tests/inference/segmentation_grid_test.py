@@ -11,7 +11,7 @@ from threshold_model import DESCRIPTION
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference import segmentation as segmentation_module
+from brainfcn_jax.inference import views
 from brainfcn_jax.inference.network_input import THICK
 from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
 from brainfcn_jax.inference.segmentation import segment_scan
@@ -59,7 +59,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[np.ndarray]:
         inputs.append(equalised)
         return sure_prediction((equalised > 60).astype(np.uint8), voxel_weights, with_probabilities)
 
-    monkeypatch.setattr(segmentation_module, "predict", stand_in)
+    monkeypatch.setattr(views, "predict", stand_in)
     return inputs
 
 

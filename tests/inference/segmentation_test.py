@@ -11,7 +11,7 @@ from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_mod
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference import segmentation as segmentation_module
+from brainfcn_jax.inference import views
 from brainfcn_jax.inference.network_input import spacing_notes
 from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
 from brainfcn_jax.inference.segmentation import segment_scan
@@ -69,7 +69,7 @@ class ThresholdNetwork:
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> ThresholdNetwork:
     stand_in = ThresholdNetwork()
-    monkeypatch.setattr(segmentation_module, "predict", stand_in)
+    monkeypatch.setattr(views, "predict", stand_in)
     return stand_in
 
 

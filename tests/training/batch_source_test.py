@@ -35,7 +35,7 @@ def tiny_pools() -> Iterator[Generator]:
     generator = TinyGenerator()
 
     def load(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
-        return GeneratedPool(TissueVolumes(generator, settings, data.equalise), settings, seed)
+        return GeneratedPool(TissueVolumes(generator, settings, data), settings, seed)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(batch_source, "load_pool", load)
@@ -82,7 +82,7 @@ def test_a_process_makes_only_its_own_images(settings: Settings, tiny_pools: Gen
     assert settings.generator is not None
     scans = load_training_data(settings.data, ("sub-03_dseg",)).volumes
     shape = BatchShape(images=6, microbatches=4, images_per_microbatch=2, height=32, width=32)
-    maker = TissueVolumes(tiny_pools, settings.generator, "head")
+    maker = TissueVolumes(tiny_pools, settings.generator, settings.data)
     pools = [CountingPool(maker, settings.generator, 0) for _ in range(3)]
     whole, *parts = (
         list(mixed_batches(pool, scans, shape, 0, 0.25, range(6), microbatches))
@@ -115,7 +115,7 @@ def test_means_come_from_the_first_generated_volumes(
     settings: Settings, tiny_pools: Generator
 ) -> None:
     assert settings.generator is not None
-    maker = TissueVolumes(tiny_pools, settings.generator, "head")
+    maker = TissueVolumes(tiny_pools, settings.generator, settings.data)
     expected = channel_means([maker.make(settings.seed, number) for number in range(3)])
     assert load_batch_source(settings).channel_means == expected
 

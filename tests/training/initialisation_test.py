@@ -94,6 +94,13 @@ def test_all_that_differs_is_named_with_the_flag_that_mends_it(tmp_path: Path) -
         assert words in str(refused.value)
 
 
+def test_all_directions_may_follow_one_and_one_all(tmp_path: Path) -> None:
+    one, every = save(tmp_path / "one.h5"), save(tmp_path / "all.h5", slice_axis="all")
+    assert starting_model(settings_for(tmp_path, every)) is not None
+    wanted = {"data__slice_axis": "all", "augmentation__mirror": False}
+    assert starting_model(settings_for(tmp_path, one, **wanted)) is not None
+
+
 def test_another_count_of_tissues_or_a_missing_file_is_refused(tmp_path: Path) -> None:
     renamed = ("other", *DESCRIPTION.tissues[1:])
     with pytest.raises(UsageError, match="it knows the tissues other"):

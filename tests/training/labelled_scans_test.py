@@ -76,6 +76,25 @@ def test_each_subject_has_its_slice_axis(settings: DataSettings) -> None:
     assert second.labels.shape == (SHAPE[1], SHAPE[0], SHAPE[2])
 
 
+def test_all_directions_of_a_scan(settings: DataSettings, tmp_path: Path) -> None:
+    import nibabel
+
+    scan, labels = tiny_scan(0)
+    for part, kind in ((scan, "T1w"), (labels, "dseg")):
+        image = nibabel.Nifti1Image(part, np.diag([1.0, 1.25, 1.5, 1.0]))
+        nibabel.save(image, tmp_path / "scans" / f"fine_{kind}.nii.gz")
+    every = dataclasses.replace(settings, train=("fine",), slice_axis="all")
+    data = load_training_data(every)
+    assert data.spacing_mm == (1.0, 1.25, 1.5)
+    for volume, axis in zip(data.volumes, (2, 1, 0), strict=True):
+        np.testing.assert_array_equal(volume.labels, np.moveaxis(labels, axis, 0))
+        np.testing.assert_array_equal(volume.stacks[1:, ..., 0], volume.stacks[:-1, ..., 1])
+    with pytest.raises(
+        InputError, match=r"sub-01_T1w\.nii\.gz' has thick slices.*slice_axis=axial"
+    ):
+        load_training_data(dataclasses.replace(settings, train=("sub-01",), slice_axis="all"))
+
+
 def test_only_the_plane_is_cut_to_the_head(tmp_path: Path, settings: DataSettings) -> None:
     import nibabel
 

@@ -172,7 +172,7 @@ def test_a_key_that_an_experiment_gets_wrong_is_named_with_all_others() -> None:
         ("network", 7, "'network' must be a section of keys, found 7"),
         ("data.root", None, "'data.root' must be text, found None"),
         ("data.crop_to_head", 1, "'data.crop_to_head' must be True or False, found 1"),
-        ("data.slice_axis", "z", "must be 'sagittal' or 'coronal' or 'axial', found 'z'"),
+        ("data.slice_axis", "z", "must be 'sagittal' or 'coronal' or 'axial' or 'all', found 'z'"),
         ("data.train", "a", "must be a tuple of any number of values, each text, found 'a'"),
         ("data.train", ("a", 1), "each text, found ('a', 1)"),
         ("optimizer.learning_rate", float("nan"), "must be a number above 0, found nan"),

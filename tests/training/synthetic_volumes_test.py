@@ -34,11 +34,11 @@ def generator() -> Generator:
 def new_pool(generator: Generator, seed: int = 3) -> GeneratedPool:
     """A pool of three volumes that has made nothing yet."""
     settings = generator_settings()
-    return GeneratedPool(TissueVolumes(generator, settings, "head"), settings, seed)
+    return GeneratedPool(TissueVolumes(generator, settings, DataSettings()), settings, seed)
 
 
 def test_a_volume_is_some_of_the_slices_equalised_in_the_whole(generator: Generator) -> None:
-    volume = TissueVolumes(generator, generator_settings(), "head").make(3, 5)
+    volume = TissueVolumes(generator, generator_settings(), DataSettings()).make(3, 5)
     name, image, tissues, _ = generator.example(3, 5)
     stacks = np.asarray(volume_to_stacks(jnp.asarray(equalise_volume(image, "head"))))
     assert volume.name == name
@@ -62,13 +62,35 @@ def test_thick_slices_are_means_with_the_tissue_of_most() -> None:
 def test_a_share_of_the_volumes_has_thick_slices_whose_neighbours_are_near(
     generator: Generator,
 ) -> None:
-    maker = TissueVolumes(generator, generator_settings(thick_fraction=1.0), "head")
+    maker = TissueVolumes(generator, generator_settings(thick_fraction=1.0), DataSettings())
     volume = maker.make(3, 5)
     _, image, tissues, _ = generator.example(3, 5)
     known = {labels.tobytes() for n in range(2, 7) for labels in thick_slices(image, tissues, n)[1]}
     assert all(labels.tobytes() in known for labels in volume.labels)
     own, before = (volume.stacks[..., channel].astype(int) for channel in (1, 0))
     assert np.abs(own - before).max() <= 128  # at most half of the way to another slice
+
+
+def test_volumes_are_cut_along_all_axes_half_of_them_along_the_generators(
+    generator: Generator,
+) -> None:
+    maker = TissueVolumes(generator, generator_settings(), DataSettings(slice_axis="all"))
+    assert maker.sizes == ((32, 32), (32, 16), (32, 16))
+    seen: list[int] = []
+    for number in range(24):
+        tissues = np.moveaxis(generator.example(3, number).tissues, 0, 2)
+        known = {
+            labels.tobytes(): axis
+            for axis in (0, 1, 2)
+            for labels in np.moveaxis(tissues, axis, 0)
+            if labels.any()
+        }
+        volume = maker.make(3, number)
+        axes = {known[labels.tobytes()] for labels in volume.labels if labels.any()}
+        assert len(axes) == 1
+        seen += axes
+    assert 8 <= seen.count(2) <= 16
+    assert min(seen.count(0), seen.count(1)) >= 2
 
 
 def test_what_comes_does_not_depend_on_what_came_before(generator: Generator) -> None:
