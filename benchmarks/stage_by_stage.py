@@ -156,7 +156,7 @@ def main(argv: list[str]) -> None:
     scan = load_scan(_SCAN.value)
     brain = None if opened.finder is None else find_brain(opened.finder, scan)
     prepared = prepare(scan, opened.model.description, brain)
-    window = next(padded_windows(prepared.inside, BATCH_SLICES))
+    window = next(padded_windows(prepared.inside, BATCH_SLICES, 0, BATCH_SLICES))
     shape = (len(window) - 2, *window.shape[1:])
     steps = step_rows(opened, settings)
     network = network_of(opened.model).clone(kernels=chosen_kernels("float32"))

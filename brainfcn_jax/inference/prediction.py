@@ -84,36 +84,73 @@ def predict(
     the network `batch_slices` at a time, the last batch filled with empty slices; so the number
     of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
     unless `voxel_weights` says otherwise. `allowed` says where there may be any class (`ANYTHING`),
-    extracerebral fluid (`FLUID`) or `NOTHING` beside background. A stack's neighbours lie `reach`
+    extracerebral fluid (`FLUID`) or `NOTHING` beside background; slices at both ends where nothing
+    is allowed are background for certain, and not looked at. A stack's neighbours lie `reach`
     of the way to the next slice. `progress` is told the number of slices that are through. All
     goes to the device at once, before the first batch, and comes back at once, after the last.
     """
-    slices, height, width = equalised.shape
     network, params, packed = ready_network(model)
     channel_means = np.array(model.description.channel_means, np.float32)
     of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
     rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
     outputs = []
-    everywhere = np.broadcast_to(np.uint8(ANYTHING), equalised.shape)
-    windows = padded_windows(equalised, batch_slices)
-    masks = padded_windows(everywhere if allowed is None else allowed, batch_slices)
+    if allowed is None:
+        allowed = np.broadcast_to(np.uint8(ANYTHING), equalised.shape)
+    start, stop = allowed_slices(allowed)
+    windows = padded_windows(equalised, batch_slices, start, stop)
+    masks = padded_windows(allowed, batch_slices, start, stop)
     batches = [(window, mask[1:-1]) for window, mask in zip(windows, masks, strict=True)]
     of_all, batches = jax.device_put(((channel_means, rows, columns, np.float32(reach)), batches))
     for batch, of_batch in enumerate(batches):
         seen = Seen(params, packed, *of_all, *of_batch)
         outputs.append(_compiled_classify(network, with_probabilities, seen))
         jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
-        progress("network", batch * batch_slices, slices)
-    labels, entropies, sums, probabilities = zip(*jax.device_get(outputs), strict=True)
-    cut = (slice(slices), slice(height), slice(width))
-    return Prediction(
-        labels=np.concatenate(labels)[cut],
-        entropy=np.concatenate(entropies)[cut],
-        class_sums=of_slices.astype(np.float64) @ np.concatenate(sums)[:slices],
-        probabilities=(
-            np.concatenate(probabilities, axis=1)[:, *cut] if with_probabilities else None
-        ),
-    )
+        progress("network", batch * batch_slices, stop - start)
+    empty = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
+    return joined(jax.device_get(outputs), equalised.shape, (start, stop), of_slices, empty)
+
+
+def allowed_slices(allowed: UInt8[np.ndarray, "slice height width"]) -> tuple[int, int]:
+    """The first slice where anything is allowed, and the one after the last; all where none is."""
+    places = np.flatnonzero(allowed.any(axis=(1, 2)))
+    return (int(places[0]), int(places[-1]) + 1) if places.size else (0, len(allowed))
+
+
+def joined(
+    outputs: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]],
+    shape: tuple[int, ...],
+    span: tuple[int, int],
+    of_slices: Float32[np.ndarray, " slice"],
+    empty: float,
+) -> Prediction:
+    """One volume of what `classify` gives of batches in turn; what is not in `span` is background.
+
+    Args:
+        outputs: of each batch; the last one may be longer than the span.
+        shape: of the volume.
+        span: the first slice of the first batch, and the one after the last that counts.
+        of_slices: the slices' weights.
+        empty: the weight of the background in a slice that has nothing else.
+    """
+    (start, stop), (slices, height, width) = span, shape
+    labels, entropy = np.zeros(shape, np.uint8), np.zeros(shape, np.float16)
+    in_slices = np.zeros((slices, outputs[0][2].shape[1]))
+    in_slices[:, BACKGROUND] = empty
+    probabilities = None
+    if outputs[0][3] is not None:
+        probabilities = np.zeros((in_slices.shape[1], *shape), np.float16)
+        probabilities[BACKGROUND] = 1
+    first = start
+    for label_map, uncertainty, sums, found in outputs:
+        count = min(len(label_map), stop - first)
+        places = slice(first, first + count)
+        labels[places] = label_map[:count, :height, :width]
+        entropy[places] = uncertainty[:count, :height, :width]
+        in_slices[places] = sums[:count]
+        if probabilities is not None and found is not None:
+            probabilities[:, places] = found[:, :count, :height, :width]
+        first += count
+    return Prediction(labels, entropy, of_slices.astype(np.float64) @ in_slices, probabilities)
 
 
 def network_of(model: Model) -> SegmentationNetwork:
@@ -147,20 +184,20 @@ def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
 
 
 def padded_windows(
-    volume: Shaped[np.ndarray, "slice height width"], batch_slices: int
+    volume: Shaped[np.ndarray, "slice height width"], batch_slices: int, start: int, stop: int
 ) -> Iterator[Shaped[np.ndarray, "window padded_height padded_width"]]:
     """Runs of `batch_slices` slices with one neighbour on each side, all of the same shape.
 
-    What lies outside the volume is 0.
+    Together they hold the slices from `start` to before `stop`. What lies outside the volume is 0.
     """
-    slices, height, width = volume.shape
+    _, height, width = volume.shape
     padding = (
-        (1, 1 + -slices % batch_slices),
+        (1, batch_slices),
         (0, -height % IN_PLANE_STEP),
         (0, -width % IN_PLANE_STEP),
     )
     padded = np.pad(volume, padding)
-    for first in range(0, slices, batch_slices):
+    for first in range(start, stop, batch_slices):
         yield padded[first : first + batch_slices + 2]
 
 

@@ -119,11 +119,13 @@ def test_other_weights_of_the_same_network_are_not_compiled_again(
 
 def test_windows_overlap_by_one_neighbour_and_are_filled_with_zeros() -> None:
     volume = np.arange(1, 4, dtype=np.uint8)[:, None, None] * np.ones((1, 1, 33), np.uint8)
-    windows = list(padded_windows(volume, 2))
+    windows = list(padded_windows(volume, 2, 0, 3))
     assert [window.shape for window in windows] == [(4, 32, 64)] * 2
     assert [window[:, 0, 0].tolist() for window in windows] == [[0, 1, 2, 3], [2, 3, 0, 0]]
     assert windows[0][:, 1:].max() == 0
     assert windows[0][:, :, 33:].max() == 0
+    later = list(padded_windows(volume, 2, 1, 2))
+    assert [window[:, 0, 0].tolist() for window in later] == [[1, 2, 3, 0]]
 
 
 @pytest.mark.parametrize(("backend", "precision"), [("cpu", "float32"), ("gpu", "bfloat16")])
@@ -134,6 +136,34 @@ def test_the_precision_follows_the_device(
     network = network_of(model)
     assert network.precision == precision
     assert (network.kernels == "xla") or backend == "cpu"
+
+
+@pytest.mark.parametrize("span", [(2, 5), (0, 7), (3, 4), (0, 0)])
+def test_slices_where_nothing_is_allowed_are_background(
+    model: Model, span: tuple[int, int]
+) -> None:
+    volume = random_volume(7, 30, 21)
+    allowed = np.full(volume.shape, NOTHING, np.uint8)
+    allowed[slice(*span), 3:] = ANYTHING
+    slices, rows, columns = (np.linspace(0.5, 2, n, dtype=np.float32) for n in volume.shape)
+    free = predict(model, volume, batch_slices=2, with_probabilities=True)
+    found = predict(
+        model,
+        volume,
+        voxel_weights=(slices, rows, columns),
+        allowed=allowed,
+        batch_slices=2,
+        with_probabilities=True,
+    )
+    assert free.probabilities is not None
+    expected = np.where(allowed == ANYTHING, free.probabilities, 0)
+    expected[BACKGROUND][allowed == NOTHING] = 1
+    assert found.probabilities is not None
+    np.testing.assert_array_equal(found.probabilities, expected)
+    np.testing.assert_array_equal(found.labels, np.where(allowed == ANYTHING, free.labels, 0))
+    np.testing.assert_array_equal(found.entropy, np.where(allowed == ANYTHING, free.entropy, 0))
+    sums = np.einsum("cijk,i,j,k->c", expected.astype(np.float64), slices, rows, columns)
+    np.testing.assert_allclose(found.class_sums, sums, rtol=1e-3, atol=1e-6)
 
 
 def test_only_what_is_allowed_is_found(model: Model) -> None:
