@@ -23,7 +23,7 @@ _SCAN_PATTERN = flags.DEFINE_string("scan_pattern", "{subject}_T1w.nii.gz", "Fil
 _LABELS_PATTERN = flags.DEFINE_string(
     "labels_pattern", "{subject}_dseg.nii.gz", "Files of the labels."
 )
-_VIEWS = flags.DEFINE_enum("views", "1", ["1", "3"], "Slice directions that a scan is seen from.")
+_VIEWS = flags.DEFINE_integer("views", 1, "Slice directions that a scan is seen from, 1 or 3.")
 _SUBJECTS = flags.DEFINE_list("subjects", [], "Only these; all that are found when empty.")
 
 FLUID = "CSF"
@@ -49,7 +49,7 @@ def main(argv: list[str]) -> None:
         rows = []
         for pair in pairs:
             case = ValidationCase(pair.name, *load_subject(pair, "tissues"))
-            rows.append(dict(validation_dice(model, [case], int(_VIEWS.value))))
+            rows.append(dict(validation_dice(model, [case], _VIEWS.value)))
             show(pair.name, rows[-1])
         show("mean", {a: float(np.mean([row[a] for row in rows])) for a in ABBREVIATIONS})
 

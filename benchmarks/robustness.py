@@ -38,7 +38,7 @@ from brainfcn_jax.training.subjects import find_subjects, load_subject
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of --model.")
-_VIEWS = flags.DEFINE_enum("views", "1", ["1", "3"], "Slice directions that a scan is seen from.")
+_VIEWS = flags.DEFINE_integer("views", 1, "Slice directions that a scan is seen from, 1 or 3.")
 _VARIANTS = flags.DEFINE_list("variants", [], "Only these; all when empty.")
 
 SCORED = [tissue for tissue in TISSUES if tissue.index != CSF]
@@ -152,7 +152,7 @@ VARIANTS: dict[str, tuple[Callable[[Pair], Pair], float]] = {
 def tissue_dice(model: Model, pair: Pair) -> Float32[np.ndarray, " tissues"]:
     """Dice of the scored tissues of one pair, on its own grid."""
     finder = finder_for(model.description)
-    found = segment_scan(model, pair.scan, finder=finder, views=int(_VIEWS.value)).labels
+    found = segment_scan(model, pair.scan, finder=finder, views=_VIEWS.value).labels
     scores = [dice(found == tissue.index, pair.labels == tissue.index) for tissue in SCORED]
     return np.array(scores, np.float32)
 

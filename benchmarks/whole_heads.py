@@ -30,7 +30,7 @@ from brainfcn_jax.synthesis.examples import save_sheet
 _HEADS = flags.DEFINE_string("heads", None, "Folder of the heads and masks.", required=True)
 _MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of --model.")
-_VIEWS = flags.DEFINE_enum("views", "1", ["1", "3"], "Slice directions that a scan is seen from.")
+_VIEWS = flags.DEFINE_integer("views", 1, "Slice directions that a scan is seen from, 1 or 3.")
 _PICTURE = flags.DEFINE_string("picture", None, "PNG file to draw the heads in.")
 
 _FINDER = flags.DEFINE_bool("finder", True, "Find the brain first, where the model wants it.")
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
         scan = load_scan(path.with_name(subject + SCAN))
         mask = load_labels(path, like=scan) > 0
         start = time.perf_counter()
-        found = analyse_scan(model, scan, finder=finder, views=int(_VIEWS.value))
+        found = analyse_scan(model, scan, finder=finder, views=_VIEWS.value)
         seconds = time.perf_counter() - start
         labels = found.segmentation.labels
         tissue, labelled, missing, below_mm = shares(labels, mask, scan.spacing_mm)

@@ -9,7 +9,6 @@ from brainfcn_jax.imaging.voxel_checks import refuse_labels
 from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
-from brainfcn_jax.inference.views import refuse_views
 from brainfcn_jax.network.model_file import Model, load_tissue_model
 from brainfcn_jax.network.shipped_models import model_for, refuse_both, weight_file
 
@@ -52,14 +51,13 @@ def segment(
     Raises:
         InputError: the scan cannot be used.
         UsageError: there is no such model, both `model` and `weights` are given, or the model has
-            not seen slices of as many directions as `views`.
+            not seen slices of as many directions as `views`, which is 1 or 3.
         WeightsError: the weights are missing or damaged.
     """
     refuse_both(model, weights)
     if model is None and weights is None and not isinstance(image, Image):
         model = model_for([named_contrast(fspath(image))])
     loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
-    refuse_views(loaded.description, views)
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
     if not force:
         with naming(scan.path):

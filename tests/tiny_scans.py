@@ -21,12 +21,14 @@ SHAPE = (32, 30, 6)
 SPACING_MM = (1.0, 1.0, 3.0)
 
 
-def write_pairs(folder: Path, names: tuple[str, ...]) -> Path:
+def write_pairs(
+    folder: Path, names: tuple[str, ...], spacing_mm: tuple[float, float, float] = SPACING_MM
+) -> Path:
     """Writes NAME_T1w.nii.gz and NAME_dseg.nii.gz for every name, and gives the folder back."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
         scan, labels = tiny_scan(number)
-        affine = np.diag([*SPACING_MM, 1.0])
+        affine = np.diag([*spacing_mm, 1.0])
         nibabel.save(nibabel.Nifti1Image(scan, affine), folder / f"{name}_T1w.nii.gz")
         nibabel.save(nibabel.Nifti1Image(labels, affine), folder / f"{name}_dseg.nii.gz")
     return folder

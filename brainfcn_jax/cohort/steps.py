@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Int32
 
 from brainfcn_jax.errors import BrainfcnError
-from brainfcn_jax.imaging.choices import first_axis
+from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Scan, load_codes, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
@@ -119,14 +119,11 @@ def segment_read(
         keep_probabilities=settings.save_prob,
         progress=progress,
     )
-    slice_axis = opened.model.description.slice_axis
-    scores = reference_scores(read, segmented, settings.scheme, slice_axis)
+    scores = reference_scores(read, segmented, settings.scheme)
     return ScanResults(read.planned, segmented, opened.provenance, scores)
 
 
-def reference_scores(
-    read: ReadScan, segmented: SegmentedScan, scheme: str, slice_axis: str
-) -> list[Score] | None:
+def reference_scores(read: ReadScan, segmented: SegmentedScan, scheme: str) -> list[Score] | None:
     """Scores labels against the scan's reference; gives None when it has none."""
     if read.reference is None:
         return None
@@ -135,7 +132,7 @@ def reference_scores(
         read.reference,
         read.scan.spacing_mm,
         find_scheme(scheme),
-        slice_axis=first_axis(slice_axis),
+        slice_axis=SLICE_AXES[segmented.segmentation.slice_axes[0]],
     )
 
 

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 HEAD_MARGIN_VOXELS = 8
 BRAIN_MARGIN_MM = 16.0
-"""How much of the head around the brain the network sees."""
+"""How much of the head around the brain counts as head: it is equalised, and seen in plane."""
 
 COARSE = 1.5
 """Voxels this many times larger than the training set's are worth a note."""
@@ -137,8 +137,8 @@ def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
     voxels = slices.size * height.size * width.size
     if voxels > LARGEST_GRID and grid != scan_grid:
         raise InputError(
-            f"'{scan.path}' has voxels of {_millimetres(scan.spacing_mm)} and would have "
-            f"{voxels:.2g} at the model's {_millimetres(description.spacing_mm)}; check the voxel "
+            f"'{scan.path}' has voxels of {millimetres(scan.spacing_mm)} and would have "
+            f"{voxels:.2g} at the model's {millimetres(description.spacing_mm)}; check the voxel "
             "sizes in its header, or crop it"
         )
     if is_thick(scan_grid[0].spacing_mm, trained_mm[0]):
@@ -175,8 +175,8 @@ def spacing_notes(
     if np.max(np.asarray(spacing_mm) / np.asarray(trained_mm)) <= COARSE:
         return ()
     return (
-        f"voxels are {_millimetres(spacing_mm)}, the model was trained on "
-        f"{_millimetres(trained_mm)}; small structures may be lost between; check the labels",
+        f"voxels are {millimetres(spacing_mm)}, the model was trained on "
+        f"{millimetres(trained_mm)}; small structures may be lost between; check the labels",
     )
 
 
@@ -188,5 +188,6 @@ def _histograms(
     return intensity_histogram(intensities), level_histogram(levels, lowest_level)
 
 
-def _millimetres(spacing_mm: tuple[float, float, float]) -> str:
+def millimetres(spacing_mm: tuple[float, float, float]) -> str:
+    """A voxel size in words."""
     return " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"

@@ -81,7 +81,7 @@ def predict(
     """Labels (and class probabilities) of a histogram-equalised volume, slices first.
 
     Slices are padded with 0 at their far edges to a multiple of `IN_PLANE_STEP` and go through
-    the network `batch_slices` at a time, the last batch filled with empty slices; so the number
+    the network `batch_slices` at a time, and what fills the last batch is left out; so the number
     of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
     unless `voxel_weights` says otherwise. `allowed` says where there may be any class (`ANYTHING`),
     extracerebral fluid (`FLUID`) or `NOTHING` beside background; slices at both ends where nothing
@@ -96,7 +96,7 @@ def predict(
     outputs = []
     if allowed is None:
         allowed = np.broadcast_to(np.uint8(ANYTHING), equalised.shape)
-    start, stop = allowed_slices(allowed)
+    start, stop = allowed_span(allowed)
     windows = padded_windows(equalised, batch_slices, start, stop)
     masks = padded_windows(allowed, batch_slices, start, stop)
     batches = [(window, mask[1:-1]) for window, mask in zip(windows, masks, strict=True)]
@@ -106,14 +106,16 @@ def predict(
         outputs.append(_compiled_classify(network, with_probabilities, seen))
         jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
         progress("network", batch * batch_slices, stop - start)
-    empty = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
-    return joined(jax.device_get(outputs), equalised.shape, (start, stop), of_slices, empty)
+    background_weight = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
+    return joined(
+        jax.device_get(outputs), equalised.shape, (start, stop), of_slices, background_weight
+    )
 
 
-def allowed_slices(allowed: UInt8[np.ndarray, "slice height width"]) -> tuple[int, int]:
-    """The first slice where anything is allowed, and the one after the last; all where none is."""
+def allowed_span(allowed: UInt8[np.ndarray, "slice height width"]) -> tuple[int, int]:
+    """The first slice where anything is allowed, and the one after the last; (0, 1) without any."""
     places = np.flatnonzero(allowed.any(axis=(1, 2)))
-    return (int(places[0]), int(places[-1]) + 1) if places.size else (0, len(allowed))
+    return (int(places[0]), int(places[-1]) + 1) if places.size else (0, 1)
 
 
 def joined(
@@ -121,7 +123,7 @@ def joined(
     shape: tuple[int, ...],
     span: tuple[int, int],
     of_slices: Float32[np.ndarray, " slice"],
-    empty: float,
+    background_weight: float,
 ) -> Prediction:
     """One volume of what `classify` gives of batches in turn; what is not in `span` is background.
 
@@ -130,12 +132,12 @@ def joined(
         shape: of the volume.
         span: the first slice of the first batch, and the one after the last that counts.
         of_slices: the slices' weights.
-        empty: the weight of the background in a slice that has nothing else.
+        background_weight: of all pixels of a slice, the background's where there is nothing else.
     """
     (start, stop), (slices, height, width) = span, shape
     labels, entropy = np.zeros(shape, np.uint8), np.zeros(shape, np.float16)
     in_slices = np.zeros((slices, outputs[0][2].shape[1]))
-    in_slices[:, BACKGROUND] = empty
+    in_slices[:, BACKGROUND] = background_weight
     probabilities = None
     if outputs[0][3] is not None:
         probabilities = np.zeros((in_slices.shape[1], *shape), np.float16)

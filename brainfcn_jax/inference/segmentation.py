@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float16, Float32, Float64, UInt8
 
 from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
-from brainfcn_jax.imaging.choices import SliceAxis, first_axis
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.imaging.histograms import Histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import (
@@ -38,7 +38,7 @@ from brainfcn_jax.inference.prediction import (
     relative_entropy,
     unwatched,
 )
-from brainfcn_jax.inference.views import predict_along, view_axes
+from brainfcn_jax.inference.views import predict_along, view_axes, view_notes
 from brainfcn_jax.labels import BACKGROUND, CLASSES
 from brainfcn_jax.network.model_file import Model
 
@@ -105,12 +105,12 @@ def segment_scan(
     and the classes' probabilities back: the most probable class is the label, background in
     regions that were removed. `progress` is told the steps that `Segmentation.seconds` has.
 
-    Raises InputError when the scan would be absurdly large at the model's voxel size.
-    Source: Xu et al. 2017, section 2; resampling is ours.
+    Raises InputError when the scan would be absurdly large at the model's voxel size, and
+    UsageError as `views.refuse_views` does. Source: Xu et al. 2017, section 2; resampling is ours.
     """
     axes = view_axes(model.description, scan.spacing_mm, views)
     description = replace(model.description, slice_axis=axes[0])
-    axis = first_axis(axes[0])
+    axis = SLICE_AXES[axes[0]]
     seconds: dict[str, float] = {}
     with _timed(seconds, "brain", progress):
         grids(scan, description)  # raises before anything is resampled
@@ -139,7 +139,10 @@ def segment_scan(
         probabilities=None if probabilities is None else np.moveaxis(probabilities, 0, axis),
         brain_found=None if finder is None else brain is not None,
         unlabelled_brain=unlabelled_share(found, prepared),
-        notes=spacing_notes(scan.spacing_mm, description.spacing_mm),
+        notes=(
+            *view_notes(axes, views),
+            *spacing_notes(scan.spacing_mm, description.spacing_mm),
+        ),
         seconds=seconds,
     )
 

@@ -6,27 +6,33 @@ import numpy as np
 from jaxtyping import Float16, UInt8
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
+from brainfcn_jax.imaging.choices import SLICE_AXES, VIEWS, SliceAxis, directions
 from brainfcn_jax.inference.network_input import is_thick
 from brainfcn_jax.inference.prediction import (
+    ANYTHING,
     BATCH_SLICES,
     Prediction,
     Progress,
     VoxelWeights,
+    allowed_span,
     mean_along,
     predict,
     relative_entropy,
     unwatched,
 )
 from brainfcn_jax.network.model_file import Model, ModelDescription
+from brainfcn_jax.text import either
 
 
 def refuse_views(description: ModelDescription, views: int) -> None:
-    """Raises UsageError where a model has not seen slices of as many directions."""
+    """Raises UsageError unless a model has seen slices of as many directions as it shall use."""
+    if views not in VIEWS:
+        raise UsageError(f"views is {views}, must be {either([str(number) for number in VIEWS])}")
     if views > len(directions(description.slice_axis)):
         raise UsageError(
             f"{views} views are asked for, and the model was trained on {description.slice_axis} "
-            "slices alone; take 1, or a model that was trained in all directions"
+            "slices alone; leave views at 1, or give a model that was trained with "
+            "data.slice_axis=all"
         )
 
 
@@ -37,12 +43,25 @@ def view_axes(
 
     Thick slices are seen as they were acquired, and from nowhere else, by a model that has seen
     slices of all directions; for other scans it is the first `views` of the model's.
+
+    Raises UsageError as `refuse_views` does.
     """
+    refuse_views(description, views)
     axes = directions(description.slice_axis)
-    coarsest = max(axes, key=lambda axis: round(spacing_mm[SLICE_AXES[axis]], 2))
-    if is_thick(spacing_mm[SLICE_AXES[coarsest]], description.spacing_mm[SLICE_AXES[coarsest]]):
-        return (coarsest,)
-    return axes[:views]
+
+    def times_trained(axis: SliceAxis) -> float:
+        place = SLICE_AXES[axis]
+        return round(spacing_mm[place] / description.spacing_mm[place], 2)  # ties: the first
+
+    coarsest = max(axes, key=times_trained)
+    return (coarsest,) if is_thick(times_trained(coarsest), 1.0) else axes[:views]
+
+
+def view_notes(axes: tuple[SliceAxis, ...], views: int) -> tuple[str, ...]:
+    """A note when a scan is seen from fewer directions than were asked for."""
+    if len(axes) == views:
+        return ()
+    return (f"slices so far apart are seen as they were acquired, {axes[0]}, and in no other view",)
 
 
 def predict_along(
@@ -73,19 +92,22 @@ def predict_along(
             with_probabilities=with_probabilities,
             progress=progress,
         )
+    assert reach == 1.0, reach  # thick slices are seen along one axis
     own = SLICE_AXES[axes[0]]
     volume = np.moveaxis(equalised, 0, own)
-    mask = None if allowed is None else np.moveaxis(allowed, 0, own)
-    total, done = sum(equalised.shape), 0
+    mask = np.full(equalised.shape, ANYTHING, np.uint8) if allowed is None else allowed
+    mask = np.moveaxis(mask, 0, own)
+    spans = [allowed_span(np.moveaxis(mask, place, 0)) for place in range(mask.ndim)]
+    total, done = sum(stop - start for start, stop in spans), 0
 
     def seen_along(axis: int) -> Float16[np.ndarray, "classes slice height width"]:
         nonlocal done
         before = done
-        done += volume.shape[axis]
+        done += spans[axis][1] - spans[axis][0]
         found = predict(
             model,
             np.moveaxis(volume, axis, 0),
-            allowed=None if mask is None else np.moveaxis(mask, axis, 0),
+            allowed=np.moveaxis(mask, axis, 0),
             batch_slices=batch_slices,
             with_probabilities=True,
             progress=lambda step, slices, _: progress(step, before + slices, total),

@@ -68,7 +68,7 @@ def source_of_scans(settings: Settings, data: TrainingData) -> BatchSource:
         lambda first, steps: batches(data.volumes, shape, settings.seed, range(first, steps), own),
         channel_means(data.volumes),
         data.spacing_mm,
-        len(data.volumes),
+        len({volume.name for volume in data.volumes}),
     )
 
 
@@ -88,7 +88,7 @@ def source_of_generated(
         ),
         channel_means(first_volumes),
         pool.spacing_mm,
-        pool.maps + len(scans),
+        pool.maps + len({volume.name for volume in scans}),
     )
 
 

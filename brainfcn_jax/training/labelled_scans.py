@@ -14,7 +14,7 @@ from brainfcn_jax.imaging.boxes import head_box
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.file_names import without_extension
-from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS, is_thick
+from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS, is_thick, millimetres
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.settings import DataSettings
@@ -26,7 +26,7 @@ class TrainingData:
     """The training scans, cut to what is trained on.
 
     Attributes:
-        volumes: one for each subject and direction of slices.
+        volumes: one for each scan and direction of slices.
         spacing_mm: median voxel size, as that of a scan sliced along `settings.slice_axis`, along
             the canonical x, y, z.
     """
@@ -120,8 +120,9 @@ def _load_training_volumes(
     scan, labels = load_subject(subject, settings.scheme)
     if len(slice_axes) > 1 and is_thick(max(scan.spacing_mm), min(scan.spacing_mm)):
         raise InputError(
-            f"'{subject.scan_path}' has thick slices, and all directions are trained on; give "
-            "--config.data.slice_axis=axial, or that in which it was acquired"
+            f"'{subject.scan_path}' has voxels of {millimetres(scan.spacing_mm)}: slices that far "
+            "apart cannot be cut in all directions; name the one in which it was acquired, for all "
+            "with --config.data.slice_axis=axial, or for each with data.train_slice_axes"
         )
     volumes = [
         _training_volume(subject.called, scan.data, labels, SLICE_AXES[slice_axis], settings)

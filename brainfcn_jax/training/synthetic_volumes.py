@@ -21,7 +21,7 @@ from brainfcn_jax.training.validation import validation_subjects
 THINNEST, THICKEST = 2, 6
 """Generated slices in a thick one."""
 
-OTHER_AXES = 0.5
+OTHER_AXES_FRACTION = 0.5
 """Share of the volumes that are cut along another axis than the generator's, if any are."""
 
 
@@ -62,7 +62,7 @@ class TissueVolumes:
         random = np.random.default_rng((seed, number))
         name, image, tissues, _ = self._generator.example(seed, number)
         own, *others = self._axes
-        if others and random.random() < OTHER_AXES:
+        if others and random.random() < OTHER_AXES_FRACTION:
             axis = others[int(random.integers(len(others)))]
             image, tissues = cut_along(image, own, axis), cut_along(tissues, own, axis)
         thickness = 1

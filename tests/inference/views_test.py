@@ -76,7 +76,7 @@ def test_three_views_are_averaged() -> None:
     np.testing.assert_allclose(found.entropy, entropy, atol=5e-3)
     sums = np.einsum("cijk,i,j,k->c", expected, *weights)
     np.testing.assert_allclose(found.class_sums, sums, rtol=2e-3, atol=1)
-    assert {total for _, _, total in told} == {sum(SHAPE)}
+    assert {total for _, _, total in told} == {sum(SHAPE)}  # something is allowed in all slices
     assert [done for _, done, _ in told] == sorted({done for _, done, _ in told})
 
 
@@ -89,13 +89,18 @@ def test_thick_slices_are_seen_as_they_were_acquired() -> None:
         assert view_axes(EVERY, (7.0, 1.0, 1.0), views) == ("sagittal",)
         assert view_axes(EVERY, (7.0, 7.0, 7.0), views) == ("axial",)
     assert view_axes(DESCRIPTION, (7.0, 1.0, 1.0), 1) == ("axial",)
+    uneven = dataclasses.replace(EVERY, spacing_mm=(1.5, 1.0, 1.0))
+    assert view_axes(uneven, (2.5, 1.0, 2.0), 3) == ("axial",)  # twice what was trained on
+    assert view_axes(uneven, (2.5, 1.0, 1.9), 3) == AXES
 
 
 def test_a_model_of_one_direction_has_one_view() -> None:
     refuse_views(EVERY, 3)
     refuse_views(DESCRIPTION, 1)
-    with pytest.raises(UsageError, match=r"3 views .* trained on axial slices alone; take 1"):
+    with pytest.raises(UsageError, match=r"3 views .* trained on axial slices alone; leave"):
         refuse_views(DESCRIPTION, 3)
+    with pytest.raises(UsageError, match="views is 2, must be 1 or 3"):
+        view_axes(EVERY, (3.0, 3.0, 3.0), 2)
 
 
 @pytest.mark.parametrize("spacing_mm", [(3.0, 3.0, 3.0), (2.0, 2.5, 4.0), (2.0, 7.0, 2.0)])
@@ -110,6 +115,8 @@ def test_the_labels_lie_on_the_scan_whatever_it_is_seen_from(
     once, fused = (segment_scan(model, scan, views=views) for views in (1, 3))
     assert once.slice_axes == (("coronal",) if spacing_mm[1] == 7 else ("axial",))
     assert fused.slice_axes == (("coronal",) if spacing_mm[1] == 7 else AXES)
+    assert not any("view" in note for note in once.notes)
+    assert any("in no other view" in note for note in fused.notes) == (spacing_mm[1] == 7)
     assert (once.labels == fused.labels).mean() > 0.995
     if spacing_mm == (3.0, 3.0, 3.0):
         np.testing.assert_array_equal(fused.labels, threshold_labels(data))

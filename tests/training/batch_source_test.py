@@ -69,6 +69,18 @@ def test_a_share_comes_from_the_scans_that_are_not_held_out(settings: Settings) 
         assert padded.tolist() == [False, False, False, True]
 
 
+def test_a_scan_counts_once_however_many_directions_it_is_cut_in(
+    settings: Settings, tmp_path: Path
+) -> None:
+    root = write_pairs(tmp_path / "fine", ("sub-01", "sub-02", "sub-03"), (1.0, 1.0, 1.5))
+    data = dataclasses.replace(settings.data, root=str(root), slice_axis="all")
+    every = dataclasses.replace(settings, data=data)
+    assert load_batch_source(every).subjects == 4
+    scans = load_batch_source(dataclasses.replace(every, generator=None))
+    assert scans.subjects == 3
+    assert next(scans.batches(0, 1)).images.shape[2:4] == (32, 32)
+
+
 def test_a_later_start_gives_the_same_batches(settings: Settings) -> None:
     whole = list(load_batch_source(settings).batches(0, 6))
     late = list(load_batch_source(settings).batches(4, 6))
