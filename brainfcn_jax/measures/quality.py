@@ -3,6 +3,7 @@
 Nothing here needs a reference. docs/quality.md says where each threshold comes from.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -21,8 +22,8 @@ MOST_ASYMMETRY = 0.10
 MOST_MISMATCH = 0.50
 """Of the brain that its mirror image does not match; at most 0.41 in the same maps."""
 
-CUT_SECTION_MM2 = 100.0
-"""Brain on the edge of the field of view: a section larger than this is no grazing contact."""
+MOST_CUT_OFF = 0.01
+"""Of the brain, what the field of view may leave out: less than volumes are uncertain by."""
 
 MOST_REMOVED_PER_SLICE = 3.0
 """Regions that the post-processing removed, for each slice that holds tissue."""
@@ -171,13 +172,14 @@ def cut_by_field_of_view(
     image: Float32[np.ndarray, "x y z"],
     spacing_mm: tuple[float, float, float],
 ) -> Finding:
-    """Flags brain that reaches the edge of the field of view.
+    """Flags brain of which the field of view leaves out too much, by the sections on its edges.
 
     The edge is the outermost plane of the grid, or the outermost one whose intensities are not
     all the same where a scan is padded. Extracerebral fluid does not count, nor does the
     brainstem at the bottom, where it goes on as the spinal cord.
     """
-    measured, reasons = {}, []
+    brain_mm3 = float(np.isin(labels, (BACKGROUND, CSF), invert=True).sum() * np.prod(spacing_mm))
+    measured, reasons, cut_off = {}, [], 0.0
     for axis, names in enumerate(_FACES):
         pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
         for name, index in zip(names, _edges(image, axis), strict=True):
@@ -188,10 +190,25 @@ def cut_by_field_of_view(
             if 0 < index < image.shape[axis] - 1 and not _is_filled(image.take(index, axis)):
                 section_mm2 = 0.0  # a masked scan: its brain ends here, its field of view does not
             measured[f"section_at_{name}_mm2"] = section_mm2
-            if section_mm2 > CUT_SECTION_MM2:
+            if section_mm2 > 0:
+                cut_off += share_beyond(section_mm2, brain_mm3)
                 reasons.append(f"{section_mm2 / 100:.3g} cm2 of brain lie on its {name} edge")
-    reason = f"the field of view may cut the brain: {', '.join(reasons)}"
-    return _flagged_if(reasons, measured, "cut_by_field_of_view", reason)
+    measured["share_cut_off"] = cut_off
+    reason = f"the field of view may cut the brain, by {cut_off:.0%}: {', '.join(reasons)}"
+    return _flagged_if(cut_off > MOST_CUT_OFF, measured, "cut_by_field_of_view", reason)
+
+
+def share_beyond(section_mm2: float, brain_mm3: float) -> float:
+    """How much of a ball of the brain's volume lies beyond a plane that cuts it in this section.
+
+    It is the smaller part, and half where no plane cuts the ball in so large a section.
+
+    >>> round(share_beyond(0.75 * math.pi, 4 / 3 * math.pi), 3)  # half a radius from its centre
+    0.156
+    """
+    radius_mm = (0.75 * brain_mm3 / math.pi) ** (1 / 3)
+    height_mm = radius_mm - math.sqrt(max(0.0, radius_mm**2 - section_mm2 / math.pi))
+    return math.pi * height_mm**2 * (radius_mm - height_mm / 3) / brain_mm3
 
 
 def many_removed_regions(labels: UInt8[np.ndarray, "x y z"], removed_regions: int) -> Finding:

@@ -183,8 +183,8 @@ def test_a_brain_cut_by_the_field_of_view_is_flagged(
     finding = cut_by_field_of_view(labels, image, SPACING_MM)
     assert finding.flag is not None
     assert f"of brain lie on its {name} edge" in finding.flag.reason
-    cut = {key for key, area_mm2 in finding.measurements.items() if area_mm2 > 0}
-    assert cut == {f"section_at_{name}_mm2"}
+    cut = {key for key, amount in finding.measurements.items() if amount > 0}
+    assert cut == {f"section_at_{name}_mm2", "share_cut_off"}
 
 
 def test_a_section_is_measured_in_square_millimetres() -> None:
@@ -196,6 +196,19 @@ def test_a_section_is_measured_in_square_millimetres() -> None:
     assert finding.measurements["section_at_top_mm2"] == (5 * 6 - 1) * 6.0
     assert finding.flag is not None
     assert "1.74 cm2" in finding.flag.reason
+
+
+@pytest.mark.parametrize(("cut_mm", "flagged"), [(3, False), (7, False), (10, True), (20, True)])
+def test_what_is_cut_off_is_estimated_from_the_section(cut_mm: int, flagged: bool) -> None:
+    radius_mm = 60
+    places = np.arange(-70, 71)
+    ball = places[:, None, None] ** 2 + places[:, None] ** 2 + places**2 <= radius_mm**2
+    labels = np.where(ball, np.uint8(WM), np.uint8(0))[:, :, : 70 + radius_mm - cut_mm + 1]
+    image = np.random.default_rng(0).random(labels.shape, np.float32)
+    finding = cut_by_field_of_view(labels, image, (1.0, 1.0, 1.0))
+    beyond = 1 - labels.sum() / (WM * ball.sum())
+    assert finding.measurements["share_cut_off"] == pytest.approx(beyond, rel=0.25, abs=1e-3)
+    assert (finding.flag is not None) == flagged == (beyond > 0.01)
 
 
 def test_the_brainstem_may_leave_at_the_bottom_only() -> None:
