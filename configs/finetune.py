@@ -5,8 +5,8 @@ Time:    11 minutes on two shared virtual cores of an Intel Xeon with AMX; 27 on
          EPYC (2017, AVX2), in float32, with light other work beside it.
 Result:  With one OASIS subject (1006), Dice .932 .869 .938 .936 .961 .882 .746 (CoGM BGT WM BS CB
          Vent CSF) on three others, a mean of .920 without the CSF; adult_t1w as it was then, which
-         it starts from, had .881, and training from ImageNet on the same scan for as many steps .910.
-         Seed 0, last.h5. In all directions (`--config.data.slice_axis=all
+         it starts from, had .881, and training from ImageNet on the same scan for as many steps
+         .910. Seed 0, last.h5. In all directions (`--config.data.slice_axis=all
          --config.augmentation.mirror=False`), from the weights that ship now, .924 with --views=3,
          .917 with one view.
 
