@@ -71,7 +71,15 @@ def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
 
 
 def settings(save_prob: bool = False, save_uncertainty: bool = False) -> SegmentationSettings:
-    return SegmentationSettings("m", None, None, "tissues", False, save_prob, save_uncertainty)
+    return SegmentationSettings(
+        "m",
+        None,
+        None,
+        "tissues",
+        overwrite=False,
+        save_prob=save_prob,
+        save_uncertainty=save_uncertainty,
+    )
 
 
 def test_result_names_follow_bids_derivatives() -> None:
