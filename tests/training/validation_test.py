@@ -49,7 +49,9 @@ def test_a_tissue_that_no_scan_and_no_prediction_has_is_left_out(
     (case,) = load_validation_cases(tiny_settings(root, data__validation=("sub-02",)).data)
     labels = np.where(case.labels == 7, 0, case.labels).astype(np.uint8)
     monkeypatch.setattr(
-        validation, "segment_scan", lambda model, scan, finder, views: SimpleNamespace(labels=labels)
+        validation,
+        "segment_scan",
+        lambda model, scan, finder, views: SimpleNamespace(labels=labels),
     )
     found = validation_dice(MODEL, (dataclasses.replace(case, labels=labels),))
     assert set(found.values()) == {1.0}
