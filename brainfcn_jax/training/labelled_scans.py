@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.boxes import head_box
@@ -124,8 +124,17 @@ def _load_training_volumes(
             "apart cannot be cut in all directions; name the one in which it was acquired, for all "
             "with --config.data.slice_axis=axial, or for each with data.train_slice_axes"
         )
+    head = equalise_volume(scan.data, "head")
+    whole = settings.equalise != "head"
+    equalised = equalise_volume(scan.data, settings.equalise) if whole else head
     volumes = [
-        _training_volume(subject.called, scan.data, labels, SLICE_AXES[slice_axis], settings)
+        _training_volume(
+            subject.called,
+            np.moveaxis(equalised, SLICE_AXES[slice_axis], 0),
+            np.moveaxis(labels, SLICE_AXES[slice_axis], 0),
+            np.moveaxis(head > 0, SLICE_AXES[slice_axis], 0),
+            settings.crop_to_head,
+        )
         for slice_axis in slice_axes
     ]
     axis = SLICE_AXES[slice_axes[0]]
@@ -135,21 +144,16 @@ def _load_training_volumes(
 
 def _training_volume(
     name: str,
-    data: Float32[np.ndarray, "x y z"],
-    labels: UInt8[np.ndarray, "x y z"],
-    axis: int,
-    settings: DataSettings,
+    equalised: UInt8[np.ndarray, "slice height width"],
+    labels: UInt8[np.ndarray, "slice height width"],
+    head: Bool[np.ndarray, "slice height width"],
+    crop_to_head: bool,
 ) -> TrainingVolume:
-    slices_first = np.moveaxis(data, axis, 0)
-    in_head = equalise_volume(slices_first, "head")
-    whole = settings.equalise != "head"
-    equalised = equalise_volume(slices_first, settings.equalise) if whole else in_head
-    head = in_head > 0
-    in_plane = _in_plane_crop(head, settings.crop_to_head)
+    in_plane = _in_plane_crop(head, crop_to_head)
     return TrainingVolume(
         name=name,
         stacks=np.asarray(volume_to_stacks(jnp.asarray(equalised[in_plane]))),
-        labels=np.ascontiguousarray(np.moveaxis(labels, axis, 0)[in_plane]),
+        labels=np.ascontiguousarray(labels[in_plane]),
         has_head=np.any(head, axis=(1, 2)),
     )
 

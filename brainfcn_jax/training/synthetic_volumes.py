@@ -53,8 +53,8 @@ class TissueVolumes:
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Heights and widths of the slices along each axis."""
-        shape = np.empty(self._settings.shape)
-        return tuple(cut_along(shape, self._axes[0], axis).shape[1:] for axis in self._axes)
+        volume = np.broadcast_to(0, self._settings.shape)  # takes no memory
+        return tuple(cut_along(volume, self._axes[0], axis).shape[1:] for axis in self._axes)
 
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Generates a volume: some of its slices, equalised in the whole, with labels."""
