@@ -6,10 +6,11 @@ Result:  weights/adult_any.h5, of two runs (weights/adult_any.md): six tissues .
          T1w scans of OASIS, and on a patient's T2w and FLAIR beside the T1w's labels .757, .787.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
-Maps 17 to 20 are never trained on. Of the images 3 in 20 have random contrasts, 2 in 5 those of
-spin echoes (T2w, FLAIR, PDw, T1w), a quarter the T1w contrast measured through a random curve, the
-others that as it is. It starts from the T1w
-model, which `model_path` names. No scan is trained on.
+Maps 17 to 20 are never trained on. Half of the volumes are cut into axial slices, the others into
+coronal and sagittal ones. Of the images 3 in 20 have random contrasts, 2 in 5 those of spin echoes
+(T2w, FLAIR, PDw, T1w), a tenth the T1w contrast measured through a random curve, the others that as
+it is; then, once the scanner is imitated, a quarter of all go through a random curve. It starts
+from the T1w model, which `model_path` names. No scan is trained on.
 """
 
 from ml_collections import ConfigDict
@@ -27,10 +28,20 @@ LICENCE = (
 def get_config() -> ConfigDict:
     """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
-        data={"modality": "any"},
-        generator={"kind": "any_adult", "held_out": HELD_OUT, "thick_fraction": 0.25},
+        data={"modality": "any", "slice_axis": "all"},
+        generator={
+            "kind": "any_adult",
+            "held_out": HELD_OUT,
+            "shape": (160, 176, 192),
+            "thick_fraction": 0.2,
+        },
         network={"start": "model", "model_path": "weights/adult_t1w.h5"},
-        augmentation={"rotation_degrees": 0.0, "scale_range": (1.0, 1.0)},
-        training={"steps": 3000, "validate_every": 1000},
+        augmentation={
+            "rotation_degrees": 0.0,
+            "scale_range": (1.0, 1.0),
+            "mirror": False,
+            "remapped_fraction": 0.25,
+        },
+        training={"steps": 3500, "validate_every": 1000},
         licence=LICENCE,
     )

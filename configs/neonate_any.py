@@ -48,9 +48,10 @@ def get_config() -> ConfigDict:
             "maps": ("dhcp40w_dseg",) * NEWBORN_HEADS + FETAL,
             "held_out": HELD_OUT,
             "shape": (144, 144, 176),
-            "real_fraction": 0.125,
+            "real_fraction": 0.2,
         },
         network={"stages": 5, "start": "model", "model_path": "weights/neonate_t2w.h5"},
-        training={"steps": 1200, "validate_every": 600},
+        augmentation={"remapped_fraction": 0.25},
+        training={"steps": 4000, "validate_every": 1000},
         licence=LICENCE,
     )

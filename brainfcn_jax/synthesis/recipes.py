@@ -183,6 +183,8 @@ class Recipe:
         spacing_mm: size of its (cubic) voxels.
         source_spacing_mm: size of the label maps' voxels.
         slice_axis: 'axial', 'coronal' or 'sagittal', as the label maps were loaded.
+        label_smoothing_mm: how much smoother the tissues are than the map that the image is made
+            from (see `drawn_labels`).
     """
 
     shape: tuple[int, int, int]
@@ -194,13 +196,22 @@ class Recipe:
     anatomy: Anatomy = field(default_factory=Anatomy)
     contrasts: Contrasts = field(default_factory=Contrasts)
     acquisition: Acquisition = field(default_factory=Acquisition)
+    label_smoothing_mm: float = 0.0
 
 
 def adult_recipe(
     shape: tuple[int, int, int] = (176, 160, 192), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
-    """Adult heads at 1 mm."""
-    return Recipe(shape, 1.0, 1.0, slice_axis, FieldOfView(brain_mm=(140.0, 176.0, 150.0)))
+    """Adult heads at 1 mm, most as T1w gradient echoes show them, some as spin echoes do."""
+    return Recipe(
+        shape,
+        1.0,
+        1.0,
+        slice_axis,
+        FieldOfView(brain_mm=(140.0, 176.0, 150.0)),
+        label_smoothing_mm=1.0,
+        contrasts=Contrasts(sequence_fraction=0.15, sequences=(_T1W,)),
+    )
 
 
 def newborn_recipe(
@@ -209,7 +220,7 @@ def newborn_recipe(
     """Newborn heads at 0.8 mm, from label maps at 0.6 mm."""
     view = FieldOfView(
         brain_mm=(90.0, 112.0, 92.0),
-        stripped_fraction=0.25,
+        stripped_fraction=0.4,
         loose_mm=(0.8, 4.0),
         deface_mm=(32.0, 46.0),
         low_shift_mm=15.0,
@@ -238,7 +249,8 @@ def any_adult_recipe(
             recipe.contrasts,
             wild_fraction=0.15,
             sequence_fraction=0.4,
-            remapped_fraction=0.25,
+            sequences=ADULT_SEQUENCES,
+            remapped_fraction=0.1,
             bias=0.12,
         ),
         acquisition=replace(recipe.acquisition, thick_fraction=0.45, thick_mm=(1.5, 6.0)),

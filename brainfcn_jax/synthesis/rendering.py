@@ -16,6 +16,7 @@ from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.synthesis.acquisition import acquire, bias_field
 from brainfcn_jax.synthesis.anatomy import leaves, thickened
 from brainfcn_jax.synthesis.deformation import Field, knots_for, smooth_field, source_offsets_mm
+from brainfcn_jax.synthesis.drawn_labels import drawn
 from brainfcn_jax.synthesis.intensities import Contrast, draw_intensities
 from brainfcn_jax.synthesis.packed_labels import (
     BESIDE_CEREBELLUM,
@@ -42,7 +43,7 @@ class Example(NamedTuple):
 
     Attributes:
       image: arbitrary units, at least 0.
-      tissues: 0..7.
+      tissues: 0..7, as people draw them.
       brain: the brain, closed so that sulci and ventricles are inside.
     """
 
@@ -86,9 +87,10 @@ def generate(
         _head_mask(head_key, code, outward_mm, offsets_mm, recipe),
     )
     seen &= _field_of_view(keys[6], recipe)
+    labels = drawn(tissues, recipe.label_smoothing_mm, recipe.spacing_mm)
     return Example(
         image=jnp.where(seen, image, 0.0),
-        tissues=jnp.where(seen, tissues, jnp.uint8(0)),
+        tissues=jnp.where(seen, labels, jnp.uint8(0)),
         brain=seen & (outward_mm <= 0),
     )
 

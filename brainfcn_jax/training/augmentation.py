@@ -1,8 +1,11 @@
-"""Random rotation, scaling and mirroring of slices together with their labels. Pure JAX."""
+"""Random rotation, scaling, mirroring and contrast of slices with their labels. Pure JAX."""
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, Shaped, UInt8
+
+_KNOTS = 6
+_LEVELS = 255  # but for 0, which is outside of the head
 
 
 def augment(
@@ -49,6 +52,34 @@ def augment(
         _nearest(labels, rows, columns, jnp.zeros((), labels.dtype)),
         _nearest(valid, rows, columns, jnp.ones((), valid.dtype)),
     )
+
+
+def remapped(
+    key: PRNGKeyArray, images: UInt8[Array, "image height width channel"], fraction: float
+) -> UInt8[Array, "image height width channel"]:
+    """A share of the images in another contrast: their levels through a random curve.
+
+    For each of these images a curve of straight lines runs between `_KNOTS` values from U(0, 1),
+    evenly spaced over the levels 1..255. What it gives is equalised again, as though each of these
+    levels were as frequent as the others, which equalisation inside the head makes them. 0 stays.
+
+    Args:
+      key: the only source of randomness; one key, one result.
+      images: equalised, not yet anything else.
+      fraction: how likely each image is changed.
+    """
+    curve_key, chance_key = jax.random.split(key)
+    count = images.shape[0]
+    values = jax.random.uniform(curve_key, (count, _KNOTS))
+    knots, levels = jnp.linspace(1, _LEVELS, _KNOTS), jnp.arange(1, _LEVELS + 1)
+    curved = jax.vmap(lambda value: jnp.interp(levels, knots, value))(values)  # (image, level)
+    lower = jnp.sum(curved[:, :, None] > curved[:, None, :], axis=2)
+    equal = jnp.sum(curved[:, :, None] == curved[:, None, :], axis=2)
+    table = (1 + lower + equal // 2).astype(jnp.uint8)
+    chosen = jax.random.uniform(chance_key, (count, 1)) < fraction
+    table = jnp.where(chosen, table, levels.astype(jnp.uint8))
+    table = jnp.pad(table, ((0, 0), (1, 0)))  # (image, level from 0)
+    return jax.vmap(lambda lookup, image: lookup[image])(table, images)
 
 
 def _source_matrices(

@@ -158,11 +158,14 @@ class AugmentationSettings:
         rotation_degrees: largest rotation, in either direction.
         scale_range: smallest and largest scale.
         mirror: whether half of the images are mirrored left to right; not for sagittal slices.
+        remapped_fraction: share of the images whose grey levels a random curve maps, as though
+            they were of another contrast.
     """
 
     rotation_degrees: Degrees = 10.0
     scale_range: tuple[Scale, Scale] = (0.9, 1.1)
     mirror: bool = True
+    remapped_fraction: Fraction = 0.0
 
 
 @dataclass(frozen=True)

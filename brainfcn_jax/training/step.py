@@ -10,7 +10,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt8
 
 from brainfcn_jax.network.fcn import SegmentationNetwork, subtract_mean
-from brainfcn_jax.training.augmentation import augment
+from brainfcn_jax.training.augmentation import augment, remapped
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.settings import AugmentationSettings
 
@@ -117,6 +117,9 @@ def augmented_input(
     Bool[Array, "image height width"],
 ]:
     """Augmented, mean-subtracted images with their labels and valid pixels."""
+    fraction = recipe.augmentation.remapped_fraction
+    if fraction > 0:
+        images = remapped(jax.random.fold_in(key, 1), images, fraction)
     turned, turned_labels, turned_valid = augment(
         key,
         images.astype(jnp.float32),

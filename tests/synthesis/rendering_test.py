@@ -12,6 +12,7 @@ from jaxtyping import UInt16
 
 from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.labels import BACKGROUND, COGM, CSF, WM
+from brainfcn_jax.synthesis.drawn_labels import drawn
 from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast
 from brainfcn_jax.synthesis.packed_labels import with_depth
 from brainfcn_jax.synthesis.recipes import (
@@ -75,6 +76,13 @@ def test_without_any_chance_the_label_map_itself_comes_back() -> None:
     assert any(np.array_equal(example.tissues, known) for known in (expected, mirrored))
     mean = np.asarray(newborn_t2_contrast().mean)[head() & 31]
     np.testing.assert_allclose(np.asarray(example.image), mean, atol=1e-3)
+
+
+def test_tissues_are_drawn_smoother_than_the_image() -> None:
+    mapped, smoothed = made(IDENTITY), made(replace(IDENTITY, label_smoothing_mm=1.0))
+    np.testing.assert_array_equal(smoothed.image, mapped.image)
+    np.testing.assert_array_equal(smoothed.tissues, drawn(mapped.tissues, 1.0, 1.0))
+    assert not np.array_equal(smoothed.tissues, mapped.tissues)
 
 
 @pytest.mark.parametrize("slice_axis", ["axial", "coronal", "sagittal"])

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from brainfcn_jax.training.augmentation import augment
+from brainfcn_jax.training.augmentation import augment, remapped
 
 COUNT, HEIGHT, WIDTH = 12, 24, 32
 MIDDLE = np.array([(HEIGHT - 1) / 2, (WIDTH - 1) / 2])
@@ -200,3 +200,28 @@ def test_dtypes_are_kept_and_values_stay_in_range() -> None:
     assert np.isfinite(result).all()
     assert result.min() >= 0
     assert result.max() <= 255.01
+
+
+LEVELS = np.broadcast_to(np.arange(256, dtype=np.uint8)[:, None, None], (64, 256, 2, 3))
+
+
+def test_no_image_is_remapped_unless_asked_for() -> None:
+    np.testing.assert_array_equal(remapped(KEY, jnp.asarray(LEVELS), 0.0), LEVELS)
+
+
+def test_a_curve_leaves_the_outside_and_how_frequent_levels_are() -> None:
+    result = np.asarray(remapped(KEY, jnp.asarray(LEVELS), 1.0))
+    assert (result[:, 0] == 0).all()
+    np.testing.assert_array_equal(result[..., 0], result[..., 2])  # one curve for the neighbours
+    np.testing.assert_array_equal(result[:, :, 0], result[:, :, 1])  # and for every place
+    for curve in result[:, 1:, 0, 0].astype(int):
+        steps = np.histogram(curve, bins=5, range=(0.5, 255.5))[0]
+        assert steps.min() > 40  # 51 are even; equal values of the curve share one level
+    falling = np.diff(result[:, 1:, 0, 0].astype(int), axis=1) < 0
+    assert falling.any(axis=1).mean() > 0.8  # not merely brighter or darker
+
+
+def test_a_share_of_the_images_is_remapped() -> None:
+    result = np.asarray(remapped(KEY, jnp.asarray(LEVELS), 0.25))
+    changed = (result != LEVELS).any(axis=(1, 2, 3))
+    assert 5 < changed.sum() < 30

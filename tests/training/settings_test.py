@@ -64,7 +64,12 @@ def good_values() -> dict[str, Any]:
             "momentum": 0.99,
             "weight_decay": 0,
         },
-        "augmentation": {"rotation_degrees": 10, "scale_range": [0.9, 1], "mirror": False},
+        "augmentation": {
+            "rotation_degrees": 10,
+            "scale_range": [0.9, 1],
+            "mirror": False,
+            "remapped_fraction": 0.25,
+        },
         "training": {
             "steps": 10,
             "images_per_step": 4,

@@ -23,6 +23,7 @@ _SETTING_ROWS = {
     "turned by up to (degrees)": "augmentation.rotation_degrees",
     "scaled by": "augmentation.scale_range",
     "mirrored": "augmentation.mirror",
+    "of another contrast": "augmentation.remapped_fraction",
     "precision": "network.precision",
     "seed": "seed",
 }
