@@ -1,10 +1,10 @@
 """The adult model that ships: T1w images made from label maps, of any scanner and contrast.
 
 Command: python run_train.py --config=configs/adult_t1w.py --config.data.root=synthseg_labelmaps
-Time:    27 minutes for 2800 steps on two cores of an AMD EPYC with AVX-512.
-Result:  weights/adult_t1w.h5, of four runs (weights/adult_t1w.md): Dice .862 .843 .898 .883 .946
-         .859 .555 (CoGM BGT WM BS CB Vent CSF) on three real scans of OASIS with one view, and
-         .871 .852 .905 .911 .947 .860 .573 with three.
+Time:    25 minutes for 2600 steps on two cores of an AMD EPYC with AVX-512.
+Result:  weights/adult_t1w.h5, of six runs (weights/adult_t1w.md): Dice .888 .832 .912 .901 .950
+         .857 .626 (CoGM BGT WM BS CB Vent CSF) on three real scans of OASIS with one view, and
+         .900 .848 .920 .912 .957 .865 .661 with three.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. Half of the volumes are cut into axial slices, the others into

@@ -2,14 +2,16 @@
 
 Command: python run_train.py --config=configs/neonate_any.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    17 minutes on two cores of an AMD EPYC with AVX-512, benchmarks beside.
-Result:  Not enough to ship: mean of seven tissues .906 on fetal weeks 31 and 33 (`neonate_t2w`
-         .926), .776 on the same in a T1w-like contrast (benchmarks/contrasts.py).
+Time:    About 37 minutes for 4000 steps on two cores of an AMD EPYC with AVX-512, by the first 600.
+Result:  None yet; after 1200 steps without images through random curves: mean of seven tissues .906
+         on fetal weeks 31 and 33 (`neonate_t2w` .926), .776 on the same in a T1w-like contrast
+         (benchmarks/contrasts.py), not enough to ship.
 
 Root and maps are those of `neonate_t2w.py`, whose model it starts from: `model_path` names it. Of
 the generated images 3 in 20 have random contrasts, 2 in 5 those of spin echoes (T2w, T1w), 3 in 20
-the T2w contrast of the templates through a random curve, the others that as it is. Fetal weeks 31
-and 33 are never trained on and follow the training.
+the T2w contrast of the templates through a random curve, the others that as it is; a fifth of the
+slices are of the templates themselves. A quarter of all images go through a random curve at last.
+Fetal weeks 31 and 33 are never trained on and follow the training.
 """
 
 from ml_collections import ConfigDict

@@ -28,7 +28,7 @@ from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 LEAST_ML = 40.0
 """Smaller pieces are no brain; that of a fetus of 21 weeks is larger."""
 
-STRIPPED_SHARE = 0.8
+STRIPPED_SHARE = 0.65
 """Where the brain is this much of the head or more, the skull is not there any more."""
 
 ADULTS = frozenset({"T1w", ANY})

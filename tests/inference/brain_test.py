@@ -5,7 +5,7 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
-from bright_finder import bright_finder
+from bright_finder import BRIGHT, bright_finder
 from threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
@@ -132,6 +132,21 @@ def test_a_stripped_scan_is_labelled_as_without_looking_for_the_brain() -> None:
     assert found.skull_stripped
     labels = segment_scan(threshold_model(), scan, finder=everything_is_brain).labels
     np.testing.assert_array_equal(labels, segment_scan(threshold_model(), scan).labels)
+
+
+@pytest.mark.parametrize(("level", "is_stripped"), [(71, True), (BRIGHT, False)])
+def test_a_scan_that_is_mostly_brain_is_labelled_whole(level: int, is_stripped: bool) -> None:
+    radius_mm = away_mm((75.0, 70.0, 70.0))
+    scan = make_scan(radius_mm <= 60, np.zeros(SHAPE, bool))
+    scan = dataclasses.replace(scan, data=(150 - radius_mm).astype(np.float32) * (radius_mm <= 60))
+    finder = bright_finder()
+    finder.params["fusion"]["bias"][1] = -level  # the inner 72 or 37% of the head
+    found = find_brain(finder, scan)
+    assert found is not None
+    assert found.skull_stripped is is_stripped
+    labels = segment_scan(threshold_model(), scan, finder=finder).labels
+    whole = np.array_equal(labels, segment_scan(threshold_model(), scan).labels)
+    assert whole is is_stripped
 
 
 def test_a_head_without_a_brain_is_labelled_as_without_looking_for_it() -> None:
