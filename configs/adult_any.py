@@ -42,6 +42,6 @@ def get_config() -> ConfigDict:
             "mirror": False,
             "remapped_fraction": 0.25,
         },
-        training={"steps": 3500, "validate_every": 1000},
+        training={"steps": 3200, "validate_every": 1000},
         licence=LICENCE,
     )

@@ -1,8 +1,8 @@
 """Labels as people draw them: smoother than what scans are made from (pure JAX).
 
 Label maps of the generator follow every voxel. Whoever labels a scan draws surfaces that are as
-smooth as the scan shows them: a sulcus or a blade of white matter narrower than about 2 mm has
-the tissue around it.
+smooth as the scan shows them: smoothed by 1 mm, a sulcus or a blade of white matter narrower than
+about 1.4 mm has the tissue around it.
 """
 
 import jax.numpy as jnp

@@ -43,7 +43,7 @@ class Example(NamedTuple):
 
     Attributes:
       image: arbitrary units, at least 0.
-      tissues: 0..7, as people draw them.
+      tissues: 0..7, as smooth as the recipe asks.
       brain: the brain, closed so that sulci and ventricles are inside.
     """
 

@@ -125,14 +125,15 @@ def coarse(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         spacing_mm=SPACING_MM,
+        label_smoothing_mm=0.0,
         view=replace(
             recipe.view, stripped_fraction=0.25, snug_fraction=0.2, cut_fraction=0.15,
             shift_mm=12.0, low_shift_mm=50.0,
         ),
         deformation=replace(recipe.deformation, far_fraction=0.25),
         contrasts=replace(
-            recipe.contrasts, wild_fraction=0.4, other_spread_used=(0.5, 2.0), bias=0.15,
-            texture_mm=6.0,
+            recipe.contrasts, wild_fraction=0.4, sequence_fraction=0.0,
+            other_spread_used=(0.5, 2.0), bias=0.15, texture_mm=6.0,
         ),
         acquisition=replace(
             recipe.acquisition, blur_mm=(0.8, 1.6), thick_fraction=0.5, thick_mm=(2.0, 7.0),

@@ -15,7 +15,7 @@ from brainfcn_jax.synthesis import generator, label_maps
 from brainfcn_jax.synthesis.intensities import t1_contrast
 from brainfcn_jax.synthesis.newborn_head import grow_head
 from brainfcn_jax.synthesis.packed_labels import DEPTH_ZERO, NARROW, with_depth, without_neck_fluid
-from brainfcn_jax.synthesis.recipes import RECIPES, Kind, any_adult_recipe
+from brainfcn_jax.synthesis.recipes import ADULT_SEQUENCES, RECIPES, Kind, any_adult_recipe
 from brainfcn_jax.synthesis.structures import CODE_OF_SYNTHSEG, CODES, STRUCTURES, TISSUE_OF_CODE
 
 
@@ -146,6 +146,13 @@ def test_the_command_writes_pairs_and_a_sheet(
         assert image.data.shape == labels.shape == (32, 32, 12)
         assert image.spacing_mm == (1.0, 1.0, 1.0)
     assert run(*arguments) == 1
+
+
+def test_adults_are_labelled_as_people_draw_and_any_contrast_is_drawn() -> None:
+    adult, other = RECIPES["adult"](), RECIPES["any_adult"]()
+    assert adult.label_smoothing_mm == other.label_smoothing_mm == 1.0
+    assert other.contrasts.sequences == ADULT_SEQUENCES
+    assert set(adult.contrasts.sequences) < set(ADULT_SEQUENCES)
 
 
 @pytest.mark.parametrize("kind", RECIPES)

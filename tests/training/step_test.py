@@ -17,6 +17,7 @@ from brainfcn_jax.training.settings import AugmentationSettings
 from brainfcn_jax.training.step import (
     StepRecipe,
     TrainState,
+    augmented_input,
     image_losses,
     initial_state,
     train_step,
@@ -143,6 +144,18 @@ def test_augmentation_is_a_function_of_key_and_step(recipe: StepRecipe) -> None:
     assert step(before, batch)[1]["loss"] == loss
     assert step(before._replace(step=jnp.int32(1)), batch)[1]["loss"] != loss
     assert step(before._replace(key=jax.random.key(4)), batch)[1]["loss"] != loss
+
+
+def test_images_of_another_contrast_keep_their_labels(recipe: StepRecipe) -> None:
+    remapping = dataclasses.replace(STILL, remapped_fraction=1.0)
+    batch = batch_of(IMAGES)
+    given = [jnp.asarray(leaf[0]) for leaf in (batch.images, batch.labels, batch.valid)]
+    key = jax.random.key(0)
+    plain = augmented_input(key, *given, recipe)
+    changed = augmented_input(key, *given, dataclasses.replace(recipe, augmentation=remapping))
+    assert np.mean(np.asarray(plain[0]) != np.asarray(changed[0])) > 0.9
+    for before, after in zip(plain[1:], changed[1:], strict=True):
+        np.testing.assert_array_equal(before, after)
 
 
 def test_the_state_counts_steps_and_keeps_its_key(recipe: StepRecipe, step: CompiledStep) -> None:
