@@ -149,10 +149,11 @@ def test_augmentation_is_a_function_of_key_and_step(recipe: StepRecipe) -> None:
 def test_images_of_another_contrast_keep_their_labels(recipe: StepRecipe) -> None:
     remapping = dataclasses.replace(STILL, remapped_fraction=1.0)
     batch = batch_of(IMAGES)
-    given = [jnp.asarray(leaf[0]) for leaf in (batch.images, batch.labels, batch.valid)]
+    images, labels, valid = map(jnp.asarray, (batch.images[0], batch.labels[0], batch.valid[0]))
     key = jax.random.key(0)
-    plain = augmented_input(key, *given, recipe)
-    changed = augmented_input(key, *given, dataclasses.replace(recipe, augmentation=remapping))
+    plain = augmented_input(key, images, labels, valid, recipe)
+    other = dataclasses.replace(recipe, augmentation=remapping)
+    changed = augmented_input(key, images, labels, valid, other)
     assert np.mean(np.asarray(plain[0]) != np.asarray(changed[0])) > 0.9
     for before, after in zip(plain[1:], changed[1:], strict=True):
         np.testing.assert_array_equal(before, after)
