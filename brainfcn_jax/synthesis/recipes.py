@@ -209,8 +209,8 @@ def adult_recipe(
         1.0,
         slice_axis,
         FieldOfView(brain_mm=(140.0, 176.0, 150.0)),
-        label_smoothing_mm=1.0,
         contrasts=Contrasts(sequence_fraction=0.15, sequences=(_T1W,)),
+        label_smoothing_mm=1.0,
     )
 
 

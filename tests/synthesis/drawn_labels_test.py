@@ -20,7 +20,7 @@ def sulcus(width: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("width", "drawn_width"), [(1, 0), (2, 2), (4, 4)])
-def test_a_sulcus_of_one_millimetre_is_drawn_as_cortex(width: int, drawn_width: int) -> None:
+def test_only_a_sulcus_of_one_millimetre_is_drawn_as_cortex(width: int, drawn_width: int) -> None:
     found = np.asarray(drawn(jnp.asarray(sulcus(width)), 1.0, 1.0))
     assert (found[6, 8] == CSF).sum() == drawn_width
 
