@@ -22,6 +22,7 @@ def segment(
     weights: str | PathLike[str] | None = None,
     frame: int | None = None,
     force: bool = False,
+    contrast: str | None = None,
     views: int = 1,
     keep_probabilities: bool = False,
     batch_slices: int = BATCH_SLICES,
@@ -38,11 +39,12 @@ def segment(
     Args:
         image: a NIfTI, MGH or Analyze file, or an image of nibabel's, which needs no file.
         model: the name of a shipped model, or one from `load_model`, which saves reading it again
-            for the next scan; unless given, "adult_t1w", or "adult_any" for a file whose name
-            says another contrast.
+            for the next scan; unless given, "adult_t1w", or "adult_any" where `contrast` or the
+            file's name says another one than T1w.
         weights: a weight file of your own, instead of a model.
         frame: the volume to take from a 4D scan, from 0.
         force: whether a scan is taken that looks like a label map.
+        contrast: what the scan shows ("T1w", "T2w", "FLAIR", "PDw"), where its name does not say.
         views: from how many slice directions the scan is seen: 1, or 3, which takes three times as
             long, for a model that was trained in all of them.
         keep_probabilities: whether `probabilities` is kept, 16 bytes a voxel.
@@ -55,8 +57,9 @@ def segment(
         WeightsError: the weights are missing or damaged.
     """
     refuse_both(model, weights)
-    if model is None and weights is None and not isinstance(image, Image):
-        model = model_for([named_contrast(fspath(image))])
+    if model is None and weights is None:
+        named = None if isinstance(image, Image) else named_contrast(fspath(image))
+        model = model_for([contrast or named])
     loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
     if not force:
@@ -69,6 +72,7 @@ def segment(
         views=views,
         batch_slices=batch_slices,
         keep_probabilities=keep_probabilities,
+        contrast=contrast,
     )
 
 

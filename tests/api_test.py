@@ -14,7 +14,7 @@ import brainfcn_jax
 from brainfcn_jax import SegmentedScan, load_model, segment
 from brainfcn_jax.errors import InputError, UsageError, WeightsError
 from brainfcn_jax.labels import CLASSES, TISSUES, WM
-from brainfcn_jax.network.model_file import save_model
+from brainfcn_jax.network.model_file import Model, save_model
 
 FLIPPED = np.array([[0, 0, -3, 30], [-2.9, 0, 0, 20], [0, 2.9, 0, -10], [0, 0, 0, 1.0]])
 
@@ -100,6 +100,22 @@ def test_models_by_file_and_by_name(tmp_path: Path) -> None:
         segment(scan, "child")
     with pytest.raises(WeightsError, match=r"none\.h5"):
         segment(scan, weights=tmp_path / "none.h5")
+
+
+def test_the_contrast_chooses_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = []
+
+    def loaded(name: str | None, *, weights: str | None) -> Model:
+        assert weights is None
+        chosen.append(name)
+        return threshold_model()
+
+    monkeypatch.setattr("brainfcn_jax.api.load_model", loaded)
+    image = nibabel.Nifti1Image(intensities(), AFFINE)
+    segment(image)
+    segment(image, contrast="FLAIR")
+    segment(write_image(tmp_path / "sub-01_T2w.nii.gz", intensities()))
+    assert chosen == ["adult_t1w", "adult_any", "adult_any"]
 
 
 def test_a_result_is_printed_as_a_table(tmp_path: Path) -> None:

@@ -117,6 +117,7 @@ def segment_read(
         batch_slices=batch_slices,
         views=settings.views,
         keep_probabilities=settings.save_prob,
+        contrast=settings.contrast,
         progress=progress,
     )
     scores = reference_scores(read, segmented, settings.scheme)

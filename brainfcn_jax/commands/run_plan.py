@@ -38,6 +38,7 @@ def plan_run(
         values.frame,
         values.scheme,
         overwrite=values.overwrite,
+        contrast=values.contrast,
         views=int(values.views),
         save_prob=values.save_prob,
         save_uncertainty=values.save_uncertainty,

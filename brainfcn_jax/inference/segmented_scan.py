@@ -123,11 +123,13 @@ def analyse_scan(
     views: int = 1,
     batch_slices: int = BATCH_SLICES,
     keep_probabilities: bool = False,
+    contrast: str | None = None,
     progress: Progress = unwatched,
 ) -> SegmentedScan:
     """Segments a scan and measures what was found: volumes, quality, signs of a wrong modality.
 
-    `finder`, `views` and `progress` are as `segment_scan` has them.
+    `finder`, `views` and `progress` are as `segment_scan` has them; `contrast` is what the scan
+    shows, where that is known otherwise than by its name.
 
     Raises InputError when the scan would be absurdly large at the model's voxel size.
     """
@@ -159,5 +161,5 @@ def analyse_scan(
         ),
         skull_stripped=looks_skull_stripped(scan.data, labels),
         notes=(*scan.notes, *found.notes),
-        warnings=modality_warnings(scan.path, scan.data, labels, modality),
+        warnings=modality_warnings(scan.path, scan.data, labels, modality, contrast),
     )

@@ -33,11 +33,12 @@ def modality_warnings(
     data: Float32[np.ndarray, "x y z"],
     labels: UInt8[np.ndarray, "x y z"],
     modality: str,
+    stated: str | None = None,
 ) -> tuple[str, ...]:
     """Gives sentences for the user where a scan's name or contrast is not that of `modality`.
 
-    A scan for a model of any contrast must look like what its own name says. Of a contrast that is
-    not in `DARK_TO_BRIGHT` only the name is compared.
+    A scan for a model of any contrast must look like the contrast that is `stated`, or else like
+    what its own name says. Of a contrast that is not in `DARK_TO_BRIGHT` only the name is compared.
     """
     warnings = []
     named, known = named_contrast(path), contrasts_of(modality)
@@ -46,8 +47,9 @@ def modality_warnings(
             f"its name says {named}, and the model is for {', '.join(known)}: check the labels"
         )
     medians = tissue_medians(data, labels)
-    of_several = modality not in known
-    expected = named if of_several else modality
+    expected, source = modality, "the model is for"
+    if modality not in known:
+        expected, source = (stated, "you say it is") if stated else (named, "its name says")
     pairs = OF_NEWBORNS if modality == ANY_NEWBORN else DARK_TO_BRIGHT
     wrong = [
         f"{darker} ({medians[darker]:.4g}) is not darker than {brighter} ({medians[brighter]:.4g})"
@@ -56,8 +58,7 @@ def modality_warnings(
     ]
     if wrong:
         warnings.append(
-            f"it does not look like a {expected} scan, which "
-            f"{'its name says' if of_several else 'the model is for'}, since in it "
+            f"it does not look like a {expected} scan, which {source}, since in it "
             f"{' and '.join(wrong)}: check the labels"
         )
     return tuple(warnings)

@@ -13,6 +13,7 @@ class SegmentationSettings:
         frame: the volume to take from 4D scans; None: they have only one.
         scheme: the code scheme of the references.
         overwrite: whether results that are there already are replaced.
+        contrast: what the scans show, where the user says it; None: what their names say.
         views: how many slice directions each scan is seen from, 1 or 3.
         save_prob: whether a probability map of each tissue is written.
         save_uncertainty: whether the entropy map is written.
@@ -28,6 +29,7 @@ class SegmentationSettings:
     frame: int | None
     scheme: str
     overwrite: bool
+    contrast: str | None = None
     views: int = 1
     save_prob: bool = False
     save_uncertainty: bool = False

@@ -143,6 +143,7 @@ def model_provenance(model: Model, weights: str, settings: SegmentationSettings)
         "Settings": {
             "frame": settings.frame,
             "scheme": settings.scheme,
+            "contrast": settings.contrast,
             "views": settings.views,
         },
     }

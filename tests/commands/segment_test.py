@@ -52,7 +52,8 @@ def test_the_sidecar_says_how_the_labels_were_made(scan: str, weights: str, out:
     assert sidecar["Sources"] == ["sub-01_T1w.nii.gz"]
     assert sidecar["LabelMap"]["white matter"] == WM
     assert sidecar["Model"]["slice_axis"] == "axial"
-    assert sidecar["Settings"] == {"frame": None, "scheme": "tissues", "views": 1}
+    expected = {"frame": None, "scheme": "tissues", "contrast": None, "views": 1}
+    assert sidecar["Settings"] == expected
     assert sidecar["SliceDirections"] == ["axial"]
     assert sidecar["GeneratedBy"][0]["Version"]
     steps = {"brain", "preprocessing", "network", "postprocessing", "interpolation"}

@@ -37,6 +37,8 @@ def test_a_model_of_any_contrast_is_held_to_what_the_name_says() -> None:
     (warning,) = modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_T2), ANY)
     assert "does not look like a FLAIR scan, which its name says" in warning
     assert not modality_warnings("a_T1w.nii", *labelled({COGM: 90, WM: 70, VENT: 20}), ANY_NEWBORN)
+    (warning,) = modality_warnings("scan.nii", *labelled(ADULT_T2), ANY, "FLAIR")
+    assert "does not look like a FLAIR scan, which you say it is" in warning
     (warning,) = modality_warnings("a_T1w.nii", *labelled(NEWBORN_T2), ANY_NEWBORN)
     assert "does not look like a T1w scan" in warning
     (warning,) = modality_warnings("sub-01_CT.nii", *labelled(ADULT_T1), ANY)
