@@ -47,13 +47,14 @@ def modality_warnings(
             f"its name says {named}, and the model is for {', '.join(known)}: check the labels"
         )
     medians = tissue_medians(data, labels)
-    expected, source = modality, "the model is for"
-    if modality not in known:
-        expected, source = (stated, "you say it is") if stated else (named, "its name says")
+    if modality in known:
+        expected, source = modality, "the model is for"
+    else:
+        expected, source = (stated, "you say it is") if stated else (named or "", "its name says")
     pairs = OF_NEWBORNS if modality == ANY_NEWBORN else DARK_TO_BRIGHT
     wrong = [
         f"{darker} ({medians[darker]:.4g}) is not darker than {brighter} ({medians[brighter]:.4g})"
-        for darker, brighter in pairs.get(expected or "", ())
+        for darker, brighter in pairs.get(expected, ())
         if darker in medians and brighter in medians and medians[darker] >= medians[brighter]
     ]
     if wrong:
