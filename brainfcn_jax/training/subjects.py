@@ -12,7 +12,7 @@ With {contrast} a subject has a scan of each contrast that is there.
 
 import glob
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -64,26 +64,11 @@ def find_subjects(
     _check_request(scan_pattern, labels_pattern, names)
     if not root.is_dir():
         raise InputError(f"'{root}' is not a folder; set the data folder with --config.data.root")
-    if CONTRAST not in scan_pattern:
-        found = _subjects_of(root, scan_pattern, labels_pattern, names)
-    else:
-        of_contrasts = [
-            replace(subject, contrast=contrast)
-            for contrast in KNOWN
-            for subject in _subjects_of(
-                root,
-                scan_pattern.replace(CONTRAST, contrast),
-                labels_pattern.replace(CONTRAST, contrast),
-                names,
-                all_have_scans=False,
-            )
-        ]
-        there = {subject.name for subject in of_contrasts}
-        if absent := [name for name in names if name not in there]:
-            missing = ", ".join(scan_pattern.replace(SUBJECT, name) for name in absent)
-            raise InputError(f"'{root}' lacks {missing} of every contrast")
-        order = names or sorted(there, key=natural_order)
-        found = [subject for name in order for subject in of_contrasts if subject.name == name]
+    found, problems = _pairs(root, scan_pattern, labels_pattern, names)
+    if problems:
+        raise InputError(
+            f"'{root}' lacks one scan and one label map a subject: {'; '.join(problems)}"
+        )
     if not found:
         raise InputError(
             f"'{root}' holds no '{scan_pattern}' and no '{labels_pattern}'; check the data folder "
@@ -102,24 +87,58 @@ def load_subject(subject: Subject, scheme: str = "tissues") -> tuple[Scan, np.nd
     return scan, load_labels(subject.labels_path, like=scan, scheme=scheme)
 
 
-def _subjects_of(
-    root: Path,
-    scan_pattern: str,
-    labels_pattern: str,
-    names: tuple[str, ...],
-    all_have_scans: bool = True,
-) -> list[Subject]:
-    """The pairs that two patterns find, of the named subjects or of all in natural order.
+@dataclass(frozen=True)
+class _Files:
+    """What two patterns find, by subject."""
 
-    Unless `all_have_scans`, subjects without a scan are passed over.
-    """
+    root: Path
+    scan_pattern: str
+    labels_pattern: str
+    scans: dict[str, list[Path]]
+    labels: dict[str, list[Path]]
+
+
+def _files(root: Path, scan_pattern: str, labels_pattern: str) -> _Files:
     scans, labels = _found(root, scan_pattern), _found(root, labels_pattern)
     _keep_most_literal(scans, scan_pattern, labels, labels_pattern)
-    chosen = names or tuple(sorted(scans.keys() | labels.keys(), key=natural_order))
-    if not all_have_scans:
-        chosen = tuple(name for name in chosen if name in scans)
-    _check_pairs(root, chosen, ((scan_pattern, scans), (labels_pattern, labels)))
-    return [Subject(name, scans[name][0], labels[name][0]) for name in chosen]
+    return _Files(root, scan_pattern, labels_pattern, scans, labels)
+
+
+def _pairs(
+    root: Path, scan_pattern: str, labels_pattern: str, names: tuple[str, ...]
+) -> tuple[list[Subject], list[str]]:
+    """The pairs of the named subjects, or of all, in each contrast; and what is wrong with them."""
+    several, own_labels = (CONTRAST in pattern for pattern in (scan_pattern, labels_pattern))
+    files = {
+        contrast: _files(
+            root,
+            scan_pattern.replace(CONTRAST, contrast),
+            labels_pattern.replace(CONTRAST, contrast),
+        )
+        for contrast in (KNOWN if several else ("",))
+    }
+    if not names:
+        scanned = set().union(*(of_one.scans for of_one in files.values()))
+        labelled = [set(of_one.labels) for of_one in files.values()]
+        labelled_ones = set.union(*labelled) if own_labels else set.intersection(*labelled)
+        names = tuple(sorted(scanned | labelled_ones, key=natural_order))
+    subjects, problems = [], []
+    for name in names:
+        there = {
+            contrast: of_one
+            for contrast, of_one in files.items()
+            if not several or name in of_one.scans or (own_labels and name in of_one.labels)
+        }
+        if not there:
+            missing = scan_pattern.replace(SUBJECT, name)
+            problems.append(f"{missing} is missing in every contrast")
+        for contrast, of_one in there.items():
+            if wrong := _problems(of_one, name):
+                problems += wrong
+            else:
+                scan, labels = of_one.scans[name][0], of_one.labels[name][0]
+                subjects.append(Subject(name, scan, labels, contrast))
+    return subjects, problems
 
 
 def _check_request(scan_pattern: str, labels_pattern: str, names: tuple[str, ...]) -> None:
@@ -181,19 +200,17 @@ def _literal_letters(pattern: str) -> int:
     return len(re.sub(r"[*?]", "", pattern.replace(SUBJECT, "")))
 
 
-def _check_pairs(
-    root: Path, names: tuple[str, ...], sides: tuple[tuple[str, dict[str, list[Path]]], ...]
-) -> None:
+def _problems(files: _Files, name: str) -> list[str]:
+    """What a subject lacks of one scan and one label map."""
     problems = []
-    for name in names:
-        for pattern, found in sides:
-            paths = found.get(name, [])
-            if not paths:
-                problems.append(f"{pattern.replace(SUBJECT, name)} is missing")
-            if len(paths) > 1:
-                several = ", ".join(path.relative_to(root).as_posix() for path in paths)
-                problems.append(f"{pattern.replace(SUBJECT, name)} fits several files ({several})")
-    if problems:
-        raise InputError(
-            f"'{root}' lacks one scan and one label map a subject: " + "; ".join(problems)
-        )
+    for pattern, found in (
+        (files.scan_pattern, files.scans),
+        (files.labels_pattern, files.labels),
+    ):
+        paths = found.get(name, [])
+        if not paths:
+            problems.append(f"{pattern.replace(SUBJECT, name)} is missing")
+        if len(paths) > 1:
+            several = ", ".join(path.relative_to(files.root).as_posix() for path in paths)
+            problems.append(f"{pattern.replace(SUBJECT, name)} fits several files ({several})")
+    return problems

@@ -195,9 +195,20 @@ def test_each_contrast_may_have_labels_of_its_own(tmp_path: Path) -> None:
 
 def test_contrasts_that_are_not_there_are_named(tmp_path: Path) -> None:
     touch(tmp_path, "1_T2w.nii.gz", "1_dseg.nii.gz", "2_dseg.nii.gz", "3_T1w.nii.gz")
-    with pytest.raises(InputError, match=r"lacks 2_\{contrast\}.nii.gz of every contrast"):
+    touch(tmp_path, "4_FLAIR.nii.gz")
+    with pytest.raises(InputError, match=r"2_\{contrast\}.nii.gz is missing in every contrast$"):
         find_subjects(tmp_path, *CONTRASTS, ("1", "2"))
-    with pytest.raises(InputError, match=r"3_dseg\.nii\.gz is missing"):
+    with pytest.raises(
+        InputError,
+        match=r"a subject: 2_\{contrast\}\.nii\.gz is missing in every contrast; "
+        r"3_dseg\.nii\.gz is missing; 4_dseg\.nii\.gz is missing$",
+    ):
         find_subjects(tmp_path, *CONTRASTS)
     with pytest.raises(UsageError, match=r"has \{contrast\} in it, and '\{subject\}.nii' has not"):
         find_subjects(tmp_path, "{subject}.nii", "{subject}_{contrast}_dseg.nii")
+
+
+def test_labels_of_a_contrast_without_its_scan_are_named(tmp_path: Path) -> None:
+    touch(tmp_path, "1_T1w.nii", "1_T1w_dseg.nii", "1_T2w_dseg.nii")
+    with pytest.raises(InputError, match=r"a subject: 1_T2w\.nii is missing$"):
+        find_subjects(tmp_path, "{subject}_{contrast}.nii", "{subject}_{contrast}_dseg.nii")
