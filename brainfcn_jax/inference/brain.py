@@ -1,7 +1,7 @@
 """Where the brain is in a head of any contrast: three slice directions fused (JAX and scipy)."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, UInt8
@@ -17,7 +17,7 @@ from brainfcn_jax.imaging.boxes import (
     widened,
 )
 from brainfcn_jax.imaging.choices import directions
-from brainfcn_jax.imaging.contrasts import ANY
+from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
@@ -28,17 +28,36 @@ from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 LEAST_ML = 40.0
 """Smaller pieces are no brain; that of a fetus of 21 weeks is larger."""
 
-STRIPPED_SHARE = 0.65
+STRIPPED_SHARE = 0.7
 """Where the brain is this much of the head or more, the skull is not there any more."""
 
-ADULTS = frozenset({"T1w", ANY})
-"""The modalities of the models whose people the finder knows."""
 
 LARGEST_SIDE = 400
-"""Voxels of the finder's along an axis: 80 cm."""
+"""Voxels of the finder's along an axis: 80 cm of an adult."""
 
 _HEAD_MARGIN_VOXELS = 2
 _FAR_MM = 99.0
+
+
+@dataclass(frozen=True)
+class People:
+    """Whose brains are looked for.
+
+    Attributes:
+        size: how long their brain is beside an adult's. The finder sees theirs as though it were
+            an adult's, magnified.
+        tissue_margin_mm: how far from a brain that was found there may be tissue.
+        label_margin_mm: how far there may be extracerebral fluid.
+    """
+
+    size: float
+    tissue_margin_mm: float
+    label_margin_mm: float
+
+
+ADULTS, NEWBORNS = People(1.0, 1.5, 4.0), People(0.65, 2.5, 8.0)
+PEOPLE = {"T1w": ADULTS, ANY: ADULTS, "T2w": NEWBORNS, ANY_NEWBORN: NEWBORNS}
+"""By the modality of their models; the models of others go without a finder."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +102,17 @@ def load_finder() -> Model:
 
 
 def finder_for(description: ModelDescription) -> Model | None:
-    """The finder, for adults' models that do not keep to the paper's own rule of what is brain.
-
-    Newborns' brains, T2w, are found too small.
+    """The finder, at the size of a model's people; None for the paper's own rule of what is brain.
 
     Raises:
         WeightsError: its weights are missing or damaged.
     """
-    wanted = description.mask_slice == "largest" and description.modality in ADULTS
-    return load_finder() if wanted else None
+    if description.mask_slice != "largest" or description.modality not in PEOPLE:
+        return None
+    finder = load_finder()
+    size = PEOPLE[description.modality].size
+    x, y, z = (mm * size for mm in finder.description.spacing_mm)
+    return replace(finder, description=replace(finder.description, spacing_mm=(x, y, z)))
 
 
 def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> Brain | None:

@@ -18,7 +18,7 @@ from brainfcn_jax.imaging.resampling import (
     interpolated_scores,
     total_weights,
 )
-from brainfcn_jax.inference.brain import find_brain
+from brainfcn_jax.inference.brain import ADULTS, PEOPLE, People, find_brain
 from brainfcn_jax.inference.network_input import (
     Prepared,
     grids,
@@ -41,9 +41,6 @@ from brainfcn_jax.inference.prediction import (
 from brainfcn_jax.inference.views import predict_along, view_axes, view_notes
 from brainfcn_jax.labels import BACKGROUND, CLASSES
 from brainfcn_jax.network.model_file import Model
-
-TISSUE_MARGIN_MM, LABEL_MARGIN_MM = 1.5, 4.0
-"""How far from a brain that was found there may be tissue, and extracerebral fluid."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +158,9 @@ def predict_prepared(
         model,
         prepared.inside,
         voxel_weights=scan_weights(prepared),
-        allowed=allowed_near_brain(prepared.outward_mm),
+        allowed=allowed_near_brain(
+            prepared.outward_mm, PEOPLE.get(model.description.modality, ADULTS)
+        ),
         reach=prepared.reach,
         batch_slices=batch_slices,
         with_probabilities=keep_probabilities or prepared.resampled,
@@ -170,12 +169,12 @@ def predict_prepared(
 
 
 def allowed_near_brain(
-    outward_mm: Float32[np.ndarray, "*shape"] | None,
+    outward_mm: Float32[np.ndarray, "*shape"] | None, people: People
 ) -> UInt8[np.ndarray, "*shape"] | None:
     """What `predict` may find so far from the brain; None, for all, where that is not known."""
     if outward_mm is None:
         return None
-    near, nearer = outward_mm <= LABEL_MARGIN_MM, outward_mm <= TISSUE_MARGIN_MM
+    nearer, near = outward_mm <= people.tissue_margin_mm, outward_mm <= people.label_margin_mm
     return np.select([nearer, near], [np.uint8(ANYTHING), np.uint8(FLUID)], np.uint8(NOTHING))
 
 

@@ -9,9 +9,10 @@ from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.inference.brain import NEWBORNS
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
-from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
+from brainfcn_jax.synthesis.recipes import Recipe, any_adult_recipe, any_newborn_recipe
 from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.generated_pool import choose_slices
 from brainfcn_jax.training.labelled_scans import check_held_out
@@ -19,12 +20,19 @@ from brainfcn_jax.training.masked_heads import MaskedHead, load_masked_heads, va
 from brainfcn_jax.training.settings import DataSettings, GeneratorSettings
 
 SPACING_MM = 2.0
-NEWBORN_FRACTION = 0.25
+NEWBORN_SPACING_MM = SPACING_MM * NEWBORNS.size
+NEWBORN_FRACTION = 0.4
 """Share of the generated heads that are a newborn's, where there are maps of newborns."""
+
+SLAB_FRACTION = 0.2
+"""Share of the heads of which a slab was scanned and no more."""
+
+SLAB_VOXELS = (15, 50)
+"""The thinnest and the thickest slab."""
 
 
 class BrainVolumes:
-    """Makes volumes of generated and of real heads, cubes of 2 mm voxels."""
+    """Makes volumes of generated and of real heads, cubes of 2 mm voxels, newborns' smaller."""
 
     spacing_mm = (SPACING_MM, SPACING_MM, SPACING_MM)
 
@@ -57,6 +65,8 @@ class BrainVolumes:
         """Makes volume `number`: some slices of each direction, brain 1."""
         random = np.random.default_rng((seed, number))
         name, image, brain = self._head(random, seed, number)
+        if random.random() < SLAB_FRACTION:
+            image, brain = slab(random, image, brain)
         equalised = equalise_volume(image, "head")
         settings = self._settings
         parts = []
@@ -92,6 +102,23 @@ class BrainVolumes:
         return made.name, image, brain.astype(np.uint8)
 
 
+def slab(
+    random: np.random.Generator,
+    image: Float32[np.ndarray, "x y z"],
+    brain: UInt8[np.ndarray, "x y z"],
+) -> tuple[Float32[np.ndarray, "x y z"], UInt8[np.ndarray, "x y z"]]:
+    """A slab of the head through its brain, across an axis at random; all else is 0."""
+    axis = int(random.integers(3))
+    with_brain = np.flatnonzero(np.any(brain == 1, axis=tuple({0, 1, 2} - {axis})))
+    middle = random.choice(with_brain) if with_brain.size else image.shape[axis] // 2
+    thickness = int(random.integers(SLAB_VOXELS[0], SLAB_VOXELS[1] + 1))
+    away = np.abs(np.arange(image.shape[axis]) - middle) > thickness / 2
+    image, brain = image.copy(), brain.copy()
+    for volume in (image, brain):
+        np.moveaxis(volume, axis, 0)[away] = 0
+    return image, brain
+
+
 def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> BrainVolumes:
     """Reads the label maps of adults and newborns, and the heads with masks.
 
@@ -107,36 +134,39 @@ def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> Brain
             "newborn",
             settings.newborns_root,
             heads_folder=settings.heads_root,
-            recipe=coarse(newborn_recipe(settings.shape)),
+            names=settings.maps,
+            recipe=coarse(any_newborn_recipe(settings.shape), NEWBORN_SPACING_MM),
             leave_out=settings.held_out,
         )
     adults = load_generator(
         "adult",
         settings.heads_root,
-        recipe=coarse(adult_recipe(settings.shape)),
+        recipe=coarse(any_adult_recipe(settings.shape), SPACING_MM),
         leave_out=settings.held_out,
     )
     heads = load_masked_heads(data, SPACING_MM) if settings.real_fraction > 0 else ()
     return BrainVolumes(adults, newborns, heads, settings)
 
 
-def coarse(recipe: Recipe) -> Recipe:
-    """The recipe at 2 mm, with more contrasts, places, cuts and thick slices than for tissues."""
+def coarse(recipe: Recipe, spacing_mm: float) -> Recipe:
+    """The recipe in large voxels, with more contrasts, places and thick slices than for tissues."""
+    finest, fine, thick = (voxels * spacing_mm for voxels in (0.4, 0.8, 3.5))
     return replace(
         recipe,
-        spacing_mm=SPACING_MM,
+        spacing_mm=spacing_mm,
         label_smoothing_mm=0.0,
         view=replace(
-            recipe.view, stripped_fraction=0.25, snug_fraction=0.2, cut_fraction=0.15,
-            shift_mm=12.0, low_shift_mm=50.0,
+            recipe.view, stripped_fraction=0.35, snug_fraction=0.4, cut_fraction=0.15,
+            shift_mm=6 * spacing_mm, low_shift_mm=25 * spacing_mm,
         ),
         deformation=replace(recipe.deformation, far_fraction=0.25),
         contrasts=replace(
-            recipe.contrasts, wild_fraction=0.4, sequence_fraction=0.0,
+            recipe.contrasts, wild_fraction=0.3, sequence_fraction=0.25,
             other_spread_used=(0.5, 2.0), bias=0.15, texture_mm=6.0,
         ),
         acquisition=replace(
-            recipe.acquisition, blur_mm=(0.8, 1.6), thick_fraction=0.5, thick_mm=(2.0, 7.0),
-            thick_along_slices=0.5, in_plane_mm=(2.0, 3.0),
+            recipe.acquisition, blur_mm=(finest, fine), thick_fraction=0.5,
+            thick_mm=(spacing_mm, thick), thick_along_slices=0.5,
+            in_plane_mm=(spacing_mm, 1.5 * spacing_mm),
         ),
     )  # fmt: skip

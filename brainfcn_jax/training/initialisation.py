@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.labels import BRAIN_ALONE, TISSUES
 from brainfcn_jax.network.fcn import INPUT_CHANNELS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, load_model
 from brainfcn_jax.network.vgg16 import find_vgg16, read_vgg16
@@ -41,13 +41,20 @@ def starting_model(settings: Settings) -> Model | None:
         for key, (theirs, ours) in compared.items()
         if theirs != ours
     ]
-    if description.tissues != tuple(tissue.name for tissue in TISSUES):
+    if description.tissues != tissue_names(settings):
         differing.append(f"it knows the tissues {', '.join(description.tissues)}")
     if differing:
         raise UsageError(
             f"'{network.model_path}' is not the network of this config: {'; '.join(differing)}"
         )
     return model
+
+
+def tissue_names(settings: Settings) -> tuple[str, ...]:
+    """What the network tells apart, beside the background."""
+    if settings.generator is not None and settings.generator.kind == "brain":
+        return BRAIN_ALONE
+    return tuple(tissue.name for tissue in TISSUES)
 
 
 def initial_params(

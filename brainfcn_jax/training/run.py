@@ -7,13 +7,12 @@ from pathlib import Path
 
 import jax
 
-from brainfcn_jax.labels import BRAIN_ALONE, TISSUES
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, ModelDescription
 from brainfcn_jax.training.batch_source import BatchSource, load_batch_source
 from brainfcn_jax.training.devices import CompiledStep, launch
-from brainfcn_jax.training.initialisation import initial_params, starting_model
+from brainfcn_jax.training.initialisation import initial_params, starting_model, tissue_names
 from brainfcn_jax.training.optimizer import make_optimizer
 from brainfcn_jax.training.processes import is_first
 from brainfcn_jax.training.run_folder import Workdir, find_workdir, flat_settings
@@ -100,13 +99,6 @@ def make_recipe(
         channel_means=channel_means,
         loss=settings.training.loss,
     )
-
-
-def tissue_names(settings: Settings) -> tuple[str, ...]:
-    """What the network tells apart, beside the background."""
-    if settings.generator is not None and settings.generator.kind == "brain":
-        return BRAIN_ALONE
-    return tuple(tissue.name for tissue in TISSUES)
 
 
 def start(settings: Settings, recipe: StepRecipe, origin: Model | None) -> TrainState:

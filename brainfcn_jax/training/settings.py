@@ -77,7 +77,7 @@ class GeneratorSettings:
             brain in a head of any contrast: the scans of `DataSettings` are then heads whose
             label maps are brain masks.
         maps: label maps, by file name without extensions; one named n times is used n times as
-            often; empty: all that are found, less `held_out`.
+            often; empty: all that are found, less `held_out`. "brain": newborns' maps.
         held_out: label maps that nothing is trained on: neither images made from them nor a
             scan that they label.
         heads_root: "newborn" and "brain": folder of SynthSeg's maps, which lend newborns face,

@@ -89,12 +89,16 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
         ),
         "generator.kind 'brain' takes slices of three directions: generator.slices_per_volume must "
         "be a multiple of 3": generator.kind != "brain" or generator.slices_per_volume % 3 == 0,
-        "generator.kind 'brain' takes all label maps and no thick slices, equalises the head, and "
-        "has no validation: leave generator.maps, generator.thick_fraction, data.equalise, "
+        "generator.kind 'brain' takes all of SynthSeg's maps: generator.maps names newborns', in "
+        "generator.newborns_root": (
+            generator.kind != "brain" or not generator.maps or generator.newborns_root != ""
+        ),
+        "generator.kind 'brain' takes no thick slices, equalises the head, and "
+        "has no validation: leave generator.thick_fraction, data.equalise, "
         "data.slice_axis, data.train_slice_axes and data.validation as they are by default": (
             generator.kind != "brain"
             or (
-                not (generator.maps or generator.thick_fraction or data.validation)
+                not (generator.thick_fraction or data.validation)
                 and (data.equalise, data.slice_axis) == ("head", "axial")
                 and not data.train_slice_axes
             )

@@ -10,9 +10,10 @@ from threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.brain import find_brain, finder_for, largest_piece
+from brainfcn_jax.inference.brain import ADULTS, NEWBORNS, find_brain, finder_for, largest_piece
 from brainfcn_jax.inference.network_input import prepare
-from brainfcn_jax.inference.segmentation import LABEL_MARGIN_MM, TISSUE_MARGIN_MM, segment_scan
+from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING
+from brainfcn_jax.inference.segmentation import allowed_near_brain, segment_scan
 
 SPACING_MM = (2.5, 2.0, 3.0)
 SHAPE = (60, 72, 48)
@@ -63,8 +64,8 @@ def test_nothing_is_labelled_far_from_the_brain(whole_head: Scan, slice_axis: st
     everything = segment_scan(model, whole_head).labels
     found = segment_scan(model, whole_head, finder=bright_finder(), keep_probabilities=True)
     assert everything[away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + 15].any()
-    far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + TISSUE_MARGIN_MM + max(SPACING_MM) + 2
-    assert LABEL_MARGIN_MM >= TISSUE_MARGIN_MM
+    far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.tissue_margin_mm + max(SPACING_MM) + 2
+    assert ADULTS.label_margin_mm >= ADULTS.tissue_margin_mm
     assert not found.labels[far].any()
     assert found.labels[BRAIN].all()
     assert found.brain_found
@@ -80,7 +81,7 @@ def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_he
     assert prepared.inside.shape == tuple(line.size for line in prepared.grid)
     assert prepared.outward_mm is not None
     assert prepared.outward_mm.shape == prepared.inside.shape
-    far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + LABEL_MARGIN_MM + max(SPACING_MM) + 2
+    far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.label_margin_mm + max(SPACING_MM) + 2
     assert segment_scan(model, whole_head).labels[far].any()
     found = segment_scan(model, whole_head, finder=bright_finder()).labels
     assert not found[far].any()
@@ -90,9 +91,26 @@ def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_he
 def test_models_with_the_papers_own_rule_label_as_the_paper_does(whole_head: Scan) -> None:
     papers = dataclasses.replace(DESCRIPTION, mask_slice="middle")
     assert finder_for(papers) is None
-    assert finder_for(DESCRIPTION) is not None
-    assert finder_for(dataclasses.replace(DESCRIPTION, modality="T2w")) is None
+    assert finder_for(dataclasses.replace(DESCRIPTION, modality="CT")) is None
     assert segment_scan(threshold_model(papers), whole_head).brain_found is None
+
+
+def test_fluid_lies_further_around_a_newborns_brain() -> None:
+    outward_mm = np.array([0.0, 1.5, 2.0, 4.0, 5.0, 9.0], np.float32)
+    adults, newborns = (allowed_near_brain(outward_mm, people) for people in (ADULTS, NEWBORNS))
+    assert adults is not None
+    assert newborns is not None
+    assert adults.tolist() == [ANYTHING, ANYTHING, FLUID, FLUID, NOTHING, NOTHING]
+    assert newborns.tolist() == [ANYTHING, ANYTHING, ANYTHING, FLUID, FLUID, NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("modality", "spacing_mm"), [("T1w", 2.0), ("any", 2.0), ("T2w", 1.3), ("any_newborn", 1.3)]
+)
+def test_newborns_are_magnified_for_the_finder(modality: str, spacing_mm: float) -> None:
+    finder = finder_for(dataclasses.replace(DESCRIPTION, modality=modality))
+    assert finder is not None
+    assert finder.description.spacing_mm == pytest.approx((spacing_mm,) * 3)
 
 
 @pytest.mark.parametrize("spacing_mm", [(80.0, 80.0, 80.0), (2.0, 2.0, 99.0)])

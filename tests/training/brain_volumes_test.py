@@ -10,7 +10,7 @@ from training.tiny_generator import TinyGenerator, generator_settings
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.synthesis.generator import GeneratedScan
 from brainfcn_jax.training.batches import UNKNOWN
-from brainfcn_jax.training.brain_volumes import BrainVolumes
+from brainfcn_jax.training.brain_volumes import SLAB_VOXELS, BrainVolumes, slab
 from brainfcn_jax.training.masked_heads import masked_head
 from brainfcn_jax.training.settings import experiment
 from brainfcn_jax.training.settings_from_config import settings_from_config
@@ -47,6 +47,24 @@ def test_a_volume_has_as_many_slices_of_each_direction_and_brain_in_most() -> No
     np.testing.assert_array_equal(volume.labels, again.labels)
 
 
+def test_a_slab_is_of_the_brain_and_nothing_else_is_left() -> None:
+    image = np.random.default_rng(0).uniform(1, 2, (40, 40, 40)).astype(np.float32)
+    brain = np.zeros(image.shape, np.uint8)
+    brain[30:36, 10:30, 10:30] = 1
+    seen = set()
+    for seed in range(20):
+        cut, cut_brain = slab(np.random.default_rng(seed), image, brain)
+        kept = np.argwhere(cut)
+        sides = np.ptp(kept, axis=0) + 1
+        np.testing.assert_array_equal(cut[cut > 0], image[cut > 0])
+        np.testing.assert_array_equal(cut_brain, np.where(cut > 0, brain, 0))
+        assert cut_brain.any()
+        assert (sides < 40).sum() <= 1
+        assert sides.min() >= min(SLAB_VOXELS) / 2 - 1  # less at an edge
+        seen.add(int(np.argmin(sides)))
+    assert seen == {0, 1, 2}
+
+
 def test_a_share_of_the_volumes_is_of_real_heads() -> None:
     maker = volumes(real_fraction=0.5)
     made = [maker.make(0, number) for number in range(20)]
@@ -71,7 +89,7 @@ def test_a_share_of_the_generated_volumes_is_of_newborns() -> None:
     names = [maker.make(0, number).name for number in range(40)]
     assert maker.maps == 4
     assert set(names) == {"a", "b", "na", "nb"}
-    assert 4 <= sum(name.startswith("n") for name in names) <= 16  # a quarter
+    assert 8 <= sum(name.startswith("n") for name in names) <= 24  # four in ten
 
 
 def test_what_the_config_of_a_finder_may_not_say() -> None:
@@ -87,7 +105,7 @@ def test_what_the_config_of_a_finder_may_not_say() -> None:
         ({"heads_root": ""}, "needs generator.heads_root"),
         ({"shape": (32, 48, 32)}, "makes cubes"),
         ({"slices_per_volume": 64}, "must be a multiple of 3"),
-        ({"maps": ("training_seg_01",)}, "takes all label maps"),
+        ({"maps": ("training_seg_01",)}, "takes all of SynthSeg's maps"),
         ({"kind": "adult", "heads_root": "", "newborns_root": "n"}, "newborns_root is for"),
     ):
         wrong = experiment(**{**good, "generator": {**generator, **change}})

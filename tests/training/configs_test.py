@@ -32,6 +32,7 @@ def config_of(name: str) -> ConfigDict:
     config.data.root = "scans"
     if name == "brain":
         config.generator.heads_root = "maps"
+        config.generator.newborns_root = "newborns"
     return config
 
 

@@ -13,13 +13,15 @@ from tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.errors import OutputError, UsageError, WeightsError
-from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.labels import BRAIN_ALONE, TISSUES
 from brainfcn_jax.network.fcn import VGG16_WIDTHS
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
+from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 from brainfcn_jax.training.initialisation import initial_params, starting_model
 from brainfcn_jax.training.loop import train
 from brainfcn_jax.training.run import make_recipe
-from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.settings import Settings, experiment
+from brainfcn_jax.training.settings_from_config import settings_from_config
 
 MEANS = (61.5, 62.25, 63.125)
 DESCRIPTION = ModelDescription(
@@ -107,6 +109,25 @@ def test_another_count_of_tissues_or_a_missing_file_is_refused(tmp_path: Path) -
         starting_model(settings_for(tmp_path, save(tmp_path / "other.h5", tissues=renamed)))
     with pytest.raises(WeightsError, match=r"none\.h5"):
         starting_model(settings_for(tmp_path, tmp_path / "none.h5"))
+
+
+def test_what_finds_the_brain_starts_from_what_finds_it(tmp_path: Path) -> None:
+    generator = {
+        "kind": "brain",
+        "heads_root": "maps",
+        "shape": (32, 32, 32),
+        "slices_per_volume": 63,
+    }
+    network = {"start": "model", "stages": 5, "maps": 8, "model_path": str(shipped_file(FINDER))}
+    finders = experiment(data={"root": "heads"}, generator=generator, network=network)
+    model = starting_model(settings_from_config(finders))
+    assert model is not None
+    assert model.description.tissues == BRAIN_ALONE
+    finders.network.model_path = str(save(tmp_path / "tissues.h5"))
+    with pytest.raises(UsageError, match="it knows the tissues cortical"):
+        starting_model(settings_from_config(finders))
+    with pytest.raises(UsageError, match="it knows the tissues brain"):
+        starting_model(settings_for(tmp_path, shipped_file(FINDER)))
 
 
 def test_fine_tuning_keeps_the_means_and_the_licence_and_leaves_the_model(
