@@ -2,10 +2,13 @@
 
 Command: python run_train.py --config=configs/neonate_any.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    About 37 minutes for 4000 steps on two cores of an AMD EPYC with AVX-512, by the first 600.
-Result:  None yet; after 1200 steps without images through random curves: mean of seven tissues .906
-         on fetal weeks 31 and 33 (`neonate_t2w` .926), .776 on the same in a T1w-like contrast
-         (benchmarks/contrasts.py), not enough to ship.
+Time:    62 minutes for 3600 steps on two cores of an AMD EPYC with AVX-512, tests and benchmarks
+         beside.
+Result:  Not enough to ship: mean of seven tissues .924 on fetal weeks 31 and 33 in T2w
+         (`neonate_t2w` .924), but .774 on the same in a T1w-like contrast, cortex .467
+         (benchmarks/contrasts.py), .693 on generated T1w heads of those weeks and .846 on T2w ones
+         of 40 weeks (benchmarks/generated_heads.py). 3600 steps, seed 5, from 1200 steps of this
+         config as it was at commit ec84f55, without images through random curves at last.
 
 Root and maps are those of `neonate_t2w.py`, whose model it starts from: `model_path` names it. Of
 the generated images 3 in 20 have random contrasts, 2 in 5 those of spin echoes (T2w, T1w), 3 in 20
@@ -53,6 +56,7 @@ def get_config() -> ConfigDict:
             "real_fraction": 0.2,
         },
         network={"stages": 5, "start": "model", "model_path": "weights/neonate_t2w.h5"},
+        optimizer={"schedule": "linear_to_zero"},
         augmentation={"remapped_fraction": 0.25},
         training={"steps": 4000, "validate_every": 1000},
         licence=LICENCE,

@@ -28,9 +28,6 @@ from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 LEAST_ML = 40.0
 """Smaller pieces are no brain; that of a fetus of 21 weeks is larger."""
 
-STRIPPED_SHARE = 0.7
-"""Where the brain is this much of the head or more, the skull is not there any more."""
-
 
 LARGEST_SIDE = 400
 """Voxels of the finder's along an axis: 80 cm of an adult."""
@@ -48,14 +45,17 @@ class People:
             an adult's, magnified.
         tissue_margin_mm: how far from a brain that was found there may be tissue.
         label_margin_mm: how far there may be extracerebral fluid.
+        stripped_share: where the brain is this much of the head or more, the skull is not there any
+            more; the fluid around it may be.
     """
 
     size: float
     tissue_margin_mm: float
     label_margin_mm: float
+    stripped_share: float
 
 
-ADULTS, NEWBORNS = People(1.0, 1.5, 4.0), People(0.65, 2.5, 8.0)
+ADULTS, NEWBORNS = People(1.0, 1.5, 4.0, 0.7), People(0.65, 2.5, 8.0, 0.55)
 PEOPLE = {"T1w": ADULTS, ANY: ADULTS, "T2w": NEWBORNS, ANY_NEWBORN: NEWBORNS}
 """By the modality of their models; the models of others go without a finder."""
 
@@ -68,16 +68,13 @@ class Brain:
         outward_mm: distance to the brain, 0 inside, canonical.
         grid: where that is known.
         head_share: how much of the head it is, 0 to 1.
+        skull_stripped: whether there is little but brain.
     """
 
     outward_mm: Float32[np.ndarray, "x y z"]
     grid: Lines
     head_share: float
-
-    @property
-    def skull_stripped(self) -> bool:
-        """Whether there is little but brain."""
-        return self.head_share >= STRIPPED_SHARE
+    skull_stripped: bool
 
     def box(self, grid: Lines, margin_mm: float) -> Box:
         """The box of another grid's voxels around the brain, canonical, with a margin."""
@@ -110,9 +107,11 @@ def finder_for(description: ModelDescription) -> Model | None:
     if description.mask_slice != "largest" or description.modality not in PEOPLE:
         return None
     finder = load_finder()
-    size = PEOPLE[description.modality].size
-    x, y, z = (mm * size for mm in finder.description.spacing_mm)
-    return replace(finder, description=replace(finder.description, spacing_mm=(x, y, z)))
+    modality = description.modality
+    x, y, z = (mm * PEOPLE[modality].size for mm in finder.description.spacing_mm)
+    return replace(
+        finder, description=replace(finder.description, modality=modality, spacing_mm=(x, y, z))
+    )
 
 
 def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> Brain | None:
@@ -138,7 +137,13 @@ def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> B
     mask[box] = brain
     outward_mm = ndimage.distance_transform_edt(~mask, [line.spacing_mm for line in grid])
     share = float((mask & (equalised > 0)).sum() / max(1, np.count_nonzero(equalised)))
-    return Brain(np.minimum(outward_mm, _FAR_MM).astype(np.float32), grid, share)
+    people = PEOPLE.get(finder.description.modality, ADULTS)
+    return Brain(
+        np.minimum(outward_mm, _FAR_MM).astype(np.float32),
+        grid,
+        share,
+        skull_stripped=share >= people.stripped_share,
+    )
 
 
 def brain_probability(

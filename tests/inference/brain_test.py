@@ -111,6 +111,7 @@ def test_newborns_are_magnified_for_the_finder(modality: str, spacing_mm: float)
     finder = finder_for(dataclasses.replace(DESCRIPTION, modality=modality))
     assert finder is not None
     assert finder.description.spacing_mm == pytest.approx((spacing_mm,) * 3)
+    assert finder.description.modality == modality
 
 
 @pytest.mark.parametrize("spacing_mm", [(80.0, 80.0, 80.0), (2.0, 2.0, 99.0)])
@@ -152,13 +153,21 @@ def test_a_stripped_scan_is_labelled_as_without_looking_for_the_brain() -> None:
     np.testing.assert_array_equal(labels, segment_scan(threshold_model(), scan).labels)
 
 
-@pytest.mark.parametrize(("level", "is_stripped"), [(71, True), (BRIGHT, False)])
-def test_a_scan_that_is_mostly_brain_is_labelled_whole(level: int, is_stripped: bool) -> None:
+@pytest.mark.parametrize(
+    ("level", "modality", "is_stripped"),
+    [(71, "any", True), (100, "any", False), (100, "T2w", True), (BRIGHT, "T2w", False)],
+)
+def test_a_scan_that_is_mostly_brain_is_labelled_whole(
+    level: int, modality: str, is_stripped: bool
+) -> None:
     radius_mm = away_mm((75.0, 70.0, 70.0))
     scan = make_scan(radius_mm <= 60, np.zeros(SHAPE, bool))
     scan = dataclasses.replace(scan, data=(150 - radius_mm).astype(np.float32) * (radius_mm <= 60))
     finder = bright_finder()
-    finder.params["fusion"]["bias"][1] = -level  # the inner 72 or 37% of the head
+    finder.params["fusion"]["bias"][1] = -level  # the inner 72, 61 or 37% of the head
+    finder = dataclasses.replace(
+        finder, description=dataclasses.replace(finder.description, modality=modality)
+    )
     found = find_brain(finder, scan)
     assert found is not None
     assert found.skull_stripped is is_stripped
