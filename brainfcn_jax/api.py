@@ -2,7 +2,8 @@
 
 from os import PathLike, fspath
 
-from brainfcn_jax.imaging.contrasts import named_contrast
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.imaging.contrasts import KNOWN, contrasts_of, named_contrast
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Image, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
@@ -11,6 +12,7 @@ from brainfcn_jax.inference.prediction import BATCH_SLICES
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.network.model_file import Model, load_tissue_model
 from brainfcn_jax.network.shipped_models import model_for, refuse_both, weight_file
+from brainfcn_jax.text import either
 
 __all__ = ["SegmentedScan", "load_model", "segment"]
 
@@ -52,15 +54,12 @@ def segment(
 
     Raises:
         InputError: the scan cannot be used.
-        UsageError: there is no such model, both `model` and `weights` are given, or the model has
-            not seen slices of as many directions as `views`, which is 1 or 3.
+        UsageError: there is no such model or contrast, the model is for other contrasts, both
+            `model` and `weights` are given, or the model has not seen slices of as many directions
+            as `views`, which is 1 or 3.
         WeightsError: the weights are missing or damaged.
     """
-    refuse_both(model, weights)
-    if model is None and weights is None:
-        named = None if isinstance(image, Image) else named_contrast(fspath(image))
-        model = model_for([contrast or named])
-    loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
+    loaded = _model_of(image, model, weights, contrast)
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
     if not force:
         with naming(scan.path):
@@ -74,6 +73,26 @@ def segment(
         keep_probabilities=keep_probabilities,
         contrast=contrast,
     )
+
+
+def _model_of(
+    image: str | PathLike[str] | Image,
+    model: str | Model | None,
+    weights: str | PathLike[str] | None,
+    contrast: str | None,
+) -> Model:
+    """The model that `segment` takes."""
+    refuse_both(model, weights)
+    if contrast is not None and contrast not in KNOWN:
+        raise UsageError(f"contrast is {contrast!r}; it must be {either(KNOWN)}")
+    if model is None and weights is None:
+        named = None if isinstance(image, Image) else named_contrast(fspath(image))
+        model = model_for([contrast or named])
+    loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
+    known = contrasts_of(loaded.description.modality)
+    if contrast is not None and contrast not in known:
+        raise UsageError(f"contrast is {contrast!r}, and the model is for {either(known)}")
+    return loaded
 
 
 def load_model(name: str | None = None, *, weights: str | PathLike[str] | None = None) -> Model:

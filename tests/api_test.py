@@ -1,5 +1,6 @@
 """`from brainfcn_jax import segment`: files and images in, one object out."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 from eval_example import AFFINE, SHAPE, intensities, read_image, write_image
-from threshold_model import threshold_labels, threshold_model
+from threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
 import brainfcn_jax
 from brainfcn_jax import SegmentedScan, load_model, segment
@@ -104,11 +105,18 @@ def test_models_by_file_and_by_name(tmp_path: Path) -> None:
 
 def test_the_contrast_chooses_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = []
+    stated = []
+
+    def warnings(path: str, data: object, labels: object, modality: str, said: str | None) -> tuple:
+        stated.append(said)
+        return ()
+
+    monkeypatch.setattr("brainfcn_jax.inference.segmented_scan.modality_warnings", warnings)
 
     def loaded(name: str | None, *, weights: str | None) -> Model:
         assert weights is None
         chosen.append(name)
-        return threshold_model()
+        return threshold_model(dataclasses.replace(DESCRIPTION, modality="any"))
 
     monkeypatch.setattr("brainfcn_jax.api.load_model", loaded)
     image = nibabel.Nifti1Image(intensities(), AFFINE)
@@ -116,6 +124,15 @@ def test_the_contrast_chooses_the_model(tmp_path: Path, monkeypatch: pytest.Monk
     segment(image, contrast="FLAIR")
     segment(write_image(tmp_path / "sub-01_T2w.nii.gz", intensities()))
     assert chosen == ["adult_t1w", "adult_any", "adult_any"]
+    assert stated == [None, "FLAIR", None]
+
+
+def test_a_contrast_that_the_model_does_not_know_is_refused() -> None:
+    image = nibabel.Nifti1Image(intensities(), AFFINE)
+    with pytest.raises(UsageError, match="contrast is 'T2'; it must be T1w, T2w, FLAIR or PDw"):
+        segment(image, contrast="T2")
+    with pytest.raises(UsageError, match="contrast is 'FLAIR', and the model is for T1w"):
+        segment(image, threshold_model(), contrast="FLAIR")
 
 
 def test_a_result_is_printed_as_a_table(tmp_path: Path) -> None:

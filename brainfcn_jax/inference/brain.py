@@ -28,7 +28,6 @@ from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 LEAST_ML = 40.0
 """Smaller pieces are no brain; that of a fetus of 21 weeks is larger."""
 
-
 LARGEST_SIDE = 400
 """Voxels of the finder's along an axis: 80 cm of an adult."""
 
@@ -58,6 +57,11 @@ class People:
 ADULTS, NEWBORNS = People(1.0, 1.5, 4.0, 0.7), People(0.65, 2.5, 8.0, 0.55)
 PEOPLE = {"T1w": ADULTS, ANY: ADULTS, "T2w": NEWBORNS, ANY_NEWBORN: NEWBORNS}
 """By the modality of their models; the models of others go without a finder."""
+
+
+def people_of(description: ModelDescription) -> People:
+    """Whose brains a model is for; adults', where it does not say."""
+    return PEOPLE.get(description.modality, ADULTS)
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,8 @@ def load_finder() -> Model:
 def finder_for(description: ModelDescription) -> Model | None:
     """The finder, at the size of a model's people; None for the paper's own rule of what is brain.
 
+    Its modality is the model's, which says whose brain it looks for.
+
     Raises:
         WeightsError: its weights are missing or damaged.
     """
@@ -137,7 +143,7 @@ def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> B
     mask[box] = brain
     outward_mm = ndimage.distance_transform_edt(~mask, [line.spacing_mm for line in grid])
     share = float((mask & (equalised > 0)).sum() / max(1, np.count_nonzero(equalised)))
-    people = PEOPLE.get(finder.description.modality, ADULTS)
+    people = people_of(finder.description)
     return Brain(
         np.minimum(outward_mm, _FAR_MM).astype(np.float32),
         grid,

@@ -18,7 +18,7 @@ from brainfcn_jax.imaging.resampling import (
     interpolated_scores,
     total_weights,
 )
-from brainfcn_jax.inference.brain import ADULTS, PEOPLE, People, find_brain
+from brainfcn_jax.inference.brain import People, find_brain, people_of
 from brainfcn_jax.inference.network_input import (
     Prepared,
     grids,
@@ -158,9 +158,7 @@ def predict_prepared(
         model,
         prepared.inside,
         voxel_weights=scan_weights(prepared),
-        allowed=allowed_near_brain(
-            prepared.outward_mm, PEOPLE.get(model.description.modality, ADULTS)
-        ),
+        allowed=allowed_near_brain(prepared.outward_mm, people_of(model.description)),
         reach=prepared.reach,
         batch_slices=batch_slices,
         with_probabilities=keep_probabilities or prepared.resampled,

@@ -24,9 +24,6 @@ NEWBORN_SPACING_MM = SPACING_MM * NEWBORNS.size
 NEWBORN_FRACTION = 0.4
 """Share of the generated heads that are a newborn's, where there are maps of newborns."""
 
-SLAB_FRACTION = 0.2
-"""Share of the heads of which a slab was scanned and no more."""
-
 SLAB_VOXELS = (15, 50)
 """The thinnest and the thickest slab."""
 
@@ -65,7 +62,7 @@ class BrainVolumes:
         """Makes volume `number`: some slices of each direction, brain 1."""
         random = np.random.default_rng((seed, number))
         name, image, brain = self._head(random, seed, number)
-        if random.random() < SLAB_FRACTION:
+        if random.random() < self._settings.slab_fraction:
             image, brain = slab(random, image, brain)
         equalised = equalise_volume(image, "head")
         settings = self._settings
@@ -112,11 +109,11 @@ def slab(
     with_brain = np.flatnonzero(np.any(brain == 1, axis=tuple({0, 1, 2} - {axis})))
     middle = random.choice(with_brain) if with_brain.size else image.shape[axis] // 2
     thickness = int(random.integers(SLAB_VOXELS[0], SLAB_VOXELS[1] + 1))
-    away = np.abs(np.arange(image.shape[axis]) - middle) > thickness / 2
-    image, brain = image.copy(), brain.copy()
-    for volume in (image, brain):
-        np.moveaxis(volume, axis, 0)[away] = 0
-    return image, brain
+    start = max(0, middle - thickness // 2)
+    kept = (slice(None),) * axis + (slice(start, middle - thickness // 2 + thickness),)
+    cut, cut_brain = np.zeros_like(image), np.zeros_like(brain)
+    cut[kept], cut_brain[kept] = image[kept], brain[kept]
+    return cut, cut_brain
 
 
 def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> BrainVolumes:

@@ -43,8 +43,9 @@ class DataSettings:
         train_slice_axes: slice axis of each subject in `train`; empty: `slice_axis` for all.
         validation: names of the subjects held out to follow the training; empty: none.
         validation_root: folder where these lie, by the same patterns; empty: `root`.
-        modality: what the scans show, such as "T1w", or "any" for T1w, T2w, FLAIR and PDw; kept
-            with the trained model.
+        modality: what the scans show, and of whom, kept with the trained model: "T1w" or "any"
+            (T1w, T2w, FLAIR and PDw) of adults, "T2w" or "any_newborn" of newborns, whose brains
+            are looked for in another size. An adult T2w model is "any".
         slice_axis: axis along which a volume is cut into slices, or "all" three.
         equalise: histogram equalisation over the whole "volume" or inside the "head" only.
         crop_to_head: train on the bounding box of the head instead of on whole slices.
@@ -89,6 +90,7 @@ class GeneratorSettings:
         brain_fraction: least share of an image's slices that show brain.
         thick_fraction: share of the images that are cut into slices of 2 to 6 voxels.
         real_fraction: share of the slices that come from the labelled scans.
+        slab_fraction: "brain" only: share of the heads of which no more than a slab is seen.
     """
 
     kind: Literal["adult", "newborn", "any_adult", "any_newborn", "brain"] = "adult"
@@ -102,6 +104,7 @@ class GeneratorSettings:
     brain_fraction: Fraction = 0.75
     thick_fraction: Fraction = 0.0
     real_fraction: FractionBelow1 = 0.0
+    slab_fraction: Fraction = 0.0
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,9 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
         "generator.newborns_root": (
             generator.kind != "brain" or not generator.maps or generator.newborns_root != ""
         ),
+        "generator.slab_fraction is for generator.kind 'brain'": (
+            generator.kind == "brain" or generator.slab_fraction == 0
+        ),
         "generator.kind 'brain' takes no thick slices, equalises the head, and "
         "has no validation: leave generator.thick_fraction, data.equalise, "
         "data.slice_axis, data.train_slice_axes and data.validation as they are by default": (

@@ -162,11 +162,23 @@ def test_the_name_of_a_scan_or_contrast_chooses_the_model(
     shipped: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    stated = []
+
+    def warnings(path: str, data: object, labels: object, modality: str, said: str | None) -> tuple:
+        stated.append(said)
+        return ()
+
+    monkeypatch.setattr("brainfcn_jax.inference.segmented_scan.modality_warnings", warnings)
     scan = write_image(tmp_path / file, intensities())
     assert run(f"--volume={scan}", *flags) == 0
-    (sidecar,) = Path("out").glob("*_desc-tissue_dseg.json")
-    assert json.loads(sidecar.read_text())["Weights"]["File"] == f"{model}.h5"
+    (path,) = Path("out").glob("*_desc-tissue_dseg.json")
+    sidecar = json.loads(path.read_text())
+    assert sidecar["Weights"]["File"] == f"{model}.h5"
+    assert (
+        [sidecar["Settings"]["contrast"]] == stated == ["PDw" if "odd" in file and flags else None]
+    )
     said = "the model is adult_any, by the contrast" in capsys.readouterr().err
     assert said == (model == "adult_any" and flags != ["--model=adult_any"])
 

@@ -104,6 +104,19 @@ def test_fluid_lies_further_around_a_newborns_brain() -> None:
     assert newborns.tolist() == [ANYTHING, ANYTHING, ANYTHING, FLUID, FLUID, NOTHING]
 
 
+def test_labels_reach_as_far_as_the_models_people_allow(whole_head: Scan) -> None:
+    adults, newborns = (
+        segment_scan(
+            threshold_model(dataclasses.replace(DESCRIPTION, modality=modality)),
+            whole_head,
+            finder=bright_finder(),
+        ).labels
+        for modality in ("any", "T2w")
+    )
+    assert newborns[adults > 0].all()
+    assert np.count_nonzero(newborns) > 1.02 * np.count_nonzero(adults)
+
+
 @pytest.mark.parametrize(
     ("modality", "spacing_mm"), [("T1w", 2.0), ("any", 2.0), ("T2w", 1.3), ("any_newborn", 1.3)]
 )

@@ -48,9 +48,9 @@ def test_a_volume_has_as_many_slices_of_each_direction_and_brain_in_most() -> No
 
 
 def test_a_slab_is_of_the_brain_and_nothing_else_is_left() -> None:
-    image = np.random.default_rng(0).uniform(1, 2, (40, 40, 40)).astype(np.float32)
+    image = np.random.default_rng(0).uniform(1, 2, (90, 90, 90)).astype(np.float32)
     brain = np.zeros(image.shape, np.uint8)
-    brain[30:36, 10:30, 10:30] = 1
+    brain[60:75, 40:60, 30:60] = 1
     seen = set()
     for seed in range(20):
         cut, cut_brain = slab(np.random.default_rng(seed), image, brain)
@@ -59,10 +59,19 @@ def test_a_slab_is_of_the_brain_and_nothing_else_is_left() -> None:
         np.testing.assert_array_equal(cut[cut > 0], image[cut > 0])
         np.testing.assert_array_equal(cut_brain, np.where(cut > 0, brain, 0))
         assert cut_brain.any()
-        assert (sides < 40).sum() <= 1
-        assert sides.min() >= min(SLAB_VOXELS) / 2 - 1  # less at an edge
+        assert (sides < 90).sum() == 1
+        assert sides.min() <= max(SLAB_VOXELS)
+        assert sides.min() >= min(SLAB_VOXELS)
         seen.add(int(np.argmin(sides)))
     assert seen == {0, 1, 2}
+    assert slab(np.random.default_rng(0), image, np.zeros_like(brain))[0].any()
+
+
+def test_a_share_of_the_volumes_is_a_slab() -> None:
+    maker = volumes(real_fraction=0.0, slab_fraction=1.0)
+    whole = volumes(real_fraction=0.0).make(0, 0)
+    cut = maker.make(0, 0)
+    assert (cut.stacks > 0).sum() < 0.95 * (whole.stacks > 0).sum()
 
 
 def test_a_share_of_the_volumes_is_of_real_heads() -> None:
@@ -86,10 +95,10 @@ class NewbornGenerator(CubicGenerator):
 def test_a_share_of_the_generated_volumes_is_of_newborns() -> None:
     settings = generator_settings(kind="brain", shape=(SIZE,) * 3, slices_per_volume=6)
     maker = BrainVolumes(CubicGenerator(), NewbornGenerator(), (), settings)
-    names = [maker.make(0, number).name for number in range(40)]
+    names = [maker.make(0, number).name for number in range(150)]
     assert maker.maps == 4
     assert set(names) == {"a", "b", "na", "nb"}
-    assert 8 <= sum(name.startswith("n") for name in names) <= 24  # four in ten
+    assert 45 <= sum(name.startswith("n") for name in names) <= 76  # four in ten
 
 
 def test_what_the_config_of_a_finder_may_not_say() -> None:
@@ -107,6 +116,7 @@ def test_what_the_config_of_a_finder_may_not_say() -> None:
         ({"slices_per_volume": 64}, "must be a multiple of 3"),
         ({"maps": ("training_seg_01",)}, "takes all of SynthSeg's maps"),
         ({"kind": "adult", "heads_root": "", "newborns_root": "n"}, "newborns_root is for"),
+        ({"kind": "adult", "heads_root": "", "slab_fraction": 0.1}, "slab_fraction is for"),
     ):
         wrong = experiment(**{**good, "generator": {**generator, **change}})
         with pytest.raises(UsageError, match=said):

@@ -46,6 +46,7 @@ def good_values() -> dict[str, Any]:
             "thick_fraction": 0.5,
             "brain_fraction": 1,
             "real_fraction": 0.5,
+            "slab_fraction": 0.0,
         },
         "network": {
             "stages": 4,
@@ -116,8 +117,7 @@ def test_whole_numbers_become_floats_and_lists_tuples() -> None:
 
 
 def test_a_locked_config_is_read() -> None:
-    config = ConfigDict(good_values()).lock()
-    assert settings_from_config(config).seed == 3
+    assert settings_from_config(ConfigDict(good_values()).lock()).seed == 3
 
 
 def test_settings_are_frozen_and_hashable() -> None:
