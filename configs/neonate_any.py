@@ -4,8 +4,8 @@ Command: python run_train.py --config=configs/neonate_any.py --config.data.root=
          --config.generator.heads_root=synthseg_labelmaps
 Time:    62 minutes for 3600 steps on two cores of an AMD EPYC with AVX-512, tests and benchmarks
          beside.
-Result:  Not enough to ship: mean of seven tissues .924 on fetal weeks 31 and 33 in T2w
-         (`neonate_t2w` .926), but .774 on the same in a T1w-like contrast, cortex .467
+Result:  Not enough to ship: mean of seven tissues .927 on fetal weeks 31 and 33 in T2w
+         (`neonate_t2w` .926), but .770 on the same in a T1w-like contrast, cortex .464
          (benchmarks/contrasts.py), .693 on generated T1w heads of those weeks and .846 on T2w ones
          of 40 weeks (benchmarks/generated_heads.py). 3600 steps, seed 5, from 1200 steps of this
          config as it was at commit ec84f55, without images through random curves at last.
