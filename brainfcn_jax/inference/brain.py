@@ -21,7 +21,15 @@ from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
-from brainfcn_jax.inference.prediction import BATCH_SLICES, IN_PLANE_STEP, mean_along, predict
+from brainfcn_jax.inference.prediction import (
+    ANYTHING,
+    BATCH_SLICES,
+    FLUID,
+    IN_PLANE_STEP,
+    NOTHING,
+    mean_along,
+    predict,
+)
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model
 from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 
@@ -52,6 +60,11 @@ class People:
     tissue_margin_mm: float
     label_margin_mm: float
     stripped_share: float
+
+    def allowed(self, outward_mm: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
+        """What `predict` may find so far from the brain."""
+        nearer, near = outward_mm <= self.tissue_margin_mm, outward_mm <= self.label_margin_mm
+        return np.select([nearer, near], [np.uint8(ANYTHING), np.uint8(FLUID)], np.uint8(NOTHING))
 
 
 ADULTS, NEWBORNS = People(1.0, 1.5, 4.0, 0.7), People(0.65, 2.5, 8.0, 0.55)

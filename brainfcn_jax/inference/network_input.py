@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
+from scipy import ndimage
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import (
@@ -49,6 +50,8 @@ class Prepared:
     Attributes:
         inside: the equalised volume in the head's box.
         outward_mm: how far its voxels are from the brain, 0 inside; None where that is not known.
+        cut_away: which of its voxels are for the most part where nothing is left, since the skull
+            was removed; None where it was not, as far as is known.
         reach: how far the slices that the network was trained on are apart, as a part of how far
             these are.
         box: the head's box on the network's grid.
@@ -61,6 +64,7 @@ class Prepared:
 
     inside: UInt8[np.ndarray, "slice height width"]
     outward_mm: Float32[np.ndarray, "slice height width"] | None
+    cut_away: Bool[np.ndarray, "slice height width"] | None
     reach: float
     box: Box
     grid: Lines
@@ -87,13 +91,14 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     The head is found on the scan's own grid: what is above `head_threshold`, and
     `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
     more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and how far everything in
-    there is from it is told. Only the box is resampled, and equalised with the threshold of the
-    whole scan.
+    there is from it is told; where there is no more, what was cut away. Only the box is resampled,
+    and equalised with the threshold of the whole scan.
     """
     axis, mode = first_axis(description.slice_axis), description.equalise
     volume = np.moveaxis(scan.data, axis, 0)
     scan_grid, grid = grids(scan, description)
-    if brain is not None and brain.skull_stripped:
+    skull_stripped = brain is not None and brain.skull_stripped
+    if skull_stripped:
         brain = None
     threshold, scan_box, taking_part = None, whole(scan_grid), volume
     if mode == "head":
@@ -108,16 +113,28 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     source = parts(scan_grid, scan_box)
     box = cover(grid, source)
     target = parts(grid, box)
-    levels = equalise_volume(
-        resample(volume[box_slices(scan_box)], source, target), mode, threshold
-    )
+    inside = volume[box_slices(scan_box)]
+    levels = equalise_volume(resample(inside, source, target), mode, threshold)
+    cut_away = None
+    if skull_stripped:
+        cut_away = resample(empty_around(inside).astype(np.float32), source, target) > 0.5
     outward_mm = None
     if brain is not None:
         outward_mm = np.moveaxis(brain.distance_mm(to_canonical(target, axis)), axis, 0)
     histograms = _histograms(taking_part, levels, mode)
     trained_mm = description.spacing_mm[axis]
     reach = trained_mm / grid[0].spacing_mm if is_thick(grid[0].spacing_mm, trained_mm) else 1.0
-    return Prepared(levels, outward_mm, reach, box, grid, scan_box, scan_grid, *histograms)
+    return Prepared(
+        levels, outward_mm, cut_away, reach, box, grid, scan_box, scan_grid, *histograms
+    )
+
+
+def empty_around(volume: Float32[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:
+    """What has the lowest intensity of all and is joined to the edge of the volume by faces."""
+    lowest = np.pad(volume == volume.min(), 1, constant_values=True)
+    pieces, _ = ndimage.label(lowest)
+    around: Bool[np.ndarray, "i j k"] = (pieces == pieces[0, 0, 0])[1:-1, 1:-1, 1:-1]
+    return around
 
 
 def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float16, Float32, Float64, UInt8
+from jaxtyping import Float16, Float64, UInt8
 
 from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
@@ -30,7 +30,6 @@ from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import (
     ANYTHING,
     BATCH_SLICES,
-    FLUID,
     NOTHING,
     Prediction,
     Progress,
@@ -158,7 +157,7 @@ def predict_prepared(
         model,
         prepared.inside,
         voxel_weights=scan_weights(prepared),
-        allowed=allowed_near_brain(prepared.outward_mm, people_of(model.description)),
+        allowed=allowed_classes(prepared, people_of(model.description)),
         reach=prepared.reach,
         batch_slices=batch_slices,
         with_probabilities=keep_probabilities or prepared.resampled,
@@ -166,14 +165,14 @@ def predict_prepared(
     )
 
 
-def allowed_near_brain(
-    outward_mm: Float32[np.ndarray, "*shape"] | None, people: People
-) -> UInt8[np.ndarray, "*shape"] | None:
-    """What `predict` may find so far from the brain; None, for all, where that is not known."""
-    if outward_mm is None:
-        return None
-    nearer, near = outward_mm <= people.tissue_margin_mm, outward_mm <= people.label_margin_mm
-    return np.select([nearer, near], [np.uint8(ANYTHING), np.uint8(FLUID)], np.uint8(NOTHING))
+def allowed_classes(
+    prepared: Prepared, people: People
+) -> UInt8[np.ndarray, "slice height width"] | None:
+    """What `predict` may find in each voxel; None, for anything, where nothing is known."""
+    if prepared.cut_away is not None:
+        return np.where(prepared.cut_away, np.uint8(NOTHING), np.uint8(ANYTHING))
+    outward_mm = prepared.outward_mm
+    return None if outward_mm is None else people.allowed(outward_mm)
 
 
 def cleaned(

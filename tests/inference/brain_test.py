@@ -13,11 +13,14 @@ from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference.brain import ADULTS, NEWBORNS, find_brain, finder_for, largest_piece
 from brainfcn_jax.inference.network_input import prepare
 from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING
-from brainfcn_jax.inference.segmentation import allowed_near_brain, segment_scan
+from brainfcn_jax.inference.segmentation import segment_scan
+from brainfcn_jax.labels import WM
+from brainfcn_jax.network.model_file import Model
 
 SPACING_MM = (2.5, 2.0, 3.0)
 SHAPE = (60, 72, 48)
 BRAIN_CENTRE_MM, BRAIN_RADIUS_MM = (75.0, 70.0, 80.0), 34.0
+STRIPPED_RADIUS_MM, HOLE_RADIUS_MM = 36.0, 9.0
 MUSCLE_CENTRE_MM, MUSCLE_RADIUS_MM = (75.0, 124.0, 50.0), 8.0
 
 
@@ -97,9 +100,7 @@ def test_models_with_the_papers_own_rule_label_as_the_paper_does(whole_head: Sca
 
 def test_fluid_lies_further_around_a_newborns_brain() -> None:
     outward_mm = np.array([0.0, 1.5, 2.0, 4.0, 5.0, 9.0], np.float32)
-    adults, newborns = (allowed_near_brain(outward_mm, people) for people in (ADULTS, NEWBORNS))
-    assert adults is not None
-    assert newborns is not None
+    adults, newborns = (people.allowed(outward_mm) for people in (ADULTS, NEWBORNS))
     assert adults.tolist() == [ANYTHING, ANYTHING, FLUID, FLUID, NOTHING, NOTHING]
     assert newborns.tolist() == [ANYTHING, ANYTHING, ANYTHING, FLUID, FLUID, NOTHING]
 
@@ -153,17 +154,37 @@ def test_a_brain_at_the_edge_of_the_field_of_view_is_found(whole_head: Scan) -> 
     assert found.labels[BRAIN[:, :, 26:]].all()
 
 
-def test_a_stripped_scan_is_labelled_as_without_looking_for_the_brain() -> None:
-    head = away_mm(BRAIN_CENTRE_MM) <= BRAIN_RADIUS_MM + 2
-    scan = make_scan(head, np.random.default_rng(1).random(SHAPE) < 0.4)
-    scan = dataclasses.replace(scan, data=np.where(head, scan.data, 0).astype(np.float32))
-    everything_is_brain = bright_finder()
-    everything_is_brain.params["fusion"]["bias"][1] = -1
-    found = find_brain(everything_is_brain, scan)
+def stripped_scan() -> tuple[Scan, Model]:
+    """A brain alone, with a hole as dark as around it, and a finder that takes all for brain."""
+    from_centre_mm = away_mm(BRAIN_CENTRE_MM)
+    brain = (from_centre_mm <= STRIPPED_RADIUS_MM) & (from_centre_mm > HOLE_RADIUS_MM)
+    scan = make_scan(brain, np.random.default_rng(1).random(SHAPE) < 0.4)
+    finder = bright_finder()
+    finder.params["fusion"]["bias"][1] = -1
+    return dataclasses.replace(scan, data=np.where(brain, scan.data, 0).astype(np.float32)), finder
+
+
+@pytest.mark.parametrize(
+    ("sizes_mm", "inexact_mm"),
+    [(SPACING_MM, 0.0), ((2.0, 2.0, 2.0), 3.0), ((3.5, 3.5, 3.5), 3.5)],
+)
+def test_of_a_stripped_scan_what_is_left_is_labelled(
+    sizes_mm: tuple[float, float, float], inexact_mm: float
+) -> None:
+    scan, finder = stripped_scan()
+    found = find_brain(finder, scan)
     assert found is not None
     assert found.skull_stripped
-    labels = segment_scan(threshold_model(), scan, finder=everything_is_brain).labels
-    np.testing.assert_array_equal(labels, segment_scan(threshold_model(), scan).labels)
+    generous = threshold_model(dataclasses.replace(DESCRIPTION, spacing_mm=sizes_mm))
+    generous.params["fusion"]["bias"][WM] += 1000
+    everything = segment_scan(generous, scan).labels
+    labels = segment_scan(generous, scan, finder=finder).labels
+    from_centre_mm = away_mm(BRAIN_CENTRE_MM)
+    outside = from_centre_mm > STRIPPED_RADIUS_MM + inexact_mm
+    inside = from_centre_mm <= STRIPPED_RADIUS_MM - inexact_mm
+    assert everything[outside].any()
+    assert not labels[outside].any()
+    assert labels[inside].all()  # the hole as well
 
 
 @pytest.mark.parametrize(
@@ -184,8 +205,9 @@ def test_a_scan_that_is_mostly_brain_is_labelled_whole(
     found = find_brain(finder, scan)
     assert found is not None
     assert found.skull_stripped is is_stripped
-    labels = segment_scan(threshold_model(), scan, finder=finder).labels
-    whole = np.array_equal(labels, segment_scan(threshold_model(), scan).labels)
+    inner = radius_mm <= 57
+    labels = segment_scan(threshold_model(), scan, finder=finder).labels[inner]
+    whole = np.array_equal(labels, segment_scan(threshold_model(), scan).labels[inner])
     assert whole is is_stripped
 
 
