@@ -1,6 +1,6 @@
 """Dice of a model on labelled scans whose contrast is remapped in fixed ways.
 
-    python benchmarks/contrasts.py --data=FOLDER [--weights=FILE] [--subjects=1007,1036]
+    python benchmarks/contrasts.py --data=FOLDER [--weights=FILE] [--subjects=1007,1036] [--views=3]
     python benchmarks/contrasts.py --kind=newborn --data=FOLDER
 
 FOLDER holds adults' pairs ID_T1w.nii.gz and ID_dseg.nii.gz, or the fetal T2w templates of the
@@ -30,6 +30,7 @@ _KIND = flags.DEFINE_enum("kind", "adult", ["adult", "newborn"], "Whose heads.")
 _DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
 _WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of the one that ships.")
 _SUBJECTS = flags.DEFINE_list("subjects", [], "Only these; else all adults, held-out weeks.")
+_VIEWS = flags.DEFINE_integer("views", 1, "Slice directions that a scan is seen from, 1 or 3.")
 
 ALLOWED_LOSS, BRIGHT = 0.01, 98
 
@@ -116,7 +117,7 @@ def remapped(case: ValidationCase, mapping: Callable[[Volume], Volume]) -> Valid
 
 def show(name: str, model: Model, cases: list[ValidationCase], counted: tuple[str, ...]) -> float:
     """Prints a row, means over the cases; gives the mean of the tissues that count."""
-    found = validation_dice(model, cases)
+    found = validation_dice(model, cases, _VIEWS.value)
     mean = float(np.mean([found[tissue] for tissue in counted]))
     print(
         f"{name:24}" + "".join(f"{found[a]:8.3f}" for a in ABBREVIATIONS) + f"{mean:8.3f}",
