@@ -63,9 +63,8 @@ def generators(kind: str) -> dict[str, Generator]:
     people: Kind = "adult" if kind == "adult" else "newborn"
     recipe, names = RECIPES[people](), MAPS[kind]
     if kind == "newborn_t1w":
-        t1w = (NEWBORN_T1W,)
         contrasts = replace(
-            recipe.contrasts, wild_fraction=0.0, sequence_fraction=1.0, sequences=t1w
+            recipe.contrasts, wild_fraction=0.0, sequence_fraction=1.0, sequences=NEWBORN_T1W
         )
         recipe = replace(recipe, contrasts=contrasts)
     return {

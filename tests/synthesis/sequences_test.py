@@ -12,6 +12,7 @@ from brainfcn_jax.synthesis.intensities import draw_intensities, newborn_t2_cont
 from brainfcn_jax.synthesis.recipes import (
     ADULT_SEQUENCES,
     NEWBORN_SEQUENCES,
+    NEWBORN_T1W,
     Contrasts,
     PulseSequence,
 )
@@ -65,7 +66,8 @@ def test_what_is_nulled_gives_no_signal() -> None:
         (PDW, False, ("white_matter", "cortex")),
         (T1W, False, ("ventricle", "cortex", "white_matter", "scalp_fat")),
         (NEWBORN_SEQUENCES[0], True, ("cortex", "white_matter", "ventricle")),
-        (NEWBORN_SEQUENCES[1], True, ("ventricle", "white_matter", "deep_grey")),
+        (NEWBORN_T1W[0], True, ("ventricle", "white_matter", "deep_grey")),
+        (NEWBORN_T1W[1], True, ("ventricle", "white_matter", "cortex", "deep_grey")),
     ],
 )
 def test_tissues_are_as_bright_as_in_real_scans(
