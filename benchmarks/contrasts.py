@@ -96,7 +96,7 @@ HEADS = {
     ),
     "newborn": Heads(
         "neonate_t2w",
-        "neonate_t2w",
+        "neonate_any",
         ("fetal_SB_atlas_{subject}_T2w.nii.gz", "fetal_SB_atlas_{subject}_dseg.nii.gz"),
         ("GA31_operated", "GA33_operated"),
         tuple(ABBREVIATIONS),

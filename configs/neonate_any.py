@@ -2,19 +2,19 @@
 
 Command: python run_train.py --config=configs/neonate_any.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    62 minutes for 3600 steps on two cores of an AMD EPYC with AVX-512, tests and benchmarks
-         beside.
-Result:  Not enough to ship: mean of seven tissues .927 on fetal weeks 31 and 33 in T2w
-         (`neonate_t2w` .926), but .770 on the same in a T1w-like contrast, cortex .464
-         (benchmarks/contrasts.py), .693 on generated T1w heads of those weeks and .846 on T2w ones
-         of 40 weeks (benchmarks/generated_heads.py). 3600 steps, seed 5, from 1200 steps of this
-         config as it was at commit ec84f55, without images through random curves at last.
+Time:    158 minutes for the last three of four runs, 11100 of 12300 steps, on two cores of an AMD
+         EPYC with AVX-512, other work beside; weights/neonate_any.md has their commands.
+Result:  weights/neonate_any.h5; mean of seven tissues .926 on fetal weeks 31 and 33 in T2w
+         (`neonate_t2w` .933), .854 on the same in a T1w-like contrast, cortex .709
+         (benchmarks/contrasts.py), .837 on generated T1w heads of those weeks
+         (benchmarks/generated_heads.py); seeds 0, 5, 6 and 8.
 
 Root and maps are those of `neonate_t2w.py`, whose model it starts from: `model_path` names it. Of
-the generated images 3 in 20 have random contrasts, 2 in 5 those of spin echoes (T2w, T1w), 3 in 20
-the T2w contrast of the templates through a random curve, the others that as it is; a fifth of the
-slices are of the templates themselves. A quarter of all images go through a random curve at last.
-Fetal weeks 31 and 33 are never trained on and follow the training.
+the generated images a tenth have random contrasts, half those of spin echoes (T2w, and T1w with
+and without an inversion), 3 in 20 the T2w contrast of the templates through a random curve, the
+others that as it is; a fifth of the slices are of the templates themselves. A quarter of all images
+go through a random curve at last. Fetal weeks 31 and 33 are never trained on and follow the
+training.
 """
 
 from ml_collections import ConfigDict

@@ -8,15 +8,15 @@
   run_eval.py --prediction=DIR --reference=DIR --scheme=NAME
 
 SCAN is a .nii, .nii.gz, .mgz, .mgh or Analyze file; "demo" is the MNI152 T1w template, which comes
-with nilearn. The model is adult_t1w for T1w scans, adult_any where the name says T2w, FLAIR or
-PDw, unless another is named; newborns need --model=neonate_t2w. DIR, "out" unless given, gets
-NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, its volumes, a quality page, and .json files
-that say how they were made; with a reference also NAME_desc-tissue_scores.tsv, and the scores are
-shown. NAME is the scan's, without its contrast. Give --volume several times for several scans; one
-that fails never stops the others. Where they share a name, the folders that differ come first:
-a/T1.nii and b/T1.nii give a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz. Scans of
-a BIDS data set give the same files in DIR/sub-01/anat. The last form labels nothing: it scores the
-label maps of any program.
+with nilearn. The model is adult_t1w for T1w scans, adult_any where the name says T2w, FLAIR or PDw,
+unless another is named; newborns need --model=neonate_t2w, in T1w neonate_any. DIR, "out" unless
+given, gets NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, its volumes, a quality page, and
+.json files that say how they were made; with a reference also NAME_desc-tissue_scores.tsv, and the
+scores are shown. NAME is the scan's, without its contrast. Give --volume several times for several
+scans; one that fails never stops the others. Where they share a name, the folders that differ come
+first: a/T1.nii and b/T1.nii give a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz.
+Scans of a BIDS data set give the same files in DIR/sub-01/anat. The last form labels nothing: it
+scores the label maps of any program.
 """
 
 import contextlib

@@ -12,6 +12,7 @@ SHIPPED_MODELS = {
     "adult_t1w": "adults, T1w, whole head or skull-stripped",
     "adult_any": "adults, T1w, T2w, FLAIR or PDw, whole head or skull-stripped",
     "neonate_t2w": "newborns, T2w, whole head or skull-stripped",
+    "neonate_any": "newborns, T2w or T1w, whole head or skull-stripped",
 }
 """What each model is for, by its name."""
 

@@ -27,6 +27,7 @@ def folder(tmp_path: Path) -> Path:
         f"{DIGEST}  adult_t1w.h5\n",
         f"{DIGEST.upper()} *neonate_t2w.h5\n",
         f"{DIGEST}  adult_any.h5\n",
+        f"{DIGEST}  neonate_any.h5\n",
     ]
     (tmp_path / DIGESTS).write_text("".join(lines))
     return tmp_path
