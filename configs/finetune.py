@@ -21,6 +21,8 @@ itself is left as it is. For newborns:
 
     --config.network.model_path=weights/neonate_t2w.h5 --config.network.stages=5
     --config.data.modality=T2w --config.data.scan_pattern={subject}_T2w.nii.gz
+
+and for their T1w scans weights/neonate_any.h5, any_newborn and {subject}_T1w.nii.gz.
 """
 
 from ml_collections import ConfigDict

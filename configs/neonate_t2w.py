@@ -1,4 +1,4 @@
-"""The newborn model that ships: T2w images made from tissue maps, and fetal templates as they are.
+"""The newborn T2w model that ships: images made from tissue maps, and fetal templates as they are.
 
 Command: python run_train.py --config=configs/neonate_t2w.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps

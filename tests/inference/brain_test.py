@@ -1,4 +1,4 @@
-"""The brain is found first: nothing else of a head is labelled; stripped scans are left alone."""
+"""The brain is found first: nothing else of a head is labelled, of stripped scans what is left."""
 
 import dataclasses
 
@@ -11,7 +11,7 @@ from threshold_model import DESCRIPTION, threshold_model
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference.brain import ADULTS, NEWBORNS, find_brain, finder_for, largest_piece
-from brainfcn_jax.inference.network_input import prepare
+from brainfcn_jax.inference.network_input import empty_around, prepare
 from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING
 from brainfcn_jax.inference.segmentation import segment_scan
 from brainfcn_jax.labels import WM
@@ -243,3 +243,14 @@ def test_holes_in_the_largest_piece_are_brain() -> None:
     assert piece[3, 3, 3]
     assert piece.sum() == 125
     assert not largest_piece(np.zeros((3, 3, 3), bool)).any()
+
+
+def test_what_is_cut_away_is_as_dark_as_anything_and_joined_to_the_edge() -> None:
+    plane = np.array(
+        [[0, 0, 0, 0, 0], [0, 5, 5, 5, 0], [0, 5, 0, 5, 1], [0, 5, 5, 5, 0], [0, 0, 0, 5, 5]]
+    )
+    volume = np.stack([np.full_like(plane, 5), plane, np.full_like(plane, 5)]).astype(np.float32)
+    expected = plane == 0
+    expected[2, 2] = False
+    np.testing.assert_array_equal(empty_around(volume)[1], expected)
+    assert not empty_around(volume)[[0, 2]].any()

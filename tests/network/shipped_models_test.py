@@ -8,6 +8,7 @@ import pytest
 from brainfcn_jax.errors import UsageError, WeightsError
 from brainfcn_jax.network.shipped_models import (
     DIGESTS,
+    FINDER,
     SHIPPED_MODELS,
     find_model,
     model_for,
@@ -39,7 +40,7 @@ def test_a_whole_file_is_given(name: str, folder: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(folder: Path) -> None:
-    with pytest.raises(UsageError, match="adult_t1w, adult_any, neonate_t2w"):
+    with pytest.raises(UsageError, match="adult_t1w, adult_any, neonate_t2w, neonate_any"):
         find_model("infant", folder)
 
 
@@ -73,6 +74,7 @@ def test_a_model_that_is_not_there_can_be_trained(tmp_path: Path) -> None:
 def test_every_weight_file_here_is_the_one_that_is_listed() -> None:
     folder = weights_folder()
     assert (folder / "convert_vgg16.py").is_file()
+    assert set(read_digests(folder / DIGESTS)) == {f"{n}.h5" for n in (*SHIPPED_MODELS, FINDER)}
     for path in folder.glob("*.h5"):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert read_digests(folder / DIGESTS)[path.name] == digest
