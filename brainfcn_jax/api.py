@@ -3,7 +3,7 @@
 from os import PathLike, fspath
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.contrasts import KNOWN, contrasts_of, named_contrast
+from brainfcn_jax.imaging.contrasts import KNOWN, named_contrast, refuse_contrast
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Image, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
@@ -89,9 +89,8 @@ def _model_of(
         named = None if isinstance(image, Image) else named_contrast(fspath(image))
         model = model_for([contrast or named])
     loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
-    known = contrasts_of(loaded.description.modality)
-    if contrast is not None and contrast not in known:
-        raise UsageError(f"contrast is {contrast!r}, and the model is for {either(known)}")
+    if contrast is not None:
+        refuse_contrast(contrast, loaded.description.modality, f"contrast is {contrast!r}")
     return loaded
 
 

@@ -10,12 +10,11 @@ Result:  weights/neonate_any.h5; mean of seven tissues .926 on fetal weeks 31 an
          (benchmarks/generated_heads.py); seeds 0, 5, 6 and 8.
 
 Root and maps are those of `neonate_t2w.py`, whose model it starts from: `model_path` names it (the
-runs above started from its first run). Of
-the generated images a tenth have random contrasts, half those of spin echoes (T2w, and T1w with
-and without an inversion), 3 in 20 the T2w contrast of the templates through a random curve, the
-others that as it is; a fifth of the slices are of the templates themselves. A quarter of all images
-go through a random curve at last. Fetal weeks 31 and 33 are never trained on and follow the
-training.
+runs above started from its first run). Of the generated images a tenth have random contrasts, half
+those of spin echoes (T2w, and T1w with and without an inversion), 3 in 20 the T2w contrast of the
+templates through a random curve, the others that as it is; a fifth of the slices are of the
+templates themselves. A quarter of all images go through a random curve at last. Fetal weeks 31 and
+33 are never trained on and follow the training.
 """
 
 from ml_collections import ConfigDict

@@ -8,9 +8,8 @@ from absl import flags
 
 from brainfcn_jax.commands.runner import inform
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.contrasts import KNOWN, contrasts_of, named_contrast
+from brainfcn_jax.imaging.contrasts import KNOWN, contrasts_of, named_contrast, refuse_contrast
 from brainfcn_jax.network.shipped_models import AUTO, DEFAULT_MODEL, model_for
-from brainfcn_jax.text import either
 
 if TYPE_CHECKING:
     from brainfcn_jax.cohort.steps import OpenModel
@@ -50,10 +49,10 @@ def plan_run(
     asked_for = (values.contrast,) if values.contrast is not None else ()
     if settings.model is not None or settings.weights is not None:
         opened = open_model(settings)
-        known = contrasts_of(opened.model.description.modality)
-        if not set(asked_for) <= set(known):
-            raise UsageError(f"--contrast={values.contrast}, and the model is for {either(known)}")
-        return plan_scans(values, asked_for or known), settings, opened
+        modality = opened.model.description.modality
+        for contrast in asked_for:
+            refuse_contrast(contrast, modality, f"--contrast={contrast}")
+        return plan_scans(values, asked_for or contrasts_of(modality)), settings, opened
     scans = plan_scans(values, asked_for or KNOWN)
     said = {named_contrast(scan.path): scan.path for scan in scans}
     if asked_for and (others := said.keys() - {None, values.contrast}):

@@ -2,6 +2,9 @@
 
 import re
 
+from brainfcn_jax.errors import UsageError
+from brainfcn_jax.text import either
+
 KNOWN = ("T1w", "T2w", "FLAIR", "PDw")
 """Contrasts that shipped models label; of a folder with several the first is taken."""
 
@@ -33,3 +36,10 @@ def named_contrast(path: str) -> str | None:
 def contrasts_of(modality: str) -> tuple[str, ...]:
     """The contrasts that a model of a modality labels, those to be preferred first."""
     return _SEVERAL.get(modality, (modality,))
+
+
+def refuse_contrast(contrast: str, modality: str, stated: str) -> None:
+    """Raises UsageError, which begins as the user `stated` it, when a model does not know it."""
+    known = contrasts_of(modality)
+    if contrast not in known:
+        raise UsageError(f"{stated}, and the model is for {either(known)}")
