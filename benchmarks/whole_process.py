@@ -3,10 +3,11 @@
     python benchmarks/whole_process.py --folder=FOLDER --labels=FOLDER --newborns=FOLDER --out=FILE
 
 Makes the scans of `benchmark_scans.py` in --folder where they are missing, then runs
-`run_eval.py --volume=SCAN --out_dir=...` with an empty folder for compiled programs ("cold") and
-again with the same one ("warm", the median of `--repeats`). Before each run the system is told to
-drop the files it keeps in memory, where it allows that; the table says whether it did. Peak memory
-is the largest resident set of the process. `--help` is timed in the same way.
+`run_eval.py --volume=SCAN --out_dir=...` with an empty folder for compiled programs ("cold"), and
+with the same one again ("warm", the median of `--repeats`): once as the first program of the day,
+for which the system is told to drop the files it keeps in memory, where it allows that, and once
+right after another such run. Peak memory is the largest resident set of the process. `--help` is
+timed in the same way.
 """
 
 import json
@@ -55,23 +56,31 @@ def checked(command: Sequence[str], environment: Mapping[str, str]) -> measuring
     return usage
 
 
-def row(name: str, state: str, runs: Sequence[measuring.Usage], forgotten: bool) -> dict[str, Any]:
+FORGOTTEN, KEPT = "forgotten", "kept"
+"""What the system has of the program's and the scan's files in memory."""
+
+
+def row(name: str, programs: str, files: str, runs: Sequence[measuring.Usage]) -> dict[str, Any]:
     """A row of the table: medians of some runs."""
     return {
         "scan": name,
-        "compiled programs": state,
+        "compiled programs": programs,
+        "files in memory": files,
         "seconds": statistics.median(run.seconds for run in runs),
         "slowest, s": max(run.seconds for run in runs),
         "peak MiB": max(run.peak_mib for run in runs),
-        "files forgotten": "yes" if forgotten else "not allowed",
     }
 
 
-def label(scan: str, model: str, programs: Path, results: Path) -> tuple[measuring.Usage, bool]:
+def forget_files() -> str:
+    """Has the system drop the files it keeps, and says whether it did."""
+    return FORGOTTEN if measuring.forget_files() else f"{KEPT}: to forget is not allowed"
+
+
+def label(scan: str, model: str, programs: Path, results: Path) -> measuring.Usage:
     """One run of the command."""
-    forgotten = measuring.forget_files()
     command = [sys.executable, str(ROOT / "run_eval.py"), f"--volume={scan}", f"--model={model}"]
-    return checked([*command, f"--out_dir={results}"], {PROGRAMS: str(programs)}), forgotten
+    return checked([*command, f"--out_dir={results}"], {PROGRAMS: str(programs)})
 
 
 def steps_of(results: Path) -> dict[str, float]:
@@ -83,31 +92,34 @@ def steps_of(results: Path) -> dict[str, float]:
 def time_scan(scan: str, described: Mapping[str, Any]) -> tuple[list[dict], list[dict]]:
     """Rows of times, and of steps, of one scan."""
     name = Path(scan).name.removesuffix(".nii.gz")
+    rows, steps = [], []
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        runs = [
-            label(scan, described["model"], folder / "programs", folder / f"results{number}")
-            for number in range(1 + _REPEATS.value)
-        ]
-        steps = [
-            {"scan": name, "compiled programs": state, **steps_of(folder / f"results{number}")}
-            for state, number in (("cold", 0), ("warm", _REPEATS.value))
-        ]
-    forgotten = all(done for _, done in runs)
-    cold, *warm = (usage for usage, _ in runs)
-    rows = [row(name, "cold", [cold], forgotten), row(name, "warm", warm, forgotten)]
-    for line in rows:
-        print(line, flush=True)
+        for programs, files, runs in (
+            ("cold", FORGOTTEN, 1),
+            ("warm", FORGOTTEN, _REPEATS.value),
+            ("warm", KEPT, _REPEATS.value),
+        ):
+            usages, found = [], files
+            for number in range(runs):
+                if files == FORGOTTEN:
+                    found = forget_files()
+                results = folder / f"{programs}-{files}-{number}"
+                usages.append(label(scan, described["model"], folder / "programs", results))
+            rows.append(row(name, programs, found, usages))
+            print(rows[-1], flush=True)
+            state = {"scan": name, "compiled programs": programs, "files in memory": found}
+            steps.append(state | steps_of(results))
     return rows, steps
 
 
 def time_help() -> dict[str, Any]:
     """The row of `--help`."""
-    runs, forgotten = [], True
+    runs, files = [], FORGOTTEN
     for _ in range(_REPEATS.value):
-        forgotten &= measuring.forget_files()
+        files = forget_files()
         runs.append(measuring.run_process([sys.executable, str(ROOT / "run_eval.py"), "--help"]))
-    return row("--help", "", runs, forgotten)
+    return row("--help", "", files, runs)
 
 
 def main(argv: list[str]) -> None:

@@ -46,6 +46,7 @@ ROOMS = {
 
 PURE_NUMPY = {
     "errors",
+    "imaging.array_order",
     "imaging.boxes",
     "imaging.choices",
     "imaging.file_names",

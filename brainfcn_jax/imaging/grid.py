@@ -20,6 +20,7 @@ from nibabel.orientations import (
 )
 
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.array_order import laid_out
 from brainfcn_jax.text import listed
 
 SPACING_LIMITS_MM = (0.01, 100.0)
@@ -81,13 +82,16 @@ class Grid:
         self, array: Shaped[np.ndarray, "i j k *channels"]
     ) -> Shaped[np.ndarray, "x y z *channels"]:
         """Turns an array on this grid into the canonical frame; trailing axes stay in place."""
-        return np.ascontiguousarray(apply_orientation(array, self.orientation))
+        return laid_out(apply_orientation(array, self.orientation), "C")
 
     def from_canonical(
         self, array: Shaped[np.ndarray, "x y z *channels"]
     ) -> Shaped[np.ndarray, "i j k *channels"]:
-        """Turns an array in the canonical frame back: the exact inverse of `to_canonical`."""
-        return np.ascontiguousarray(apply_orientation(array, self._from_canonical))
+        """Turns an array in the canonical frame back: the exact inverse of `to_canonical`.
+
+        Its first axis is contiguous, as in files.
+        """
+        return laid_out(apply_orientation(array, self._from_canonical), "F")
 
     @cached_property
     def _from_canonical(self) -> Float[np.ndarray, "3 2"]:

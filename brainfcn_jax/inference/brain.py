@@ -40,7 +40,8 @@ LARGEST_SIDE = 400
 """Voxels of the finder's along an axis: 80 cm of an adult."""
 
 _HEAD_MARGIN_VOXELS = 2
-_FAR_MM = 99.0
+_NEAR_MM, _FAR_MM = 24.0, 99.0
+"""How far from the brain distances are worked out, and what stands for those beyond."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Brain:
     """A brain in a scan.
 
     Attributes:
-        outward_mm: distance to the brain, 0 inside, canonical.
+        outward_mm: distance to the brain, 0 inside, canonical; 99 where it is over 24.
         grid: where that is known.
         head_share: how much of the head it is, 0 to 1.
         skull_stripped: whether there is little but brain.
@@ -154,15 +155,22 @@ def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> B
         return None
     mask = np.zeros(equalised.shape, bool)
     mask[box] = brain
-    outward_mm = ndimage.distance_transform_edt(~mask, [line.spacing_mm for line in grid])
     share = float((mask & (equalised > 0)).sum() / max(1, np.count_nonzero(equalised)))
     people = people_of(finder.description)
     return Brain(
-        np.minimum(outward_mm, _FAR_MM).astype(np.float32),
-        grid,
-        share,
-        skull_stripped=share >= people.stripped_share,
+        distance_to(mask, grid), grid, share, skull_stripped=share >= people.stripped_share
     )
+
+
+def distance_to(mask: Bool[np.ndarray, "x y z"], grid: Lines) -> Float32[np.ndarray, "x y z"]:
+    """How far each voxel is from a mask with voxels, 0 inside; `_FAR_MM` beyond `_NEAR_MM`."""
+    near = box_slices(widened(head_box(mask, 0), [_NEAR_MM] * 3, grid))
+    outward_mm = np.full(mask.shape, _FAR_MM, np.float32)
+    outward_mm[near] = ndimage.distance_transform_edt(
+        ~mask[near], [line.spacing_mm for line in grid]
+    )
+    outward_mm[outward_mm > _NEAR_MM] = _FAR_MM
+    return outward_mm
 
 
 def brain_probability(

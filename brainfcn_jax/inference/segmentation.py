@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from jaxtyping import Float16, Float64, UInt8
 
+from brainfcn_jax.imaging.array_order import laid_out
 from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.imaging.histograms import Histogram
@@ -124,10 +125,10 @@ def segment_scan(
         if prepared.resampled:
             labels = scan_labels(predicted, found, labels, prepared)
     return Segmentation(
-        labels=np.ascontiguousarray(np.moveaxis(labels, 0, axis)),
+        labels=laid_out(np.moveaxis(labels, 0, axis), "C"),
         removed_regions=removed,
         soft_voxels=soft_voxels(predicted.class_sums, prepared),
-        entropy=np.ascontiguousarray(np.moveaxis(entropy, 0, axis)),
+        entropy=laid_out(np.moveaxis(entropy, 0, axis), "C"),
         head_histogram=prepared.head_histogram,
         equalised_histogram=prepared.equalised_histogram,
         slice_axes=axes,

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, UInt8
 
+from brainfcn_jax.imaging.boxes import box_slices, head_box
 from brainfcn_jax.labels import BACKGROUND, BGT, BS, CB, CLASSES, COGM, CSF, TISSUES, WM
 from brainfcn_jax.measures.plausible_volumes import OF_MODALITY
 from brainfcn_jax.measures.symmetry import halves
@@ -234,7 +235,9 @@ def high_uncertainty(
     The mean of each tissue is measured too.
     """
     voxels, sums = np.zeros(CLASSES), np.zeros(CLASSES)
-    for sagittal, uncertainty in zip(labels, entropy, strict=True):  # bounds what is converted
+    brain = box_slices(head_box(labels, 0))
+    sagittals = zip(labels[brain], entropy[brain], strict=True)  # bounds what is converted
+    for sagittal, uncertainty in sagittals:
         voxels += np.bincount(sagittal.ravel(), minlength=CLASSES)
         sums += np.bincount(sagittal.ravel(), uncertainty.ravel(), minlength=CLASSES)
     voxels[BACKGROUND] = sums[BACKGROUND] = 0

@@ -88,6 +88,8 @@ class _Layer(nn.Module):
 
     @nn.compact
     def __call__(self) -> tuple[Array, Array]:
+        if not self.is_initializing():  # `param` would trace the initialisers again, to compare
+            return self.get_variable("params", "kernel"), self.get_variable("params", "bias")
         kernel_init = (
             nn.initializers.he_normal()
             if self.stddev is None

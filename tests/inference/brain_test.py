@@ -10,7 +10,15 @@ from threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.brain import ADULTS, NEWBORNS, find_brain, finder_for, largest_piece
+from brainfcn_jax.imaging.resampling import centred_grid
+from brainfcn_jax.inference.brain import (
+    ADULTS,
+    NEWBORNS,
+    distance_to,
+    find_brain,
+    finder_for,
+    largest_piece,
+)
 from brainfcn_jax.inference.network_input import empty_around, prepare
 from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING
 from brainfcn_jax.inference.segmentation import segment_scan
@@ -254,3 +262,15 @@ def test_what_is_cut_away_is_as_dark_as_anything_and_joined_to_the_edge() -> Non
     expected[2, 2] = False
     np.testing.assert_array_equal(empty_around(volume)[1], expected)
     assert not empty_around(volume)[[0, 2]].any()
+
+
+def test_distances_are_to_the_mask_and_told_only_near_it() -> None:
+    grid = centred_grid((40, 5, 6), (2.0, 3.0, 4.0))
+    mask = np.zeros((40, 5, 6), bool)
+    mask[3:5, 2, 2] = True
+    outward_mm = distance_to(mask, grid)
+    assert outward_mm[3:5, 2, 2].tolist() == [0, 0]
+    assert outward_mm[1, 2, 2] == 4
+    assert outward_mm[4, 3, 3] == 5
+    assert outward_mm[16, 2, 2] == 24
+    assert outward_mm[17, 2, 2] == outward_mm[39, 2, 2] == outward_mm[16, 3, 2] == 99
