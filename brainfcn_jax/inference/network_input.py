@@ -24,7 +24,8 @@ from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_thresho
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
-from brainfcn_jax.inference.brain import Brain
+from brainfcn_jax.inference.brain import Brain, people_of
+from brainfcn_jax.inference.prediction import ANYTHING, NOTHING
 from brainfcn_jax.network.model_file import ModelDescription
 
 T = TypeVar("T")
@@ -49,9 +50,10 @@ class Prepared:
 
     Attributes:
         inside: the equalised volume in the head's box.
-        outward_mm: how far its voxels are from the brain, 0 inside; None where that is not known.
-        cut_away: which of its voxels are for the most part where nothing is left, since the skull
-            was removed; None where it was not, as far as is known.
+        allowed: what `predict` may find in each of its voxels: little far from the brain, nothing
+            where a skull was removed; None, for anything, where no brain was found.
+        brain: which of its voxels are in the brain that was found; None without one, and where the
+            skull was removed.
         reach: how far the slices that the network was trained on are apart, as a part of how far
             these are.
         box: the head's box on the network's grid.
@@ -63,8 +65,8 @@ class Prepared:
     """
 
     inside: UInt8[np.ndarray, "slice height width"]
-    outward_mm: Float32[np.ndarray, "slice height width"] | None
-    cut_away: Bool[np.ndarray, "slice height width"] | None
+    allowed: UInt8[np.ndarray, "slice height width"] | None
+    brain: Bool[np.ndarray, "slice height width"] | None
     reach: float
     box: Box
     grid: Lines
@@ -90,9 +92,9 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
 
     The head is found on the scan's own grid: what is above `head_threshold`, and
     `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
-    more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and how far everything in
-    there is from it is told; where there is no more, what was cut away. Only the box is resampled,
-    and equalised with the threshold of the whole scan.
+    more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and what is far from it may
+    not be labelled; where there is no more, what was cut away may not, for the most part of a
+    voxel. Only the box is resampled, and equalised with the threshold of the whole scan.
     """
     axis, mode = first_axis(description.slice_axis), description.equalise
     volume = np.moveaxis(scan.data, axis, 0)
@@ -115,18 +117,17 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     target = parts(grid, box)
     inside = volume[box_slices(scan_box)]
     levels = equalise_volume(resample(inside, source, target), mode, threshold)
-    cut_away = None
+    allowed = in_brain = None
     if skull_stripped:
         cut_away = resample(empty_around(inside).astype(np.float32), source, target) > 0.5
-    outward_mm = None
-    if brain is not None:
+        allowed = np.where(cut_away, np.uint8(NOTHING), np.uint8(ANYTHING))
+    elif brain is not None:
         outward_mm = np.moveaxis(brain.distance_mm(to_canonical(target, axis)), axis, 0)
+        allowed, in_brain = people_of(description).allowed(outward_mm), outward_mm == 0
     histograms = _histograms(taking_part, levels, mode)
     trained_mm = description.spacing_mm[axis]
     reach = trained_mm / grid[0].spacing_mm if is_thick(grid[0].spacing_mm, trained_mm) else 1.0
-    return Prepared(
-        levels, outward_mm, cut_away, reach, box, grid, scan_box, scan_grid, *histograms
-    )
+    return Prepared(levels, allowed, in_brain, reach, box, grid, scan_box, scan_grid, *histograms)
 
 
 def empty_around(volume: Float32[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:

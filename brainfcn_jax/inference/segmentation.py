@@ -19,7 +19,7 @@ from brainfcn_jax.imaging.resampling import (
     interpolated_scores,
     total_weights,
 )
-from brainfcn_jax.inference.brain import People, find_brain, people_of
+from brainfcn_jax.inference.brain import find_brain
 from brainfcn_jax.inference.network_input import (
     Prepared,
     grids,
@@ -29,9 +29,7 @@ from brainfcn_jax.inference.network_input import (
 )
 from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import (
-    ANYTHING,
     BATCH_SLICES,
-    NOTHING,
     Prediction,
     Progress,
     VoxelWeights,
@@ -158,22 +156,12 @@ def predict_prepared(
         model,
         prepared.inside,
         voxel_weights=scan_weights(prepared),
-        allowed=allowed_classes(prepared, people_of(model.description)),
+        allowed=prepared.allowed,
         reach=prepared.reach,
         batch_slices=batch_slices,
         with_probabilities=keep_probabilities or prepared.resampled,
         progress=progress,
     )
-
-
-def allowed_classes(
-    prepared: Prepared, people: People
-) -> UInt8[np.ndarray, "slice height width"] | None:
-    """What `predict` may find in each voxel; None, for anything, where nothing is known."""
-    if prepared.cut_away is not None:
-        return np.where(prepared.cut_away, np.uint8(NOTHING), np.uint8(ANYTHING))
-    outward_mm = prepared.outward_mm
-    return None if outward_mm is None else people.allowed(outward_mm)
 
 
 def cleaned(
@@ -191,11 +179,11 @@ def unlabelled_share(
     found: UInt8[np.ndarray, "slice height width"], prepared: Prepared
 ) -> float | None:
     """How much of the brain has no label; None where it is not known where the brain is."""
-    if prepared.outward_mm is None:
+    brain = prepared.brain
+    if brain is None:
         return None
-    inside = prepared.outward_mm == 0
     labelled = found[box_slices(prepared.box)] != BACKGROUND
-    return int((inside & ~labelled).sum()) / max(1, int(inside.sum()))
+    return int((brain & ~labelled).sum()) / max(1, int(brain.sum()))
 
 
 def scan_weights(prepared: Prepared) -> VoxelWeights:

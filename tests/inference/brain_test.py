@@ -90,8 +90,8 @@ def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_he
     model = threshold_model(dataclasses.replace(DESCRIPTION, equalise="volume"))
     prepared = prepare(whole_head, model.description, find_brain(bright_finder(), whole_head))
     assert prepared.inside.shape == tuple(line.size for line in prepared.grid)
-    assert prepared.outward_mm is not None
-    assert prepared.outward_mm.shape == prepared.inside.shape
+    assert prepared.allowed is not None
+    assert prepared.allowed.shape == prepared.inside.shape
     far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.label_margin_mm + max(SPACING_MM) + 2
     assert segment_scan(model, whole_head).labels[far].any()
     found = segment_scan(model, whole_head, finder=bright_finder()).labels
