@@ -3,10 +3,10 @@
 Command: python run_train.py --config=configs/neonate_t2w.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
 Time:    39 minutes on two shared virtual cores of an Intel Xeon with AMX.
-Result:  with 2600 more steps that weights/neonate_t2w.md has the command of (29 minutes on two
-         cores of an AMD EPYC with AVX-512), weights/neonate_t2w.h5; Dice .883 .936 .952 .924 .926
-         .971 .942 (CoGM BGT WM BS CB Vent CSF) on fetal weeks 31 and 33, .900 on generated whole
-         heads of 40 weeks; seeds 0 and 7.
+Result:  with 5100 more steps that weights/neonate_t2w.md has the commands of (61 minutes on two
+         cores of an AMD EPYC with AVX-512), weights/neonate_t2w.h5; Dice .888 .944 .954 .927 .931
+         .975 .947 (CoGM BGT WM BS CB Vent CSF) on fetal weeks 31 and 33, .910 on generated whole
+         heads of 40 weeks; seeds 0, 7 and 9.
 
 The root holds the 40-week tissue map of the dHCP volumetric atlas, `dhcp40w_dseg.nii.gz`, and the
 fetal templates of the spina bifida atlas with their tissues; `heads_root` SynthSeg's label maps,
