@@ -173,20 +173,29 @@ def stripped_scan() -> tuple[Scan, Model]:
 
 
 @pytest.mark.parametrize(
-    ("sizes_mm", "inexact_mm"),
-    [(SPACING_MM, 0.0), ((2.0, 2.0, 2.0), 3.0), ((3.5, 3.5, 3.5), 3.5)],
+    ("sizes_mm", "inexact_mm", "slice_axis", "views"),
+    [
+        (SPACING_MM, 0.0, "axial", 1),
+        (SPACING_MM, 0.0, "coronal", 1),
+        (SPACING_MM, 0.0, "all", 3),
+        ((2.0, 2.0, 2.0), 3.0, "axial", 1),
+        ((2.0, 2.0, 2.0), 3.0, "all", 3),
+        ((3.5, 3.5, 3.5), 3.5, "sagittal", 1),
+    ],
 )
 def test_of_a_stripped_scan_what_is_left_is_labelled(
-    sizes_mm: tuple[float, float, float], inexact_mm: float
+    sizes_mm: tuple[float, float, float], inexact_mm: float, slice_axis: str, views: int
 ) -> None:
     scan, finder = stripped_scan()
     found = find_brain(finder, scan)
     assert found is not None
     assert found.skull_stripped
-    generous = threshold_model(dataclasses.replace(DESCRIPTION, spacing_mm=sizes_mm))
+    generous = threshold_model(
+        dataclasses.replace(DESCRIPTION, spacing_mm=sizes_mm, slice_axis=slice_axis)
+    )
     generous.params["fusion"]["bias"][WM] += 1000
-    everything = segment_scan(generous, scan).labels
-    labels = segment_scan(generous, scan, finder=finder).labels
+    everything = segment_scan(generous, scan, views=views).labels
+    labels = segment_scan(generous, scan, finder=finder, views=views).labels
     from_centre_mm = away_mm(BRAIN_CENTRE_MM)
     outside = from_centre_mm > STRIPPED_RADIUS_MM + inexact_mm
     inside = from_centre_mm <= STRIPPED_RADIUS_MM - inexact_mm
