@@ -3,7 +3,7 @@
 Command: python run_train.py --config=configs/adult_any.py --config.data.root=synthseg_labelmaps
 Time:    31 minutes for 3200 steps on two cores of an AMD EPYC with AVX-512.
 Result:  weights/adult_any.h5, of four runs (weights/adult_any.md): six tissues .882 on three real
-         T1w scans of OASIS, and on a patient's T2w and FLAIR beside the T1w's labels .796, .802.
+         T1w scans of OASIS, and on a patient's T2w and FLAIR beside the T1w's labels .800, .808.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. Half of the volumes are cut into axial slices, the others into

@@ -3,8 +3,8 @@
 Command: python run_train.py --config=configs/adult_t1w.py --config.data.root=synthseg_labelmaps
 Time:    25 minutes for 2600 steps on two cores of an AMD EPYC with AVX-512.
 Result:  weights/adult_t1w.h5, of six runs (weights/adult_t1w.md): Dice .892 .832 .912 .902 .953
-         .857 .649 (CoGM BGT WM BS CB Vent CSF) on three real scans of OASIS with one view, and
-         .903 .848 .920 .912 .959 .865 .678 with three.
+         .856 .649 (CoGM BGT WM BS CB Vent CSF) on three real scans of OASIS with one view, and
+         .903 .850 .920 .912 .959 .865 .678 with three.
 
 The root holds SynthSeg's label maps `training_seg_NN.nii.gz` and T1 priors (Billot et al. 2023).
 Maps 17 to 20 are never trained on. Half of the volumes are cut into axial slices, the others into
