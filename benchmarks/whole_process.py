@@ -4,10 +4,9 @@
 
 Makes the scans of `benchmark_scans.py` in --folder where they are missing, then runs
 `run_eval.py --volume=SCAN --out_dir=...` with an empty folder for compiled programs ("cold"), and
-with the same one again ("warm", the median of `--repeats`): once as the first program of the day,
-for which the system is told to drop the files it keeps in memory, where it allows that, and once
-right after another such run. Peak memory is the largest resident set of the process. `--help` is
-timed in the same way.
+with the same one again ("warm"): `--repeats` times after the system was told to drop the files it
+keeps in memory, where it allows that, and as often right after another run; medians. Peak memory is
+the largest resident set of the process. `--help` is timed with files dropped.
 """
 
 import json
@@ -31,6 +30,8 @@ _OUT = flags.DEFINE_string("out", None, "JSON file for the numbers.", required=T
 
 ROOT = Path(__file__).parents[1]
 PROGRAMS = "JAX_COMPILATION_CACHE_DIR"
+FORGOTTEN, KEPT = "forgotten", "kept"
+"""What the system has of the program's and the scan's files in memory."""
 
 
 def make_scans() -> dict[str, dict[str, Any]]:
@@ -54,10 +55,6 @@ def checked(command: Sequence[str], environment: Mapping[str, str]) -> measuring
     if usage.exit_code:
         raise SystemExit(f"{' '.join(command)} ended with {usage.exit_code}")
     return usage
-
-
-FORGOTTEN, KEPT = "forgotten", "kept"
-"""What the system has of the program's and the scan's files in memory."""
 
 
 def row(name: str, programs: str, files: str, runs: Sequence[measuring.Usage]) -> dict[str, Any]:

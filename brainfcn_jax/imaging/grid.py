@@ -81,7 +81,10 @@ class Grid:
     def to_canonical(
         self, array: Shaped[np.ndarray, "i j k *channels"]
     ) -> Shaped[np.ndarray, "x y z *channels"]:
-        """Turns an array on this grid into the canonical frame; trailing axes stay in place."""
+        """Turns an array on this grid into the canonical frame, its last axis contiguous.
+
+        Axes behind the third stay in place.
+        """
         return laid_out(apply_orientation(array, self.orientation), "C")
 
     def from_canonical(

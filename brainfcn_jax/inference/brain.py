@@ -41,7 +41,8 @@ LARGEST_SIDE = 400
 
 _HEAD_MARGIN_VOXELS = 2
 _NEAR_MM, _FAR_MM = 24.0, 99.0
-"""How far from the brain distances are worked out, and what stands for those beyond."""
+"""How far from the brain distances are worked out, three times as far as anything is labelled, and
+what stands for those beyond."""
 
 
 @dataclass(frozen=True)
@@ -164,12 +165,12 @@ def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> B
 
 def distance_to(mask: Bool[np.ndarray, "x y z"], grid: Lines) -> Float32[np.ndarray, "x y z"]:
     """How far each voxel is from a mask with voxels, 0 inside; `_FAR_MM` beyond `_NEAR_MM`."""
-    near = box_slices(widened(head_box(mask, 0), [_NEAR_MM] * 3, grid))
+    box = bounding_box(mask)
+    assert box is not None
+    near = box_slices(widened(box, [_NEAR_MM] * 3, grid))
+    exact_mm = ndimage.distance_transform_edt(~mask[near], [line.spacing_mm for line in grid])
     outward_mm = np.full(mask.shape, _FAR_MM, np.float32)
-    outward_mm[near] = ndimage.distance_transform_edt(
-        ~mask[near], [line.spacing_mm for line in grid]
-    )
-    outward_mm[outward_mm > _NEAR_MM] = _FAR_MM
+    outward_mm[near] = np.where(exact_mm <= _NEAR_MM, exact_mm, _FAR_MM)
     return outward_mm
 
 

@@ -50,10 +50,11 @@ class Prepared:
 
     Attributes:
         inside: the equalised volume in the head's box.
-        allowed: what `predict` may find in each of its voxels: little far from the brain, nothing
-            where a skull was removed; None, for anything, where no brain was found.
-        brain: which of its voxels are in the brain that was found; None without one, and where the
-            skull was removed.
+        allowed: what `predict` may find in each of its voxels: fluid alone near the brain and
+            nothing further off, nothing where a skull was cut away; None, for anything, where no
+            brain was found.
+        in_brain: which of its voxels are in the brain that was found; None without one, and where
+            the skull was removed.
         reach: how far the slices that the network was trained on are apart, as a part of how far
             these are.
         box: the head's box on the network's grid.
@@ -66,7 +67,7 @@ class Prepared:
 
     inside: UInt8[np.ndarray, "slice height width"]
     allowed: UInt8[np.ndarray, "slice height width"] | None
-    brain: Bool[np.ndarray, "slice height width"] | None
+    in_brain: Bool[np.ndarray, "slice height width"] | None
     reach: float
     box: Box
     grid: Lines
@@ -92,9 +93,9 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
 
     The head is found on the scan's own grid: what is above `head_threshold`, and
     `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
-    more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and what is far from it may
-    not be labelled; where there is no more, what was cut away may not, for the most part of a
-    voxel. Only the box is resampled, and equalised with the threshold of the whole scan.
+    more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and nothing far from it may
+    be labelled; where there is no more, nothing in voxels of which most was cut away. Only the box
+    is resampled, and equalised with the threshold of the whole scan.
     """
     axis, mode = first_axis(description.slice_axis), description.equalise
     volume = np.moveaxis(scan.data, axis, 0)

@@ -179,11 +179,10 @@ def unlabelled_share(
     found: UInt8[np.ndarray, "slice height width"], prepared: Prepared
 ) -> float | None:
     """How much of the brain has no label; None where it is not known where the brain is."""
-    brain = prepared.brain
-    if brain is None:
+    if prepared.in_brain is None:
         return None
     labelled = found[box_slices(prepared.box)] != BACKGROUND
-    return int((brain & ~labelled).sum()) / max(1, int(brain.sum()))
+    return int((prepared.in_brain & ~labelled).sum()) / max(1, int(prepared.in_brain.sum()))
 
 
 def scan_weights(prepared: Prepared) -> VoxelWeights:

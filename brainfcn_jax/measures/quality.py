@@ -235,9 +235,8 @@ def high_uncertainty(
     The mean of each tissue is measured too.
     """
     voxels, sums = np.zeros(CLASSES), np.zeros(CLASSES)
-    brain = box_slices(head_box(labels, 0))
-    sagittals = zip(labels[brain], entropy[brain], strict=True)  # bounds what is converted
-    for sagittal, uncertainty in sagittals:
+    labelled = box_slices(head_box(labels, 0))
+    for sagittal, uncertainty in zip(labels[labelled], entropy[labelled], strict=True):
         voxels += np.bincount(sagittal.ravel(), minlength=CLASSES)
         sums += np.bincount(sagittal.ravel(), uncertainty.ravel(), minlength=CLASSES)
     voxels[BACKGROUND] = sums[BACKGROUND] = 0

@@ -89,7 +89,11 @@ class _Layer(nn.Module):
     @nn.compact
     def __call__(self) -> tuple[Array, Array]:
         if not self.is_initializing():  # `param` would trace the initialisers again, to compare
-            return self.get_variable("params", "kernel"), self.get_variable("params", "bias")
+            kernel: Array = self.get_variable("params", "kernel")
+            bias: Array = self.get_variable("params", "bias")
+            shapes = {"kernel": jnp.shape(kernel), "bias": jnp.shape(bias)}
+            assert shapes == dict(self.shapes), (shapes, self.shapes)
+            return kernel, bias
         kernel_init = (
             nn.initializers.he_normal()
             if self.stddev is None

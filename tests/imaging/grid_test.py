@@ -72,6 +72,8 @@ def test_trailing_axes_stay_last() -> None:
     assert canonical.shape == (5, 3, 4, 2)
     np.testing.assert_array_equal(canonical[..., 1], grid.to_canonical(channels[..., 1]))
     np.testing.assert_array_equal(grid.from_canonical(canonical), channels)
+    assert canonical.flags.c_contiguous
+    assert grid.from_canonical(canonical).flags.f_contiguous
 
 
 def test_every_orientation_keeps_the_voxels_places() -> None:

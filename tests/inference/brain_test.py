@@ -195,7 +195,9 @@ def test_of_a_stripped_scan_what_is_left_is_labelled(
     )
     generous.params["fusion"]["bias"][WM] += 1000
     everything = segment_scan(generous, scan, views=views).labels
-    labels = segment_scan(generous, scan, finder=finder, views=views).labels
+    segmented = segment_scan(generous, scan, finder=finder, views=views)
+    labels = segmented.labels
+    assert len(segmented.slice_axes) == views
     from_centre_mm = away_mm(BRAIN_CENTRE_MM)
     outside = from_centre_mm > STRIPPED_RADIUS_MM + inexact_mm
     inside = from_centre_mm <= STRIPPED_RADIUS_MM - inexact_mm

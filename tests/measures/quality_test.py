@@ -235,10 +235,10 @@ def test_removed_regions_count_against_slices() -> None:
 
 
 def test_the_mean_entropy_is_that_of_labelled_voxels() -> None:
-    labels = np.zeros((2, 2, 2), np.uint8)
-    labels[0, 0], labels[1, 1] = COGM, (WM, VENT)
+    labels = np.zeros((5, 6, 7), np.uint8)
+    labels[1, 3, 2:4], labels[2, 4, 2:4] = COGM, (WM, VENT)
     entropy = np.full(labels.shape, 1, np.float16)
-    entropy[0, 0], entropy[1, 1] = 0.5, (0.25, 0.75)
+    entropy[1, 3, 2:4], entropy[2, 4, 2:4] = 0.5, (0.25, 0.75)
     finding = high_uncertainty(labels, entropy)
     assert finding.measurements == {
         "mean_entropy": 0.5,

@@ -118,6 +118,17 @@ def test_initial_parameters_have_the_published_names_shapes_and_spread(stages: i
         assert not jnp.any(params[layer]["bias"])
 
 
+def test_misshapen_parameters_are_refused() -> None:
+    few = ((4, 4), (4, 4), (4, 4, 4), (4, 4, 4), (4, 4, 4))
+    network = fcn.SegmentationNetwork(stages=2, widths=few)
+    images = jnp.zeros((1, 8, 8, 3))
+    params = network.init(jax.random.key(0), images)["params"]
+    for name, array in (("bias", jnp.zeros(1)), ("kernel", jnp.zeros((1, 1, 4, 4)))):
+        misshapen = params | {"conv1_2": params["conv1_2"] | {name: array}}
+        with pytest.raises(AssertionError):
+            network.apply({"params": misshapen}, images)
+
+
 def test_bfloat16_stays_near_float32_and_gives_float32_scores() -> None:
     images = 50 * jax.random.normal(jax.random.key(1), (1, 32, 32, 3))
     params = random_parameters(4)
