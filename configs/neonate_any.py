@@ -2,12 +2,12 @@
 
 Command: python run_train.py --config=configs/neonate_any.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    213 minutes for the last four of five runs, 15600 of 16800 steps, on two cores of an AMD
+Time:    253 minutes for the last five of six runs, 21600 of 22800 steps, on two cores of two AMD
          EPYC with AVX-512, other work beside; weights/neonate_any.md has their commands.
-Result:  weights/neonate_any.h5; mean of seven tissues .924 on fetal weeks 31 and 33 in T2w
-         (`neonate_t2w` .938), .880 on the same in a T1w-like contrast, cortex .762
-         (benchmarks/contrasts.py), .842 on generated T1w heads of those weeks
-         (benchmarks/generated_heads.py); seeds 0, 5, 6, 8 and 10.
+Result:  weights/neonate_any.h5; mean of seven tissues .931 on fetal weeks 31 and 33 in T2w
+         (`neonate_t2w` .938), .882 on the same in a T1w-like contrast, cortex .766
+         (benchmarks/contrasts.py), .855 on generated T1w heads of those weeks
+         (benchmarks/generated_heads.py); seeds 0, 5, 6, 8, 10 and 11.
 
 Root and maps are those of `neonate_t2w.py`, whose model it starts from: `model_path` names it (the
 runs above started from its first run). Of the generated images a tenth have random contrasts, half

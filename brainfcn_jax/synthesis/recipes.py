@@ -86,7 +86,7 @@ NEWBORN_T1W = (
     PulseSequence(0.4, (3500.0, 8000.0), (7.0, 18.0), nulls_fluid=True),
 )
 """Without an inversion newborns' cortex and white matter differ by a tenth, with one by half."""
-NEWBORN_SEQUENCES = (replace(_T2W, share=0.4, te_ms=(90.0, 200.0)), *NEWBORN_T1W)
+NEWBORN_SEQUENCES = (replace(_T2W, share=0.25, te_ms=(90.0, 200.0)), *NEWBORN_T1W)
 
 
 @dataclass(frozen=True)
