@@ -7,10 +7,9 @@ Result:  With one OASIS subject (1006), Dice .932 .869 .938 .936 .961 .882 .746 
          Vent CSF) on three others, a mean of .920 without the CSF; adult_t1w as it was then, which
          it starts from, had .881, and training from ImageNet on the same scan for as many steps
          .910. Seed 0, last.h5. In all directions (`--config.data.slice_axis=all
-         --config.augmentation.mirror=False`), from the weights that ship now but for the basal
-         ganglia's constant, .3 lower, .926 with --views=3, .918 with one view; 15 minutes on two
-         cores of an AMD EPYC with AVX-512, tests beside; with five subjects (1000, 1001, 1002,
-         1006, 1008) .930 with --views=3, 17 minutes, the same.
+         --config.augmentation.mirror=False`), from the weights that ship now, .926 with --views=3,
+         .918 with one view; 12 minutes on two cores of an AMD EPYC with AVX-512, other work
+         beside; with five subjects (1000, 1001, 1002, 1006, 1008) .930 with --views=3, 13 minutes.
 
 The root is a folder of pairs, `ID_T1w.nii.gz` and `ID_dseg.nii.gz`, with tissues as in the
 package's `labels`. Hold subjects out with `--config.data.validation="('ID',)"`: they are never
