@@ -1,5 +1,7 @@
 """How much of a labelled head lies outside the brain, for the benchmarks of whole heads."""
 
+from typing import NamedTuple
+
 import numpy as np
 from jaxtyping import Bool, UInt8
 from scipy import ndimage
@@ -9,17 +11,45 @@ from brainfcn_jax.labels import BACKGROUND, CSF
 FAR_MM = 4.0
 
 
-def shares(
+class Outside(NamedTuple):
+    """What is wrong about a head's labels, as shares of the brain mask's volume.
+
+    Attributes:
+        tissue: tissues other than extracerebral fluid more than 4 mm outside the mask.
+        labelled: any label there.
+        missing: brain without a label.
+        tissue_below: the part of `tissue` in slices below the mask's lowest one.
+        labelled_below: the part of `labelled` there.
+        below_mm: how far labels reach below the mask's lowest slice.
+    """
+
+    tissue: float
+    labelled: float
+    missing: float
+    tissue_below: float
+    labelled_below: float
+    below_mm: float
+
+
+def outside_brain(
     labels: UInt8[np.ndarray, "x y z"],
     mask: Bool[np.ndarray, "x y z"],
     spacing_mm: tuple[float, float, float],
-) -> tuple[float, float, float, float]:
-    """Tissue and any label far outside, and brain without a label, over the brain; mm below it."""
+) -> Outside:
+    """What lies outside the brain, and what of it has no label."""
     far = ndimage.distance_transform_edt(~mask, spacing_mm) > FAR_MM
     labelled = labels != BACKGROUND
     tissue = labelled & (labels != CSF)
-    brain = mask.sum()
     lowest, lowest_labelled = (np.flatnonzero(m.any(axis=(0, 1)))[0] for m in (mask, labelled))
-    below_mm = max(0.0, float(lowest - lowest_labelled) * spacing_mm[2])
-    outside = (float((part & far).sum() / brain) for part in (tissue, labelled))
-    return *outside, float((mask & ~labelled).sum() / brain), below_mm
+
+    def share(found: Bool[np.ndarray, "x y slices"]) -> float:
+        return float(found.sum() / mask.sum())
+
+    return Outside(
+        tissue=share(tissue & far),
+        labelled=share(labelled & far),
+        missing=share(mask & ~labelled),
+        tissue_below=share((tissue & far)[:, :, :lowest]),
+        labelled_below=share((labelled & far)[:, :, :lowest]),
+        below_mm=max(0.0, float(lowest - lowest_labelled) * spacing_mm[2]),
+    )

@@ -19,7 +19,7 @@ import numpy as np
 from absl import app, flags
 from jaxtyping import UInt8
 from nibabel.processing import resample_from_to
-from outside_brain import shares
+from outside_brain import outside_brain
 
 from brainfcn_jax.api import SegmentedScan, load_model, segment
 from brainfcn_jax.imaging.equalisation import equalise_volume
@@ -54,8 +54,8 @@ def outside(path: Path, labels: np.ndarray, like: nibabel.Nifti1Image) -> str:
         return f"{'no mask':>16}"
     mask = resampled(nibabel.load(path), like) == 1
     spacing_mm = nibabel.affines.voxel_sizes(like.affine)
-    tissue, labelled, _, _ = shares(labels, mask, tuple(map(float, spacing_mm)))
-    return f"{tissue:8.2%}{labelled:8.2%}"
+    found = outside_brain(labels, mask, tuple(map(float, spacing_mm)))
+    return f"{found.tissue:8.2%}{found.labelled:8.2%}"
 
 
 def main(argv: list[str]) -> int:
