@@ -66,6 +66,14 @@ def intersection(box: Box, other: Box) -> Box:
     return first, second, third
 
 
+def within(box: Box, part: Box) -> Box:
+    """Gives a part of a box, counted from the box's starts, counted as the box is."""
+    first, second, third = (
+        (start + low, start + high) for (start, _), (low, high) in zip(box, part, strict=True)
+    )
+    return first, second, third
+
+
 def overlap(box: Box, other: Box) -> bool:
     """Whether there are voxels that are in both boxes."""
     return all(

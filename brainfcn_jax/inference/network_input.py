@@ -10,6 +10,7 @@ from scipy import ndimage
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import (
     Box,
+    bounding_box,
     box_slices,
     cover,
     head_box,
@@ -18,6 +19,7 @@ from brainfcn_jax.imaging.boxes import (
     parts,
     whole,
     widened,
+    within,
 )
 from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_threshold
@@ -32,7 +34,10 @@ T = TypeVar("T")
 
 HEAD_MARGIN_VOXELS = 8
 BRAIN_MARGIN_MM = 16.0
-"""How much of the head around the brain counts as head: it is equalised, and seen in plane."""
+"""How much of the head around the brain counts as head, and is equalised."""
+
+SEEN_MARGIN_MM = 6.0
+"""How much the network sees beyond what may be labelled; more changes next to nothing."""
 
 COARSE = 1.5
 """Voxels this many times larger than the training set's are worth a note."""
@@ -49,7 +54,7 @@ class Prepared:
     """A scan as the network sees it. Everything is slices first.
 
     Attributes:
-        inside: the equalised volume in the head's box.
+        inside: the equalised volume in the box.
         allowed: what `predict` may find in each of its voxels: fluid alone near the brain and
             nothing further off, nothing where a skull was cut away; None, for anything, where no
             brain was found.
@@ -57,9 +62,9 @@ class Prepared:
             the skull was removed.
         reach: how far the slices that the network was trained on are apart, as a part of how far
             these are.
-        box: the head's box on the network's grid.
+        box: what the network sees, on its grid: the head, or the brain's surroundings.
         grid: the network's grid, which covers the whole scan.
-        scan_box: the head's box on the scan's grid.
+        scan_box: the same on the scan's grid.
         scan_grid: the scan's grid; equal to `grid` when nothing was resampled.
         head_histogram: the intensities that take part in the equalisation.
         equalised_histogram: the grey levels that they become.
@@ -94,8 +99,8 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     The head is found on the scan's own grid: what is above `head_threshold`, and
     `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
     more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and nothing far from it may
-    be labelled; where there is no more, nothing in voxels of which most was cut away. Only the box
-    is resampled, and equalised with the threshold of the whole scan.
+    be labelled, nor seen (`seen_part`); where there is no more, nothing in voxels of which most was
+    cut away. Only the box is resampled, and equalised with the threshold of the whole scan.
     """
     axis, mode = first_axis(description.slice_axis), description.equalise
     volume = np.moveaxis(scan.data, axis, 0)
@@ -118,17 +123,39 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     target = parts(grid, box)
     inside = volume[box_slices(scan_box)]
     levels = equalise_volume(resample(inside, source, target), mode, threshold)
+    histograms = _histograms(taking_part, levels, mode)
     allowed = in_brain = None
     if skull_stripped:
         cut_away = resample(empty_around(inside).astype(np.float32), source, target) > 0.5
         allowed = np.where(cut_away, np.uint8(NOTHING), np.uint8(ANYTHING))
     elif brain is not None:
         outward_mm = np.moveaxis(brain.distance_mm(to_canonical(target, axis)), axis, 0)
-        allowed, in_brain = people_of(description).allowed(outward_mm), outward_mm == 0
-    histograms = _histograms(taking_part, levels, mode)
+        allowed = people_of(description).allowed(outward_mm)
+        seen = seen_part(allowed, target, 2 ** (description.stages - 1))
+        allowed, levels = allowed[box_slices(seen)], levels[box_slices(seen)]
+        in_brain = outward_mm[box_slices(seen)] == 0
+        box = within(box, seen)
+        scan_box = intersection(scan_box, cover(scan_grid, parts(grid, box)))
     trained_mm = description.spacing_mm[axis]
     reach = trained_mm / grid[0].spacing_mm if is_thick(grid[0].spacing_mm, trained_mm) else 1.0
     return Prepared(levels, allowed, in_brain, reach, box, grid, scan_box, scan_grid, *histograms)
+
+
+def seen_part(
+    allowed: UInt8[np.ndarray, "slice height width"], grid: Lines, pooled_voxels: int
+) -> Box:
+    """What is seen of a grid: `SEEN_MARGIN_MM` around what may be labelled.
+
+    It begins a whole number of `pooled_voxels` after the grid, those of one of the last stage, so
+    that the poolings take the same voxels together as though the whole grid were seen: to move
+    them changes a few labels in a hundred.
+    """
+    tight = bounding_box(allowed) or whole(grid)
+    first, second, third = (
+        (start - start % pooled_voxels, stop)
+        for start, stop in widened(tight, [SEEN_MARGIN_MM] * 3, grid)
+    )
+    return first, second, third
 
 
 def empty_around(volume: Float32[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:

@@ -88,10 +88,6 @@ def test_nothing_is_labelled_far_from_the_brain(whole_head: Scan, slice_axis: st
 
 def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_head: Scan) -> None:
     model = threshold_model(dataclasses.replace(DESCRIPTION, equalise="volume"))
-    prepared = prepare(whole_head, model.description, find_brain(bright_finder(), whole_head))
-    assert prepared.inside.shape == tuple(line.size for line in prepared.grid)
-    assert prepared.allowed is not None
-    assert prepared.allowed.shape == prepared.inside.shape
     far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.label_margin_mm + max(SPACING_MM) + 2
     assert segment_scan(model, whole_head).labels[far].any()
     found = segment_scan(model, whole_head, finder=bright_finder()).labels

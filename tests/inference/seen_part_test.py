@@ -1,0 +1,74 @@
+"""Of a head no more is seen than what may be labelled and a margin; labels stay the same."""
+
+from dataclasses import replace
+
+import nibabel
+import numpy as np
+import pytest
+from bright_finder import bright_finder
+from threshold_model import DESCRIPTION, threshold_model
+
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.imaging.resampling import centred_grid
+from brainfcn_jax.inference import network_input
+from brainfcn_jax.inference.brain import find_brain
+from brainfcn_jax.inference.network_input import SEEN_MARGIN_MM, prepare, seen_part
+from brainfcn_jax.inference.prediction import ANYTHING, NOTHING
+from brainfcn_jax.inference.segmentation import segment_scan
+
+SHAPE, SPACING_MM = (90, 84, 60), (1.5, 1.5, 2.0)
+POOLED = 8
+"""Voxels along an axis that become one in the last of four stages."""
+
+
+@pytest.fixture
+def head() -> Scan:
+    """A bright ball with dark spots in a large dim one, noisy."""
+    random = np.random.default_rng(0)
+    places = np.moveaxis(np.indices(SHAPE), 0, -1) * SPACING_MM
+    away_mm = np.linalg.norm(places - np.array([70.0, 55.0, 65.0]), axis=-1)
+    dim = 20.0 * (np.linalg.norm(places - np.array([67.0, 63.0, 60.0]), axis=-1) < 58)
+    data = np.where(away_mm < 32, random.uniform(60, 100, SHAPE), dim).astype(np.float32)
+    image = nibabel.Nifti1Image(data, np.diag([*SPACING_MM, 1.0]))
+    return Scan(data, SPACING_MM, image, "head.nii", ())
+
+
+@pytest.mark.parametrize("start", [0, 3, 8, 14, 17, 31])
+def test_it_holds_what_may_be_labelled_and_begins_with_a_pooled_voxel(start: int) -> None:
+    grid = centred_grid((64, 64, 64), (1.0, 2.0, 4.0))
+    allowed = np.full((64, 64, 64), NOTHING, np.uint8)
+    allowed[start : start + 20, start : start + 20, start : start + 20] = ANYTHING
+    for (first, stop), line in zip(seen_part(allowed, grid, POOLED), grid, strict=True):
+        margin = int(np.ceil(SEEN_MARGIN_MM / line.spacing_mm))
+        assert first % POOLED == 0
+        assert first <= max(start - margin, 0) < first + POOLED
+        assert stop == min(start + 20 + margin, 64)
+
+
+def test_where_nothing_may_be_labelled_all_is_seen() -> None:
+    allowed = np.full((5, 6, 7), NOTHING, np.uint8)
+    grid = centred_grid(allowed.shape, (1.0, 1.0, 1.0))
+    assert seen_part(allowed, grid, POOLED) == ((0, 5), (0, 6), (0, 7))
+
+
+@pytest.mark.parametrize("spacing_mm", [1.5, 1.0])
+def test_labels_volumes_and_uncertainty_are_those_of_all_that_could_be_seen(
+    head: Scan, spacing_mm: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = threshold_model(replace(DESCRIPTION, spacing_mm=(spacing_mm, spacing_mm, 2.0)))
+    brain = find_brain(bright_finder(), head)
+    part = prepare(head, model.description, brain)
+    of_part = segment_scan(model, head, finder=bright_finder(), keep_probabilities=True)
+    monkeypatch.setattr(network_input, "SEEN_MARGIN_MM", 1000.0)
+    whole = prepare(head, model.description, brain)
+    of_whole = segment_scan(model, head, finder=bright_finder(), keep_probabilities=True)
+    assert whole.allowed is not None and part.allowed is not None
+    assert part.inside.size < 0.8 * whole.inside.size
+    assert np.count_nonzero(part.allowed) == np.count_nonzero(whole.allowed)
+    levels_of_part, levels_of_whole = (each.equalised_histogram.counts for each in (part, whole))
+    np.testing.assert_array_equal(levels_of_part, levels_of_whole)
+    assert of_part.labels.any()
+    np.testing.assert_array_equal(of_part.labels, of_whole.labels)
+    np.testing.assert_array_equal(of_part.probabilities, of_whole.probabilities)
+    np.testing.assert_array_equal(of_part.entropy, of_whole.entropy)
+    np.testing.assert_allclose(of_part.soft_voxels, of_whole.soft_voxels, rtol=1e-5)
