@@ -100,16 +100,26 @@ def predict(
     windows = padded_windows(equalised, batch_slices, start, stop)
     masks = padded_windows(allowed, batch_slices, start, stop)
     batches = [(window, mask[1:-1]) for window, mask in zip(windows, masks, strict=True)]
+    late = batches_late()
     of_all, batches = jax.device_put(((channel_means, rows, columns, np.float32(reach)), batches))
     for batch, of_batch in enumerate(batches):
         seen = Seen(params, packed, *of_all, *of_batch)
         outputs.append(_compiled_classify(network, with_probabilities, seen))
-        jax.block_until_ready(outputs[-2:-1])  # one batch late, so that the device never waits
-        progress("network", batch * batch_slices, stop - start)
+        jax.block_until_ready(outputs[: len(outputs) - late])
+        through = max(0, batch + 1 - late) * batch_slices
+        progress("network", min(through, stop - start), stop - start)
     background_weight = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
     return joined(
         jax.device_get(outputs), equalised.shape, (start, stop), of_slices, background_weight
     )
+
+
+def batches_late() -> int:
+    """How many batches are under way while one is waited for.
+
+    One, so that a GPU never waits; none on a CPU, which computes no faster and would hold two.
+    """
+    return 0 if jax.default_backend() == "cpu" else 1
 
 
 def allowed_span(allowed: UInt8[np.ndarray, "slice height width"]) -> tuple[int, int]:
