@@ -184,6 +184,10 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+NOTICED = ("another task died", "Received data size doesn't match", "Connection closed by peer")
+"""What JAX says of it: that no heartbeat came, or what an exchange that was under way met."""
+
+
 @pytest.mark.parametrize(("killed", "launcher"), [(0, "pmap"), (1, "jit")])
 def test_when_one_is_killed_the_other_ends_and_one_process_goes_on(
     changes: dict[str, object], alone: Path, tmp_path: Path, killed: int, launcher: str
@@ -196,7 +200,7 @@ def test_when_one_is_killed_the_other_ends_and_one_process_goes_on(
         left_over = pair[1 - killed].wait(LIMIT_SECONDS)
     log = (tmp_path / f"{1 - killed}.log").read_text()
     assert left_over != 0
-    assert "another task died" in log
+    assert any(said in log for said in NOTICED), log
     assert processes.HEARTBEAT_SECONDS <= LIMIT_SECONDS - 30
 
     saved = names(folder / "checkpoints")
