@@ -12,7 +12,7 @@ FAR_MM = 4.0
 
 
 class Outside(NamedTuple):
-    """What is wrong about a head's labels, as shares of the brain mask's volume.
+    """What is wrong about a head's labels, as shares of the brain mask's volume; z points upwards.
 
     Attributes:
         tissue: tissues other than extracerebral fluid more than 4 mm outside the mask.
@@ -20,7 +20,7 @@ class Outside(NamedTuple):
         missing: brain without a label.
         tissue_below: the part of `tissue` in slices below the mask's lowest one.
         labelled_below: the part of `labelled` there.
-        below_mm: how far labels reach below the mask's lowest slice.
+        below_mm: how far any label reaches below the mask's lowest slice, in mm.
     """
 
     tissue: float
@@ -42,7 +42,7 @@ def outside_brain(
     tissue = labelled & (labels != CSF)
     lowest, lowest_labelled = (np.flatnonzero(m.any(axis=(0, 1)))[0] for m in (mask, labelled))
 
-    def share(found: Bool[np.ndarray, "x y slices"]) -> float:
+    def share(found: Bool[np.ndarray, "x y _"]) -> float:
         return float(found.sum() / mask.sum())
 
     return Outside(

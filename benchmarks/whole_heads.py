@@ -6,12 +6,12 @@ FOLDER holds `SUBJECT_T1w.nii.gz` and `SUBJECT_brainmask.nii.gz`, the brain and 
 the same grid, in itself or in folders of its own; without subjects, all that have both are taken.
 Prints for each head, as shares of the brain mask's volume: tissues other than extracerebral fluid
 more than 4 mm outside the mask, any label more than 4 mm outside, and brain without a label; what
-of the first two is in slices below the mask's lowest one, where masks that were cut have no brain
-that scans still show; the mm that labels reach below it; the seconds that labelling took; and the
-verdict with its flags. With --picture the heads and their labels are drawn. --finder_weights finds
-the brain with another file, of a training without these heads for instance; --nofinder labels
+of the first two is in slices below the mask's lowest one, where a mask that was cut lacks brain
+that the scan still shows; the mm that labels reach below it; the seconds that labelling took; and
+the verdict with its flags. With --picture the heads and their labels are drawn. --finder_weights
+finds the brain with another file, of a training without these heads for instance; --nofinder labels
 without finding it first, to see what the verdict says of labels outside the brain.
-Ends with 1 where a head has more than 0.3 %, 2 % or 3.7 % of these, or no PASS.
+Ends with 1 where a head has more than 0.3 %, 2 % or 3.7 % of the first three, or no PASS.
 """
 
 import time

@@ -2,8 +2,9 @@
 
 Command: python run_train.py --config=configs/neonate_any.py --config.data.root=neonatal
          --config.generator.heads_root=synthseg_labelmaps
-Time:    253 minutes for the last five of six runs, 21600 of 22800 steps, on two cores of two AMD
-         EPYC with AVX-512, other work beside; weights/neonate_any.md has their commands.
+Time:    253 minutes for the last five of six runs, 21600 of 22800 steps, on two cores of an AMD
+         EPYC with AVX-512, the last on a faster one, other work beside;
+         weights/neonate_any.md has their commands.
 Result:  weights/neonate_any.h5; mean of seven tissues .931 on fetal weeks 31 and 33 in T2w
          (`neonate_t2w` .938), .882 on the same in a T1w-like contrast, cortex .766
          (benchmarks/contrasts.py), .855 on generated T1w heads of those weeks

@@ -1,4 +1,4 @@
-"""A scan as the network sees it: on the model's grid, equalised, cut to the head."""
+"""A scan as the network sees it: on the model's grid, equalised, cut to the head or brain."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -99,8 +99,8 @@ def prepare(scan: Scan, description: ModelDescription, brain: Brain | None = Non
     The head is found on the scan's own grid: what is above `head_threshold`, and
     `HEAD_MARGIN_VOXELS` of the network's voxels around it. Where its brain is known, and there is
     more than brain, only `BRAIN_MARGIN_MM` around that counts as head, and nothing far from it may
-    be labelled, nor seen (`seen_part`); where there is no more, nothing in voxels of which most was
-    cut away. Only the box is resampled, and equalised with the threshold of the whole scan.
+    be labelled; where there is no more, nothing in voxels of which most was cut away. Only this is
+    resampled, and equalised with the threshold of the whole scan. Of it, `seen_part` is kept.
     """
     axis, mode = first_axis(description.slice_axis), description.equalise
     volume = np.moveaxis(scan.data, axis, 0)

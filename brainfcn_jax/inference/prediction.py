@@ -103,11 +103,10 @@ def predict(
     late = batches_late()
     of_all, batches = jax.device_put(((channel_means, rows, columns, np.float32(reach)), batches))
     for batch, of_batch in enumerate(batches):
+        progress("network", max(0, batch - late) * batch_slices, stop - start)
         seen = Seen(params, packed, *of_all, *of_batch)
         outputs.append(_compiled_classify(network, with_probabilities, seen))
         jax.block_until_ready(outputs[: len(outputs) - late])
-        through = max(0, batch + 1 - late) * batch_slices
-        progress("network", min(through, stop - start), stop - start)
     background_weight = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
     return joined(
         jax.device_get(outputs), equalised.shape, (start, stop), of_slices, background_weight

@@ -53,7 +53,7 @@ class Segmentation:
         soft_voxels: the probabilities of each class, background first, added up over the whole
             grid before post-processing; together the number of its voxels.
         entropy: of the probabilities before post-processing, as a fraction of the largest possible
-            (that of equal probabilities): 0 is certain; 0 outside the head's box.
+            (that of equal probabilities): 0 is certain; 0 outside what the network saw.
         head_histogram: the intensities that take part in the equalisation.
         equalised_histogram: the grey levels that they become, on the network's grid.
         slice_axes: the directions of the slices that the network saw.
@@ -199,7 +199,7 @@ def scan_weights(prepared: Prepared) -> VoxelWeights:
 def soft_voxels(
     class_sums: Float64[np.ndarray, " classes"], prepared: Prepared
 ) -> tuple[float, ...]:
-    """Summed probabilities over the scan's whole grid; outside the head's box all is background."""
+    """Summed probabilities over the scan's whole grid; what was not seen is background."""
     in_box = math.prod(stop - start for start, stop in prepared.scan_box)
     outside = math.prod(line.size for line in prepared.scan_grid) - in_box
     sums = class_sums.tolist()
@@ -213,7 +213,7 @@ def scan_labels(
     cleaned: UInt8[np.ndarray, "slice height width"],
     prepared: Prepared,
 ) -> UInt8[np.ndarray, "depth3 height3 width3"]:
-    """Labels on the scan's grid from the probabilities in the head's box on the network's.
+    """Labels on the scan's grid from the probabilities on the network's.
 
     Where post-processing made background of `found`, so is the probability (in place). Only the
     part of the scan that the foreground can reach is interpolated: a mean of voxels that are all
@@ -247,8 +247,8 @@ def scan_maps(
 ]:
     """Entropy, and probabilities if they are kept, on the scan's grid.
 
-    Outside the head's box background is certain. In a scan that is resampled the entropy is that of
-    the interpolated probabilities; they exist a slab at a time.
+    Outside what the network saw background is certain. In a scan that is resampled the entropy is
+    that of the interpolated probabilities; they exist a slab at a time.
     """
     shape = [line.size for line in prepared.scan_grid]
     entropy = np.zeros(shape, np.float16)

@@ -88,6 +88,9 @@ def test_nothing_is_labelled_far_from_the_brain(whole_head: Scan, slice_axis: st
 
 def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_head: Scan) -> None:
     model = threshold_model(dataclasses.replace(DESCRIPTION, equalise="volume"))
+    prepared = prepare(whole_head, model.description, find_brain(bright_finder(), whole_head))
+    on_the_grid = np.prod([line.size for line in prepared.grid])
+    assert prepared.equalised_histogram.counts.sum() == on_the_grid > prepared.inside.size
     far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.label_margin_mm + max(SPACING_MM) + 2
     assert segment_scan(model, whole_head).labels[far].any()
     found = segment_scan(model, whole_head, finder=bright_finder()).labels

@@ -8,13 +8,14 @@ import pytest
 from bright_finder import bright_finder
 from threshold_model import DESCRIPTION, threshold_model
 
+from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import centred_grid
 from brainfcn_jax.inference import network_input
 from brainfcn_jax.inference.brain import find_brain
-from brainfcn_jax.inference.network_input import SEEN_MARGIN_MM, prepare, seen_part
+from brainfcn_jax.inference.network_input import SEEN_MARGIN_MM, Prepared, prepare, seen_part
 from brainfcn_jax.inference.prediction import ANYTHING, NOTHING
-from brainfcn_jax.inference.segmentation import segment_scan
+from brainfcn_jax.inference.segmentation import Segmentation, segment_scan
 
 SHAPE, SPACING_MM = (90, 84, 60), (1.5, 1.5, 2.0)
 POOLED = 8
@@ -33,7 +34,7 @@ def head() -> Scan:
     return Scan(data, SPACING_MM, image, "head.nii", ())
 
 
-@pytest.mark.parametrize("start", [0, 3, 8, 14, 17, 31])
+@pytest.mark.parametrize("start", [0, 3, 8, 14, 17, 31, 40, 44])
 def test_it_holds_what_may_be_labelled_and_begins_with_a_pooled_voxel(start: int) -> None:
     grid = centred_grid((64, 64, 64), (1.0, 2.0, 4.0))
     allowed = np.full((64, 64, 64), NOTHING, np.uint8)
@@ -51,17 +52,33 @@ def test_where_nothing_may_be_labelled_all_is_seen() -> None:
     assert seen_part(allowed, grid, POOLED) == ((0, 5), (0, 6), (0, 7))
 
 
-@pytest.mark.parametrize("spacing_mm", [1.5, 1.0])
+@pytest.mark.parametrize(
+    ("spacing_mm", "slice_axis", "views"),
+    [
+        ((1.5, 1.5, 2.0), "axial", 1),
+        ((1.0, 1.0, 1.5), "axial", 1),
+        ((1.5, 1.5, 0.9), "coronal", 1),
+        ((1.5, 1.5, 2.0), "all", 3),
+    ],
+)
 def test_labels_volumes_and_uncertainty_are_those_of_all_that_could_be_seen(
-    head: Scan, spacing_mm: float, monkeypatch: pytest.MonkeyPatch
+    head: Scan,
+    spacing_mm: tuple[float, float, float],
+    slice_axis: str,
+    views: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = threshold_model(replace(DESCRIPTION, spacing_mm=(spacing_mm, spacing_mm, 2.0)))
-    brain = find_brain(bright_finder(), head)
-    part = prepare(head, model.description, brain)
-    of_part = segment_scan(model, head, finder=bright_finder(), keep_probabilities=True)
+    model = threshold_model(replace(DESCRIPTION, spacing_mm=spacing_mm, slice_axis=slice_axis))
+
+    def found() -> tuple[Prepared, Segmentation]:
+        brain = find_brain(bright_finder(), head)
+        return prepare(head, model.description, brain), segment_scan(
+            model, head, finder=bright_finder(), views=views, keep_probabilities=True
+        )
+
+    part, of_part = found()
     monkeypatch.setattr(network_input, "SEEN_MARGIN_MM", 1000.0)
-    whole = prepare(head, model.description, brain)
-    of_whole = segment_scan(model, head, finder=bright_finder(), keep_probabilities=True)
+    whole, of_whole = found()
     assert whole.allowed is not None and part.allowed is not None
     assert part.inside.size < 0.8 * whole.inside.size
     assert np.count_nonzero(part.allowed) == np.count_nonzero(whole.allowed)
@@ -72,3 +89,20 @@ def test_labels_volumes_and_uncertainty_are_those_of_all_that_could_be_seen(
     np.testing.assert_array_equal(of_part.probabilities, of_whole.probabilities)
     np.testing.assert_array_equal(of_part.entropy, of_whole.entropy)
     np.testing.assert_allclose(of_part.soft_voxels, of_whole.soft_voxels, rtol=1e-5)
+
+
+@pytest.mark.parametrize("stages", [4, 5])
+def test_the_poolings_of_all_stages_take_the_same_voxels_together(
+    head: Scan, stages: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    description = replace(DESCRIPTION, stages=stages, spacing_mm=(0.3, 0.75, 1.0))
+    brain = find_brain(bright_finder(), head)
+    part = prepare(head, description, brain)
+    monkeypatch.setattr(network_input, "SEEN_MARGIN_MM", 1000.0)
+    whole = prepare(head, description, brain)
+    pooled = 2 ** (stages - 1)
+    starts = [now[0] - all_of_it[0] for now, all_of_it in zip(part.box, whole.box, strict=True)]
+    assert all(start % pooled == 0 for start in starts)
+    tight = bounding_box(np.asarray(whole.allowed))
+    assert tight is not None
+    assert 0 < max(starts) <= max(first for first, _ in tight)
