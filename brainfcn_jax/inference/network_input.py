@@ -37,7 +37,7 @@ BRAIN_MARGIN_MM = 16.0
 """How much of the head around the brain counts as head, and is equalised."""
 
 SEEN_MARGIN_MM = 6.0
-"""How much the network sees beyond what may be labelled; more changes next to nothing."""
+"""How much the network sees beyond what may be labelled; more hardly changes labels."""
 
 COARSE = 1.5
 """Voxels this many times larger than the training set's are worth a note."""
@@ -147,8 +147,8 @@ def seen_part(
     """What is seen of a grid: `SEEN_MARGIN_MM` around what may be labelled.
 
     It begins a whole number of `pooled_voxels` after the grid, those of one of the last stage, so
-    that the poolings take the same voxels together as though the whole grid were seen: to move
-    them changes a few labels in a hundred.
+    that the poolings take the same voxels together as though the whole grid were seen: labels
+    depend on that.
     """
     tight = bounding_box(allowed) or whole(grid)
     first, second, third = (

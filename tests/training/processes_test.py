@@ -184,7 +184,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-NOTICED = ("another task died", "Received data size doesn't match", "Connection closed by peer")
+NOTICED = ("another task died", "Received data size doesn't match")
 """What JAX says of it: that no heartbeat came, or what an exchange that was under way met."""
 
 
