@@ -2,7 +2,7 @@
 
 Command: python run_train.py --config=configs/testing.py --config.data.root=FOLDER
 Time:    30 s on two virtual cores for these 4 steps; 55 s for 60.
-Result:  After 60 steps a mean Dice of .68 on the third of `tests/tiny_scans.py`.
+Result:  After 60 steps a mean Dice of .68 on the third of `tests/support/tiny_scans.py`.
 
 For synthetic scans of about 32x32x6 voxels. Nothing is downloaded: the network starts at random.
 """

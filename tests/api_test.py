@@ -8,8 +8,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from eval_example import AFFINE, SHAPE, intensities, read_image, write_image
-from threshold_model import DESCRIPTION, threshold_labels, threshold_model
+from support.eval_example import AFFINE, SHAPE, intensities, read_image, write_image
+from support.threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
 import brainfcn_jax
 from brainfcn_jax import SegmentedScan, load_model, segment

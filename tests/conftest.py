@@ -35,7 +35,7 @@ hypothesis.settings.load_profile("any machine")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 install_import_hook("brainfcn_jax", "beartype.beartype")
 
-from threshold_model import threshold_model  # noqa: E402  (imports the package)
+from support.threshold_model import threshold_model  # noqa: E402  (imports the package)
 
 from brainfcn_jax.network.model_file import save_model  # noqa: E402
 

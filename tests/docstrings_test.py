@@ -8,8 +8,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from eval_example import intensities, write_image
-from threshold_model import threshold_model
+from support.eval_example import intensities, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
 

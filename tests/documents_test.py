@@ -17,9 +17,9 @@ from typing import get_args, get_type_hints
 import nibabel
 import pytest
 from absl import flags
-from children import users_environment
-from eval_example import AFFINE, intensities
-from threshold_model import threshold_model
+from support.children import users_environment
+from support.eval_example import AFFINE, intensities
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.commands import runner, segment_flags, train
 from brainfcn_jax.network.model_file import save_model

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from challenge_codes import CODES_OF_TISSUES, challenge_codes
+from support.challenge_codes import CODES_OF_TISSUES, challenge_codes
 
 from brainfcn_jax import labels
 from brainfcn_jax.errors import InputError, UsageError

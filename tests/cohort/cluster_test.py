@@ -15,9 +15,9 @@ from typing import Any
 from unittest.mock import create_autospec
 
 import pytest
-from children import child
-from eval_example import intensities, records, run, write_image
-from threshold_model import threshold_model
+from support.children import child
+from support.eval_example import intensities, records, run, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.cohort.bookkeeping import Bookkeeping
 from brainfcn_jax.cohort.plan import plan_files

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from challenge_codes import challenge_codes
-from eval_example import AFFINE, intensities, one_line, run, write_image
-from threshold_model import threshold_labels
+from support.challenge_codes import challenge_codes
+from support.eval_example import AFFINE, intensities, one_line, run, write_image
+from support.threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.code_schemes import find_label_table, read_label_table
 from brainfcn_jax.cohort.comparison import mean_scores

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from eval_example import intensities, read_image, run, write_image
-from threshold_model import threshold_labels, threshold_model
+from support.eval_example import intensities, read_image, run, write_image
+from support.threshold_model import threshold_labels, threshold_model
 
 from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.network.model_file import save_model

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from eval_example import intensities, one_line, run, write_image
+from support.eval_example import intensities, one_line, run, write_image
 
 import brainfcn_jax
 from brainfcn_jax.commands import runner, segment, train

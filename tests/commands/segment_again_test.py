@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from eval_example import intensities, one_line, read_image, records, run, write_image
-from threshold_model import DARK, threshold_model
+from support.eval_example import intensities, one_line, read_image, records, run, write_image
+from support.threshold_model import DARK, threshold_model
 
 from brainfcn_jax.cohort.bookkeeping import Bookkeeping
 from brainfcn_jax.network.model_file import Model, save_model

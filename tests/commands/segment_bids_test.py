@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from eval_example import intensities, one_line, run, write_image
 from results.shared_files_test import validator_errors
-from threshold_model import threshold_model
+from support.eval_example import intensities, one_line, run, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.commands.segment_flags import rewritten
 from brainfcn_jax.network.model_file import save_model

@@ -8,8 +8,8 @@ from typing import Any
 
 import jax
 import pytest
-from eval_example import intensities, records, run, write_image
-from threshold_model import threshold_labels
+from support.eval_example import intensities, records, run, write_image
+from support.threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.inference import prediction

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from eval_example import intensities, run, write_image
+from support.eval_example import intensities, run, write_image
 
 
 class Terminal(io.StringIO):

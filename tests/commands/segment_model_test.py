@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bright_finder import bright_finder
-from eval_example import intensities, one_line, read_image, records, run, write_image
-from threshold_model import threshold_model
+from support.bright_finder import bright_finder
+from support.eval_example import intensities, one_line, read_image, records, run, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.cohort import plan
 from brainfcn_jax.errors import InputError

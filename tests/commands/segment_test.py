@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from challenge_codes import challenge_codes
-from eval_example import intensities, one_line, read_image, run, write_image
-from threshold_model import threshold_labels
+from support.challenge_codes import challenge_codes
+from support.eval_example import intensities, one_line, read_image, run, write_image
+from support.threshold_model import threshold_labels
 
 from brainfcn_jax.imaging import nifti
 from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_scans import CONFIGS
+from support.tiny_scans import CONFIGS
 
 import brainfcn_jax
 from brainfcn_jax.commands import runner, train

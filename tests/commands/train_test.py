@@ -12,7 +12,7 @@ import nibabel
 import numpy as np
 import pytest
 from absl import flags
-from tiny_scans import CONFIGS, write_pairs
+from support.tiny_scans import CONFIGS, write_pairs
 
 from brainfcn_jax.commands import runner, train
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError

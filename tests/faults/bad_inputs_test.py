@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from eval_example import one_line, run
 from faults.bad_inputs import (
     DATATYPE,
     DIM,
@@ -37,7 +36,8 @@ from faults.bad_inputs import (
     share_of_nan,
     voxels,
 )
-from threshold_model import threshold_model
+from support.eval_example import one_line, run
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.paths import output_paths, scan_name

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from eval_example import intensities, run, write_image
-from narrow import narrow_start
-from threshold_model import threshold_model
-from tiny_scans import tiny_settings, write_pairs
+from support.eval_example import intensities, run, write_image
+from support.narrow import narrow_start
+from support.threshold_model import threshold_model
+from support.tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.errors import OutputError

@@ -32,7 +32,7 @@ import jax
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what it shares with the tests lies there
 
 from faults import kill_segmenting, kill_training
-from tiny_scans import write_pairs
+from support.tiny_scans import write_pairs
 
 from brainfcn_jax.commands import runner, segment, train
 

@@ -30,7 +30,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # what it shares with the tests lies there
 
-from eval_example import intensities, write_image
 from faults.disturbed import (
     HANG_SECONDS,
     Undisturbed,
@@ -41,7 +40,8 @@ from faults.disturbed import (
     started,
     undisturbed,
 )
-from threshold_model import threshold_model
+from support.eval_example import intensities, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.paths import GROUP_RECORD, PAGE, RECORD_ENDING, SCORES, VOLUMES

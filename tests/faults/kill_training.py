@@ -39,8 +39,8 @@ from faults.disturbed import (
     started,
     undisturbed,
 )
-from narrow import narrow_flags
-from tiny_scans import write_pairs
+from support.narrow import narrow_flags
+from support.tiny_scans import write_pairs
 
 from brainfcn_jax.network.model_file import load_model
 

@@ -7,8 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import pytest
-from narrow import narrow_flags
-from tiny_scans import CONFIGS, write_pairs
+from support.narrow import narrow_flags
+from support.tiny_scans import CONFIGS, write_pairs
 
 from brainfcn_jax.commands import runner, train
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory

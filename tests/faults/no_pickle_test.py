@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from architecture_test import FILES, ROOT, imported_names, relative
 from faults.bad_inputs import nifti_bytes
-from threshold_model import threshold_model
+from support.threshold_model import threshold_model
 from training.checkpoints_test import assert_equal, restored, save, state_after
 
 from brainfcn_jax.imaging.nifti import load_scan

@@ -7,8 +7,8 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from eval_example import AFFINE, intensities, read_image, run
-from threshold_model import threshold_model
+from support.eval_example import AFFINE, intensities, read_image, run
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
 from brainfcn_jax.results.scan_results import ScanResults

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from children import child
-from eval_example import intensities, records, run, write_image
-from threshold_model import threshold_model
+from support.children import child
+from support.eval_example import intensities, records, run, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
 

@@ -16,7 +16,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from children import end_with_the_parent
+from support.children import end_with_the_parent
 
 from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.commands import segment

@@ -10,8 +10,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
-from threshold_model import DESCRIPTION, threshold_labels, threshold_model
+from support.eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
+from support.threshold_model import DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax.inference import segmented_scan
 from brainfcn_jax.labels import TISSUES

@@ -22,8 +22,8 @@ from nibabel.analyze import AnalyzeHeader
 from nibabel.freesurfer.mghformat import MGHHeader, MGHImage
 from nibabel.nifti1 import Nifti1Extension, Nifti1Header, Nifti1Image, Nifti1Pair
 from nibabel.nifti2 import Nifti2Header, Nifti2Image
-from threshold_model import DESCRIPTION
-from tiny_scans import CONFIGS
+from support.threshold_model import DESCRIPTION
+from support.tiny_scans import CONFIGS
 from training.settings_test import good_values
 
 from brainfcn_jax.commands import runner, train

@@ -9,7 +9,7 @@ from fuzzing.fuzz_targets import TARGETS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ml_collections import ConfigDict
-from tiny_scans import CONFIGS
+from support.tiny_scans import CONFIGS
 from training.settings_test import good_values
 
 from brainfcn_jax.errors import UsageError

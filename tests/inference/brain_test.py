@@ -5,8 +5,8 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
-from bright_finder import BRIGHT, bright_finder
-from threshold_model import DESCRIPTION, threshold_model
+from support.bright_finder import BRIGHT, bright_finder
+from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import Scan

@@ -15,7 +15,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from children import users_environment
+from support.children import users_environment
 
 from brainfcn_jax import segment
 from brainfcn_jax.api import SegmentedScan, load_model

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from threshold_model import DESCRIPTION, WIDTHS
+from support.threshold_model import DESCRIPTION, WIDTHS
 
 from brainfcn_jax.inference import prediction as predict_module
 from brainfcn_jax.inference.prediction import (

@@ -5,8 +5,8 @@ from dataclasses import replace
 import nibabel
 import numpy as np
 import pytest
-from bright_finder import bright_finder
-from threshold_model import DESCRIPTION, threshold_model
+from support.bright_finder import bright_finder
+from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.imaging.nifti import Scan

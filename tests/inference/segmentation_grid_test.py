@@ -5,8 +5,8 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
-from sure_prediction import sure_prediction
-from threshold_model import DESCRIPTION
+from support.sure_prediction import sure_prediction
+from support.threshold_model import DESCRIPTION
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES

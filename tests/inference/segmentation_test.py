@@ -5,8 +5,8 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
-from sure_prediction import sure_prediction
-from threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
+from support.sure_prediction import sure_prediction
+from support.threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume

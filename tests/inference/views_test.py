@@ -6,7 +6,7 @@ import math
 import nibabel
 import numpy as np
 import pytest
-from threshold_model import BRIGHT, DARK, DESCRIPTION, threshold_labels, threshold_model
+from support.threshold_model import BRIGHT, DARK, DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SliceAxis

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from jaxtyping import UInt8
-from labelled_brain import (
+from support.labelled_brain import (
     SPACING_MM,
     entropies,
     intensities,

@@ -1,7 +1,7 @@
 """What is shown of a segmented scan, as text and as HTML."""
 
 import pytest
-from labelled_brain import labelled_brain, volumes
+from support.labelled_brain import labelled_brain, volumes
 
 from brainfcn_jax.measures.quality import Flag, Quality
 from brainfcn_jax.measures.summary import summary_html, summary_text

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from threshold_model import WIDTHS, threshold_model
+from support.threshold_model import WIDTHS, threshold_model
 
 from brainfcn_jax.errors import OutputError, WeightsError
 from brainfcn_jax.network import sealed_hdf5

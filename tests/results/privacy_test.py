@@ -9,9 +9,9 @@ import nibabel
 import numpy as np
 import pytest
 from architecture_test import MODULES, imported_names
-from eval_example import AFFINE, intensities, run
 from nibabel.nifti1 import Nifti1Extension
-from threshold_model import threshold_model
+from support.eval_example import AFFINE, intensities, run
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
 

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from eval_example import intensities, write_image
 from results.writing_test import evaluated, settings_for
-from threshold_model import threshold_model
+from support.eval_example import intensities, write_image
+from support.threshold_model import threshold_model
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.network.model_file import save_model

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from eval_example import AFFINE, SHAPE, intensities, read_image, write_image
-from threshold_model import threshold_labels, threshold_model
+from support.eval_example import AFFINE, SHAPE, intensities, read_image, write_image
+from support.threshold_model import threshold_labels, threshold_model
 
 from brainfcn_jax.cohort.steps import open_model, read_planned, segment_read
 from brainfcn_jax.errors import OutputError

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from children import child
+from support.children import child
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.runtime.locks import LOCK_FILE, Claims, claimed

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from children import users_environment
 from faults.no_pickle_test import looks_like_a_pickle
+from support.children import users_environment
 
 from brainfcn_jax.runtime.jax_environment import cpu_digest, delete_oldest, program_folder
 

@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from narrow import narrow_start
-from tiny_scans import tiny_settings, write_pairs
+from support.narrow import narrow_start
+from support.tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 from training.tiny_generator import SHAPE, TinyGenerator, generator_settings
 

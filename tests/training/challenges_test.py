@@ -7,10 +7,10 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from challenge_codes import challenge_codes
-from eval_example import read_image
-from narrow import narrow_flags
-from tiny_scans import tiny_scan
+from support.challenge_codes import challenge_codes
+from support.eval_example import read_image
+from support.narrow import narrow_flags
+from support.tiny_scans import tiny_scan
 
 from brainfcn_jax.commands import segment, train
 from brainfcn_jax.commands.runner import exit_code

@@ -4,7 +4,7 @@ import functools
 
 import jax
 import numpy as np
-from narrow import network_and_params
+from support.narrow import network_and_params
 
 from brainfcn_jax.training.batches import Batch, BatchShape, TrainingVolume, batches
 from brainfcn_jax.training.devices import (

@@ -7,9 +7,9 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from narrow import network_and_params
-from threshold_model import WIDTHS
-from tiny_scans import tiny_settings, write_pairs
+from support.narrow import network_and_params
+from support.threshold_model import WIDTHS
+from support.tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.errors import OutputError, UsageError, WeightsError

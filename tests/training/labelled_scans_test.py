@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_scans import SHAPE, SPACING_MM, tiny_scan, tiny_settings, write_pairs
+from support.tiny_scans import SHAPE, SPACING_MM, tiny_scan, tiny_settings, write_pairs
 
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS

@@ -14,8 +14,8 @@ import h5py
 import jax
 import numpy as np
 import pytest
-from narrow import narrow_start
-from tiny_scans import tiny_settings, write_pairs
+from support.narrow import narrow_start
+from support.tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
 from brainfcn_jax.network.model_file import load_model

@@ -6,7 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 from scipy import ndimage
-from tiny_scans import tiny_settings
+from support.tiny_scans import tiny_settings
 
 from brainfcn_jax.training.batches import UNKNOWN
 from brainfcn_jax.training.masked_heads import (

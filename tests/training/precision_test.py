@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tiny_scans import tiny_settings
+from support.tiny_scans import tiny_settings
 
 from brainfcn_jax.network import kernels
 from brainfcn_jax.training.precision import with_precision

@@ -14,8 +14,8 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from narrow import network_and_params
-from tiny_scans import CONFIGS, tiny_settings, write_pairs
+from support.narrow import network_and_params
+from support.tiny_scans import CONFIGS, tiny_settings, write_pairs
 from training.initialisation_test import DESCRIPTION
 
 from brainfcn_jax.errors import UsageError

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from children import child
-from tiny_scans import tiny_settings
+from support.children import child
+from support.tiny_scans import tiny_settings
 
 from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.training.run_folder import Workdir, find_workdir, flat_settings, occupied
@@ -58,7 +58,7 @@ def test_two_runs_never_train_in_one_folder_at_once(tmp_path: Path) -> None:
 
 def test_a_process_keeps_others_out_until_it_is_gone(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from tiny_scans import tiny_settings\n"
+        "import sys; from pathlib import Path; from support.tiny_scans import tiny_settings\n"
         "from brainfcn_jax.training.run_folder import Workdir, occupied\n"
         "with occupied(Workdir(Path(sys.argv[1]) / 'a'), tiny_settings(Path(sys.argv[1]))):\n"
         "    print('occupied', flush=True); sys.stdin.readline()"

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from narrow import network_and_params
+from support.narrow import network_and_params
 
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.devices import CompiledStep

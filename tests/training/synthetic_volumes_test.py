@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny_scans import tiny_settings, write_pairs
+from support.tiny_scans import tiny_settings, write_pairs
 from training.tiny_generator import SHAPE, TinyGenerator, generator_settings
 
 from brainfcn_jax.errors import UsageError

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tiny_scans import tiny_settings, write_pairs
+from support.tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax.network.model_file import Model, ModelDescription
 from brainfcn_jax.training import validation

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chromium import HOSTILE, check_quiet, needs_chromium, opened, started
-from labelled_brain import intensities, labelled_brain
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from support.chromium import HOSTILE, check_quiet, needs_chromium, opened, started
+from support.labelled_brain import intensities, labelled_brain
 
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.measures.quality import Flag

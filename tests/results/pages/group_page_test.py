@@ -4,7 +4,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from parsed_page import HOSTILE, Page, check_policy
+from support.parsed_page import HOSTILE, Page, check_policy
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.measures.quality import Flag

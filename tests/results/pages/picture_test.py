@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 from jaxtyping import UInt8
-from labelled_brain import SPACING_MM, intensities, labelled_brain
 from PIL import Image
+from support.labelled_brain import SPACING_MM, intensities, labelled_brain
 
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.results.pages.picture import COLUMNS, THUMBNAIL_PIXELS, scan_picture, thumbnail

@@ -8,15 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chromium import HOSTILE, PATIENCE_S, check_quiet, needs_chromium, opened, started, waited
 from jaxtyping import Float32, Float64, UInt8
-from labelled_brain import entropies, intensities, labelled_brain, volumes
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
+from support.chromium import (
+    HOSTILE,
+    PATIENCE_S,
+    check_quiet,
+    needs_chromium,
+    opened,
+    started,
+    waited,
+)
+from support.labelled_brain import entropies, intensities, labelled_brain, volumes
 
 from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.histograms import Histogram

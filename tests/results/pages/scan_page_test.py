@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelled_brain import entropies, intensities, labelled_brain, volumes
-from parsed_page import HOSTILE, Page, check_policy
+from support.labelled_brain import entropies, intensities, labelled_brain, volumes
+from support.parsed_page import HOSTILE, Page, check_policy
 
 from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.histograms import Histogram

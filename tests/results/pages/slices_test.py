@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from labelled_brain import SPACING_MM, intensities, labelled_brain
+from support.labelled_brain import SPACING_MM, intensities, labelled_brain
 
 from brainfcn_jax.labels import COGM, WM
 from brainfcn_jax.results.pages.slices import (

@@ -6,7 +6,7 @@ import gzip
 import numpy as np
 import pytest
 from jaxtyping import UInt8
-from labelled_brain import SPACING_MM, entropies, intensities, labelled_brain
+from support.labelled_brain import SPACING_MM, entropies, intensities, labelled_brain
 
 from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.labels import CSF, WM

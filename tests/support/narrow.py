@@ -6,7 +6,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from threshold_model import DESCRIPTION, WIDTHS
+from support.threshold_model import DESCRIPTION, WIDTHS
 
 from brainfcn_jax.network.fcn import SegmentationNetwork, parameter_shapes
 from brainfcn_jax.network.model_file import Model, save_model

@@ -1,6 +1,6 @@
 """Tiny labelled scans for tests: a head of nested ellipsoids, one tissue each, with noise.
 
-    python tests/tiny_scans.py FOLDER
+    python tests/support/tiny_scans.py FOLDER
 
 writes three of them, sub-01 to sub-03, as configs/testing.py reads them.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from brainfcn_jax.training.settings import Settings
 from brainfcn_jax.training.settings_from_config import settings_from_config
 
-CONFIGS = Path(__file__).parents[1] / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 SHAPE = (32, 30, 6)
 SPACING_MM = (1.0, 1.0, 3.0)
 

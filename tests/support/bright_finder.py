@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from threshold_model import DESCRIPTION, passing_intensity
+from support.threshold_model import DESCRIPTION, passing_intensity
 
 from brainfcn_jax.labels import BRAIN_ALONE
 from brainfcn_jax.network.model_file import Model
