@@ -3,15 +3,16 @@
 from os import PathLike, fspath
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.imaging.contrasts import KNOWN, named_contrast, refuse_contrast
+from brainfcn_jax.imaging.contrasts import KNOWN, named_contrast
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Image, load_scan
 from brainfcn_jax.imaging.voxel_checks import refuse_labels
-from brainfcn_jax.inference.brain import finder_for
 from brainfcn_jax.inference.prediction import BATCH_SLICES
-from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
-from brainfcn_jax.network.model_file import Model, load_tissue_model
-from brainfcn_jax.network.shipped_models import model_for, refuse_both, weight_file
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
+from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.network.model_file import load_model as read_model
+from brainfcn_jax.network.shipped_models import weight_file
 from brainfcn_jax.text import either
 
 __all__ = ["SegmentedScan", "load_model", "segment"]
@@ -29,7 +30,7 @@ def segment(
     keep_probabilities: bool = False,
     batch_slices: int = BATCH_SLICES,
 ) -> SegmentedScan:
-    """Segments the tissues in a scan of the brain.
+    """Segment a scan of the brain.
 
     >>> from brainfcn_jax import load_model, segment
     >>> model = load_model(weights="runs/mine/best.h5")
@@ -59,50 +60,35 @@ def segment(
             as `views`, which is 1 or 3.
         WeightsError: the weights are missing or damaged.
     """
-    loaded = _model_of(image, model, weights, contrast)
+    if contrast is not None and contrast not in KNOWN:
+        raise UsageError(f"contrast is {contrast!r}; it must be {either(KNOWN)}")
+    if isinstance(model, Model):
+        loaded = model
+        if weights is not None:
+            raise UsageError("model and weights are both given; give one of them")
+    else:
+        named = None if isinstance(image, Image) else named_contrast(fspath(image))
+        loaded = read_model(weight_file(model, weights, [contrast or named]))
+    if contrast is not None:
+        loaded.description.refuse_contrast(contrast, f"contrast is {contrast!r}")
     scan = load_scan(image if isinstance(image, Image) else fspath(image), frame)
     if not force:
         with naming(scan.path):
             refuse_labels(scan.data)
-    return analyse_scan(
-        loaded,
-        scan,
-        finder=finder_for(loaded.description),
-        views=views,
-        batch_slices=batch_slices,
-        keep_probabilities=keep_probabilities,
-        contrast=contrast,
+    return Segmenter(loaded, batch_slices=batch_slices).segment(
+        scan, views=views, keep_probabilities=keep_probabilities, contrast=contrast
     )
 
 
-def _model_of(
-    image: str | PathLike[str] | Image,
-    model: str | Model | None,
-    weights: str | PathLike[str] | None,
-    contrast: str | None,
-) -> Model:
-    """The model that `segment` takes."""
-    refuse_both(model, weights)
-    if contrast is not None and contrast not in KNOWN:
-        raise UsageError(f"contrast is {contrast!r}; it must be {either(KNOWN)}")
-    if model is None and weights is None:
-        named = None if isinstance(image, Image) else named_contrast(fspath(image))
-        model = model_for([contrast or named])
-    loaded = model if isinstance(model, Model) else load_model(model, weights=weights)
-    if contrast is not None:
-        refuse_contrast(contrast, loaded.description.modality, f"contrast is {contrast!r}")
-    return loaded
-
-
 def load_model(name: str | None = None, *, weights: str | PathLike[str] | None = None) -> Model:
-    """Loads a shipped model by its name ("adult_t1w" unless given), or that of a weight file.
+    """Read a shipped model by its name ("adult_t1w" unless given), or that of a weight file.
 
     >>> from brainfcn_jax import load_model
-    >>> load_model("adult_t1w").description.modality
-    'T1w'
+    >>> load_model("adult_t1w").description.contrasts
+    ('T1w',)
 
     Raises:
         UsageError: no shipped model has that name, or both are given.
         WeightsError: the weights are missing or damaged.
     """
-    return load_tissue_model(weight_file(name, weights))
+    return read_model(weight_file(name, weights))

@@ -1,194 +1,214 @@
-"""The seven tissues and the label codes of the data sets that are read (numpy only).
+"""Tables of labels: what a model tells apart, and the seven tissues of the paper (numpy only).
 
-Every number that stands for a tissue or a data set's label code is in this module.
+A label map of this program holds a label's value in each voxel; inside the program a voxel holds a
+class: 0 for the background, else the place of its label in the table, counted from 1.
 """
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-from jaxtyping import Integer, UInt8
+from brainfcn_jax.errors import InputError
+from brainfcn_jax.text import either, first_few
 
-from brainfcn_jax.errors import InputError, UsageError
-from brainfcn_jax.text import first_few
-
-_UNKNOWN = 255
+MOST_LABELS = 128
 
 
 @dataclass(frozen=True)
-class Tissue:
-    """One tissue: its label value, names and colour (red, green, blue; 0..255)."""
+class LabelKind:
+    """What is true of all labels of one kind.
+
+    Attributes:
+        in_brain: whether they belong to the brain's own volume.
+        in_skull: whether they belong to the intracranial volume.
+        around_brain: whether they may lie around a brain that was found, as its fluid does.
+    """
+
+    in_brain: bool
+    in_skull: bool
+    around_brain: bool = False
+
+
+KINDS: Mapping[str, LabelKind] = MappingProxyType(
+    {
+        "tissue": LabelKind(in_brain=True, in_skull=True),
+        "ventricle": LabelKind(in_brain=False, in_skull=True),
+        "fluid": LabelKind(in_brain=False, in_skull=True, around_brain=True),
+        "other": LabelKind(in_brain=False, in_skull=False),
+    }
+)
+"""Every kind of label by its name; a table that has a "tissue" is one that fills the brain."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """One label.
+
+    Attributes:
+        index: its value in label maps, its place in its table.
+        name: in words.
+        abbreviation: in letters and digits, for columns and names of files.
+        colour: red, green and blue, 0 to 255.
+        kind: one of `KINDS`.
+        bids_code: its number among the common labels of BIDS (derivatives, imaging:
+            segmentations); None: it has none.
+    """
 
     index: int
     name: str
     abbreviation: str
     colour: tuple[int, int, int]
+    kind: str = "other"
+    bids_code: int | None = None
 
 
-BACKGROUND, COGM, BGT, WM, BS, CB, VENT, CSF = range(8)
-
-TISSUES = (
-    Tissue(COGM, "cortical grey matter", "CoGM", (230, 130, 40)),
-    Tissue(BGT, "basal ganglia and thalami", "BGT", (200, 60, 160)),
-    Tissue(WM, "white matter", "WM", (240, 240, 220)),
-    Tissue(BS, "brainstem", "BS", (90, 170, 70)),
-    Tissue(CB, "cerebellum", "CB", (220, 50, 50)),
-    Tissue(VENT, "ventricles", "Vent", (60, 90, 220)),
-    Tissue(CSF, "extracerebral cerebrospinal fluid", "CSF", (70, 200, 220)),
-)
-"""The tissues in the order of Table 2 of Xu et al. 2017; `TISSUES[i].index == i + 1`."""
-
-CLASSES = 1 + len(TISSUES)
-"""Values of a label map: the background and the tissues."""
-
-BRAIN_ALONE = ("brain",)
-"""What a network that finds the brain tells from the background."""
-
-BACKGROUND_TISSUE = Tissue(BACKGROUND, "background", "BG", (0, 0, 0))
-"""What is no tissue, where a table has a row for it."""
-
-BIDS_CODES = MappingProxyType(
-    {BACKGROUND: 0, COGM: 8, BGT: 9, WM: 2, BS: 10, CB: 11, VENT: 3, CSF: 3}
-)
-"""The number of each label in the common labels of BIDS (derivatives, imaging: segmentations)."""
-
-ABBREVIATIONS = tuple(tissue.abbreviation for tissue in TISSUES)
+BACKGROUND = 0
+BACKGROUND_LABEL = Label(BACKGROUND, "background", "BG", (0, 0, 0), bids_code=0)
+"""What is no label, where a table has a row for it."""
 
 
-@dataclass(frozen=True)
-class ScoredStructure:
-    """What a data set scores as one: tissues of a prediction against codes of its reference."""
+class LabelTable(tuple[Label, ...]):
+    """The labels that a model tells apart, without the background, in the order of its classes."""
 
-    name: str
-    tissues: frozenset[int]
-    codes: frozenset[int]
+    __slots__ = ()
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are: the background and the labels."""
+        return 1 + len(self)
+
+    @property
+    def with_background(self) -> tuple[Label, ...]:
+        """The background and the labels."""
+        return (BACKGROUND_LABEL, *self)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The labels' names."""
+        return tuple(label.name for label in self)
+
+    @property
+    def fills_brain(self) -> bool:
+        """Whether every voxel of a brain has one of the labels, so that they add up to it."""
+        return any(label.kind == "tissue" for label in self)
+
+    def indices_where(self, quality: str) -> tuple[int, ...]:
+        """Return the values of the labels of whose kind an attribute of `LabelKind` is true."""
+        return tuple(label.index for label in self if getattr(KINDS[label.kind], quality))
 
 
-@dataclass(frozen=True)
-class CodeScheme:
-    """The label codes of one data set.
+def table_text(table: LabelTable, kinds: bool = True) -> str:
+    """Return a table as BIDS has it, background first: index, name, abbreviation, color, mapping.
 
-    Attributes:
-        name: how settings and flags call it.
-        codes: code -> tissue index, for every code that a file may hold (0 included).
-        structures: what is scored.
-        ignored_codes: predictions are not scored where the reference has one of these.
+    With `kinds` a last column "kind" follows, which is this program's own.
     """
-
-    name: str
-    codes: Mapping[int, int]
-    structures: tuple[ScoredStructure, ...]
-    ignored_codes: frozenset[int] = frozenset()
-
-
-def _structure(name: str, tissues: set[int], codes: set[int]) -> ScoredStructure:
-    return ScoredStructure(name, frozenset(tissues), frozenset(codes))
-
-
-TISSUE_SCHEME = CodeScheme(
-    name="tissues",
-    codes=MappingProxyType({index: index for index in range(CLASSES)}),
-    structures=tuple(_structure(t.abbreviation, {t.index}, {t.index}) for t in TISSUES),
-)
-"""This project's own label maps."""
-
-MRBRAINS13 = CodeScheme(
-    name="mrbrains13",
-    codes=MappingProxyType(
-        {
-            0: BACKGROUND,
-            1: COGM,
-            2: BGT,
-            3: WM,
-            4: WM,  # white matter lesions
-            5: CSF,
-            6: VENT,
-            7: CB,
-            8: BS,
-        }
-    ),
-    structures=(
-        _structure("GM", {COGM, BGT}, {1, 2}),
-        _structure("WM", {WM}, {3, 4}),
-        _structure("CSF", {VENT, CSF}, {5, 6}),
-    ),
-    ignored_codes=frozenset({7, 8}),
-)
-"""MRBrainS13 `LabelsForTraining`."""
-
-MRBRAINS13_TESTING = CodeScheme(
-    name="mrbrains13_testing",
-    codes=MappingProxyType({0: BACKGROUND, 1: CSF, 2: COGM, 3: WM}),
-    structures=(
-        _structure("GM", {COGM, BGT}, {2}),
-        _structure("WM", {WM}, {3}),
-        _structure("CSF", {VENT, CSF}, {1}),
-    ),
-)
-"""MRBrainS13 `LabelsForTesting`: a reference to score against, too coarse to train on.
-
-Its GM and CSF hold two tissues each, read as CoGM and CSF; it has no cerebellum or brainstem,
-so nothing can be ignored there.
-"""
-
-NEOBRAINS12 = CodeScheme(
-    name="neobrains12",
-    codes=MappingProxyType(
-        {
-            0: BACKGROUND,
-            1: CB,
-            2: WM,  # myelinated
-            3: BGT,
-            4: VENT,
-            5: WM,  # unmyelinated
-            6: BS,
-            7: COGM,
-            8: CSF,
-        }
-    ),
-    structures=(
-        _structure("CoGM", {COGM}, {7}),
-        _structure("BGT", {BGT}, {3}),
-        _structure("WM", {WM}, {2, 5}),
-        _structure("BS", {BS}, {6}),
-        _structure("CB", {CB}, {1}),
-        _structure("Vent", {VENT}, {4}),
-        _structure("CSF", {CSF}, {8}),
-    ),
-)
-"""NeoBrainS12; myelinated white matter is scored in merged white matter only."""
-
-SCHEMES: Mapping[str, CodeScheme] = MappingProxyType(
-    {s.name: s for s in (TISSUE_SCHEME, MRBRAINS13, MRBRAINS13_TESTING, NEOBRAINS12)}
-)
+    rows = [
+        (
+            str(label.index),
+            label.name,
+            label.abbreviation,
+            "#{:02x}{:02x}{:02x}".format(*label.colour),
+            "n/a" if label.bids_code is None else str(label.bids_code),
+            label.kind,
+        )
+        for label in table.with_background
+    ]
+    lines = [(*_COLUMNS, "kind"), *rows]
+    return "".join("\t".join(line if kinds else line[:-1]) + "\n" for line in lines)
 
 
-def find_scheme(name: str) -> CodeScheme:
-    """The scheme of that name; UsageError, with the known names, when there is none."""
-    if name not in SCHEMES:
-        raise UsageError(f"no label scheme is called {name!r}; choose one of {', '.join(SCHEMES)}")
-    return SCHEMES[name]
+def parsed_table(text: str) -> LabelTable:
+    """Return the table that a text in the form of `table_text` holds; a background may be absent.
 
-
-def to_tissues(
-    codes: Integer[np.ndarray, "*shape"], scheme: CodeScheme
-) -> UInt8[np.ndarray, "*shape"]:
-    """Tissue index (0..7) of every code.
+    `index`, `name`, `abbreviation` and `color` are needed; a label without a kind is "other".
 
     Raises:
-        InputError: a code is not in the scheme; the message lists those found and those allowed.
+        InputError: a column is missing, a value has another form, kinds are unknown, names or
+            abbreviations stand twice, or the values do not count from 1. It names no file.
     """
-    last_code = max(scheme.codes)
-    table = np.full(last_code + 2, _UNKNOWN, np.uint8)
-    for code, tissue in scheme.codes.items():
-        table[code] = tissue
-    inside = (codes >= 0) & (codes <= last_code)
-    tissues = table[np.where(inside, codes, last_code + 1)]
-    unknown = tissues == _UNKNOWN
-    if unknown.any():
-        raise InputError(
-            f"holds label values {first_few(np.unique(codes[unknown]).tolist())}, which "
-            f"{scheme.name!r} labels do not have; allowed are {first_few(sorted(scheme.codes))}"
+    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+    missing = [column for column in _NEEDED if not rows or column not in rows[0]]
+    if missing:
+        raise InputError(f"is no label table: it lacks the columns {', '.join(missing)}, or rows")
+    labels = [_label(row) for row in rows]
+    table = LabelTable(label for label in labels if label.index != BACKGROUND)
+    if problems := table_problems(table):
+        raise InputError(f"is no usable label table: {'; '.join(problems)}")
+    return table
+
+
+def table_problems(table: LabelTable) -> list[str]:
+    """Return what is wrong with a table, one sentence each; empty when nothing is."""
+    unknown = sorted({label.kind for label in table} - KINDS.keys())
+    problems = [f"kind {kind!r} is not {either(list(KINDS))}" for kind in unknown]
+    if not 1 <= len(table) <= MOST_LABELS:
+        problems.append(f"it has {len(table)} labels, must have 1 to {MOST_LABELS}")
+    found = [label.index for label in table]
+    if found != list(range(1, len(table) + 1)):
+        problems.append(f"its values are {first_few(found)}; they must count from 1, in order")
+    for what in ("name", "abbreviation"):
+        words = [getattr(label, what) for label in table.with_background]
+        twice = sorted({word for word in words if words.count(word) > 1})
+        problems += [f"the {what} {word!r} stands twice" for word in twice]
+        problems += [f"a label has no {what}"] * ("" in words)
+    odd = [label.abbreviation for label in table if not label.abbreviation.isalnum()]
+    problems += [f"the abbreviation {word!r} holds more than letters and digits" for word in odd]
+    if any(not 0 <= channel <= 255 for label in table for channel in label.colour):
+        problems.append("a colour is not of channels from 0 to 255")
+    return problems
+
+
+def _label(row: Mapping[str, str | None]) -> Label:
+    cells = {column: (cell or "").strip() for column, cell in row.items()}
+    colour, mapping = cells["color"].removeprefix("#"), cells.get("mapping", "n/a")
+    try:
+        red, green, blue = bytes.fromhex(colour)
+        return Label(
+            int(cells["index"]),
+            cells["name"],
+            cells["abbreviation"],
+            (red, green, blue),
+            cells.get("kind") or "other",
+            None if mapping in ("n/a", "") else int(mapping),
         )
-    return tissues
+    except ValueError as error:
+        raise InputError(
+            f"is no label table: a row holds {first_few([*cells.values()])}; index and mapping "
+            "are whole numbers, a color is as #ff8000"
+        ) from error
+
+
+def named_table(names: Sequence[str]) -> LabelTable:
+    """Return a table for names alone: the tissues' or the brain's where they are those."""
+    for known in (TISSUES, BRAIN):
+        if known.names == tuple(names):
+            return known
+    return LabelTable(
+        Label(index, name, f"L{index}", _PALETTE[index % len(_PALETTE)])
+        for index, name in enumerate(names, start=1)
+    )
+
+
+_COLUMNS = ("index", "name", "abbreviation", "color", "mapping")
+_NEEDED = _COLUMNS[:4]
+_PALETTE = ((230, 130, 40), (60, 90, 220), (90, 170, 70), (220, 50, 50), (200, 60, 160))
+
+COGM, BGT, WM, BS, CB, VENT, CSF = range(1, 8)
+
+TISSUES = LabelTable(
+    (
+        Label(COGM, "cortical grey matter", "CoGM", (230, 130, 40), "tissue", 8),
+        Label(BGT, "basal ganglia and thalami", "BGT", (200, 60, 160), "tissue", 9),
+        Label(WM, "white matter", "WM", (240, 240, 220), "tissue", 2),
+        Label(BS, "brainstem", "BS", (90, 170, 70), "tissue", 10),
+        Label(CB, "cerebellum", "CB", (220, 50, 50), "tissue", 11),
+        Label(VENT, "ventricles", "Vent", (60, 90, 220), "ventricle", 3),
+        Label(CSF, "extracerebral cerebrospinal fluid", "CSF", (70, 200, 220), "fluid", 3),
+    )
+)
+"""The seven tissues, in the order of Table 2 of Xu et al. 2017."""
+
+BRAIN = LabelTable((Label(1, "brain", "Brain", (200, 200, 200), "tissue"),))
+"""What a network that finds the brain tells from the background."""

@@ -20,14 +20,29 @@ EqualisationMode = Literal["volume", "head"]
 MaskSlice = Literal["middle", "largest"]
 """Slice that gives post-processing its brain mask."""
 
+People = Literal["adults", "newborns", "anyone"]
+"""Whose scans a model is for; their brains differ in size."""
+
+Colours = Literal["neighbours"]
+"""What the three colours of an image are: the slice before, the slice itself, the one after."""
+
 
 def directions(slice_axis: str) -> tuple[SliceAxis, ...]:
-    """The directions that a `SliceAxes` names; of all, the one that is used alone comes first."""
+    """Return the directions that a `SliceAxes` names, first that used alone."""
     if slice_axis == "all":
         return "axial", "coronal", "sagittal"
     return tuple(axis for axis in get_args(SliceAxis) if axis == slice_axis)
 
 
 def first_axis(slice_axis: str) -> int:
-    """The axis of the canonical frame along which slices are cut where one direction is used."""
+    """Return the canonical axis that slices follow where one direction is used."""
     return SLICE_AXES[directions(slice_axis)[0]]
+
+
+THICK = 2.0
+"""Slices this many times as far apart as those trained on are not interpolated."""
+
+
+def is_thick(spacing_mm: float, trained_mm: float) -> bool:
+    """Return whether slices are so far apart that they are labelled as they are."""
+    return spacing_mm >= THICK * trained_mm

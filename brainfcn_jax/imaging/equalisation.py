@@ -188,8 +188,10 @@ def equalise_volume(
     threshold: Float[Array, ""] | None = None,
 ) -> UInt8[np.ndarray, "slice height width"]:
     """Gives `equalise` of a volume of any size, compiled for few sizes; raises as it does."""
-    levels = _of_any_size(_compiled_equalise, volume, mode=mode, threshold=threshold)
-    return np.asarray(levels)[: volume.size].reshape(volume.shape)
+    found = _of_any_size(_compiled_equalise, volume, mode=mode, threshold=threshold)
+    levels = np.empty_like(volume, np.uint8)
+    levels.ravel(order="K")[...] = np.asarray(found)[: volume.size]
+    return levels
 
 
 def find_head_threshold(volume: Float32[np.ndarray, "*shape"]) -> Float[Array, ""]:
@@ -207,7 +209,7 @@ def _of_any_size(
     compiled: Callable[..., Array], volume: Shaped[np.ndarray, "*shape"], **arguments: Any
 ) -> Array:
     filled = np.zeros(compiled_size(volume.size), np.float32)
-    filled[: volume.size].reshape(volume.shape)[...] = volume
+    filled[: volume.size] = volume.ravel(order="K")  # as it lies in memory
     return compiled(jnp.asarray(filled), voxels=np.int32(volume.size), **arguments)
 
 

@@ -25,7 +25,7 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging import file_checks, voxel_checks
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.grid import ANALYZE_NOTE, Grid, check_affine, placing_form, same_voxels
-from brainfcn_jax.labels import find_scheme, to_tissues
+from brainfcn_jax.schemes import TISSUE_SCHEME, CodeScheme, classes_of
 
 Image = SpatialImage
 """An image of nibabel's."""
@@ -137,18 +137,16 @@ def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, 
 
 
 def load_labels(
-    path: str | Path, like: Scan | None = None, scheme: str = "tissues"
+    path: str | Path, like: Scan | None = None, scheme: CodeScheme = TISSUE_SCHEME
 ) -> UInt8[np.ndarray, "x y z"]:
-    """Reads a label map and turns its codes into tissues (0..7), in the canonical frame.
+    """Read a label map and turn its codes into classes, in the canonical frame.
 
     Raises:
         InputError: as `load_codes`; also values that `scheme` does not have.
-        UsageError: there is no such scheme.
     """
-    known = find_scheme(scheme)
     codes = load_codes(path, like)
     with file_checks.naming(path):
-        return to_tissues(codes, known)
+        return classes_of(codes, scheme)
 
 
 def to_input_grid(

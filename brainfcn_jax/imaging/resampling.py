@@ -12,6 +12,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
 
+from brainfcn_jax.imaging.slicing import slices_along, slices_first, volume_of
+
 SAME_SPACING = 1.05
 """Spacings whose ratio is no larger are the same."""
 
@@ -61,6 +63,9 @@ class Line:
 
 
 Lines = tuple[Line, Line, Line]
+Slab = tuple[slice, slice, slice]
+Matrix = Float32[np.ndarray, "target source"] | None
+"""Weights of a line's samples in another's; None where the lines agree."""
 
 
 def centred_line(size: int, spacing_mm: float) -> Line:
@@ -100,58 +105,73 @@ def total_weights(source: Line, target: Line) -> Float32[np.ndarray, " source"]:
 
 
 def resample(
-    volume: Float32[np.ndarray, "i j k"], source: Lines, target: Lines
-) -> Float32[np.ndarray, "i2 j2 k2"]:
-    """Brings a volume from the lines `source` to `target`; leaves axes that agree alone."""
-    return _apply(volume[None], [_matrix(s, t) for s, t in zip(source, target, strict=True)])[0]
+    volume: Float32[np.ndarray, "x y z"], source: Lines, target: Lines, first_axis: int = 0
+) -> Float32[np.ndarray, "x2 y2 z2"]:
+    """Bring a volume from the lines `source` to `target`; leave axes that agree alone.
+
+    `first_axis` is interpolated along first, then the others in their order: rounding depends on
+    that, and speed, where an array is read as slices along that axis.
+    """
+    matrices = slices_first(_matrices(source, target), first_axis)
+    return volume_of(_apply(slices_along(volume[None], first_axis), matrices)[0], first_axis)
 
 
 def interpolated_scores(
-    scores: Float[np.ndarray, "classes i j k"],
+    scores: Float[np.ndarray, "classes x y z"],
     source: Lines,
     target: Lines,
+    first_axis: int = 0,
     slab_values: int = SLAB_VALUES,
-) -> Iterator[tuple[slice, Float32[np.ndarray, "classes slab j2 k2"]]]:
-    """Yields class scores on the lines `target`, slab by slab along the first axis.
+) -> Iterator[tuple[Slab, Float32[np.ndarray, "classes x2 y2 z2"]]]:
+    """Yield class scores on the lines `target`, slab by slab along an axis, as `resample` does.
 
-    Gives the slab's indices on that axis and its scores; at most about `slab_values` of them (but
+    They are a slab's index in the target and its scores; at most about `slab_values` of them (but
     at least one slice) exist at a time, however large the target is.
     """
-    first, *others = [_matrix(s, t) for s, t in zip(source, target, strict=True)]
-    size, height, width = (line.size for line in target)
+    turned = slices_along(scores, first_axis)
+    first, second, third = slices_first(_matrices(source, target), first_axis)
+    size, height, width = (line.size for line in slices_first(target, first_axis))
     step = max(1, slab_values // (len(scores) * height * width))
     for start in range(0, size, step):
         indices = slice(start, min(start + step, size))
-        if first is None:
-            yield indices, _apply(scores[:, indices].astype(np.float32), [None, *others])
-            continue
-        rows = first[indices]
-        used = np.flatnonzero(rows.any(axis=0))
-        low, high = int(used[0]), int(used[-1]) + 1
-        needed = scores[:, low:high].astype(np.float32)
-        yield indices, _apply(needed, [rows[:, low:high], *others])
+        rows, needed = None, turned[:, indices]
+        if first is not None:
+            rows = first[indices]
+            used = np.flatnonzero(rows.any(axis=0))
+            low, high = int(used[0]), int(used[-1]) + 1
+            rows, needed = rows[:, low:high], turned[:, low:high]
+        slab = _apply(needed.astype(np.float32), (rows, second, third))
+        x, y, z = (indices if axis == first_axis else slice(None) for axis in range(3))
+        yield (x, y, z), volume_of(slab, first_axis)
 
 
 def interpolated_labels(
-    scores: Float[np.ndarray, "classes i j k"],
+    scores: Float[np.ndarray, "classes x y z"],
     source: Lines,
     target: Lines,
+    first_axis: int = 0,
     slab_values: int = SLAB_VALUES,
-) -> UInt8[np.ndarray, "i2 j2 k2"]:
-    """Gives the class whose interpolated score is highest, on `target`; the first if equal."""
+) -> UInt8[np.ndarray, "x2 y2 z2"]:
+    """Return the class whose interpolated score is highest, on `target`; the first if equal."""
     labels = np.empty([line.size for line in target], np.uint8)
-    for indices, slab in interpolated_scores(scores, source, target, slab_values):
-        labels[indices] = _highest(slab)
+    for place, slab in interpolated_scores(scores, source, target, first_axis, slab_values):
+        highest = _highest(slices_along(slab, first_axis))
+        labels[place] = volume_of(highest, first_axis)
     return labels
 
 
-def _matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"] | None:
+def _matrices(source: Lines, target: Lines) -> tuple[Matrix, Matrix, Matrix]:
+    x, y, z = (_matrix(s, t) for s, t in zip(source, target, strict=True))
+    return x, y, z
+
+
+def _matrix(source: Line, target: Line) -> Matrix:
     return None if source == target else interpolation_matrix(source, target)
 
 
 def _apply(
     volumes: Float32[np.ndarray, "volume i j k"],
-    matrices: list[Float32[np.ndarray, "_ _"] | None],
+    matrices: tuple[Matrix, Matrix, Matrix],
 ) -> Float32[np.ndarray, "volume i2 j2 k2"]:
     """Each axis of the volumes multiplied by its matrix, if it has one.
 

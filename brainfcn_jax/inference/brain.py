@@ -1,10 +1,11 @@
 """Where the brain is in a head of any contrast: three slice directions fused (JAX and scipy)."""
 
-import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
-from jaxtyping import Bool, Float16, Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from brainfcn_jax.imaging.boxes import (
@@ -17,7 +18,6 @@ from brainfcn_jax.imaging.boxes import (
     widened,
 )
 from brainfcn_jax.imaging.choices import directions
-from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
@@ -25,12 +25,12 @@ from brainfcn_jax.inference.prediction import (
     ANYTHING,
     BATCH_SLICES,
     FLUID,
-    IN_PLANE_STEP,
     NOTHING,
-    mean_along,
-    predict,
+    NetworkInput,
+    ReadyNetwork,
 )
-from brainfcn_jax.network.model_file import Model, ModelDescription, load_model
+from brainfcn_jax.inference.views import mean_probabilities
+from brainfcn_jax.network.model_file import Model, load_model
 from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 
 LEAST_ML = 40.0
@@ -46,8 +46,8 @@ what stands for those beyond."""
 
 
 @dataclass(frozen=True)
-class People:
-    """Whose brains are looked for.
+class BrainSize:
+    """What a brain's size decides, for the brains of some people.
 
     Attributes:
         size: how long their brain is beside an adult's. The finder sees theirs as though it were
@@ -64,19 +64,16 @@ class People:
     stripped_share: float
 
     def allowed(self, outward_mm: Float32[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
-        """What `predict` may find so far from the brain."""
+        """Return what `predict` may find so far from the brain."""
         nearer, near = outward_mm <= self.tissue_margin_mm, outward_mm <= self.label_margin_mm
         return np.select([nearer, near], [np.uint8(ANYTHING), np.uint8(FLUID)], np.uint8(NOTHING))
 
 
-ADULTS, NEWBORNS = People(1.0, 1.5, 4.0, 0.7), People(0.65, 2.5, 8.0, 0.55)
-PEOPLE = {"T1w": ADULTS, ANY: ADULTS, "T2w": NEWBORNS, ANY_NEWBORN: NEWBORNS}
-"""By the modality of their models; the models of others go without a finder."""
-
-
-def people_of(description: ModelDescription) -> People:
-    """Whose brains a model is for; adults', where it does not say."""
-    return PEOPLE.get(description.modality, ADULTS)
+ADULTS, NEWBORNS = BrainSize(1.0, 1.5, 4.0, 0.7), BrainSize(0.65, 2.5, 8.0, 0.55)
+SIZES: Mapping[str, BrainSize] = MappingProxyType(
+    {"adults": ADULTS, "newborns": NEWBORNS, "anyone": ADULTS}
+)
+"""By the people that a model is for."""
 
 
 @dataclass(frozen=True)
@@ -96,20 +93,19 @@ class Brain:
     skull_stripped: bool
 
     def box(self, grid: Lines, margin_mm: float) -> Box:
-        """The box of another grid's voxels around the brain, canonical, with a margin."""
+        """Return the box of another grid's voxels around the brain, canonical, with a margin."""
         found = bounding_box(self.outward_mm == 0)
         assert found is not None  # there is no `Brain` without
         wide = widened(found, [margin_mm] * 3, self.grid)
         return cover(grid, parts(self.grid, wide))
 
     def distance_mm(self, grid: Lines) -> Float32[np.ndarray, "i j k"]:
-        """How far the voxels of another grid, canonical, are from the brain; 0 inside."""
+        """Return how far the voxels of another grid, canonical, are from the brain; 0 inside."""
         return resample(self.outward_mm, self.grid, grid)
 
 
-@functools.cache
 def load_finder() -> Model:
-    """Loads the shipped weights that find the brain.
+    """Read the shipped weights that find the brain.
 
     Raises:
         WeightsError: they are missing or damaged.
@@ -117,39 +113,31 @@ def load_finder() -> Model:
     return load_model(shipped_file(FINDER))
 
 
-def finder_for(description: ModelDescription) -> Model | None:
-    """The finder, at the size of a model's people; None for the paper's own rule of what is brain.
-
-    Its modality is the model's, which says whose brain it looks for.
-
-    Raises:
-        WeightsError: its weights are missing or damaged.
-    """
-    if description.mask_slice != "largest" or description.modality not in PEOPLE:
-        return None
-    finder = load_finder()
-    modality = description.modality
-    x, y, z = (mm * PEOPLE[modality].size for mm in finder.description.spacing_mm)
+def sized_finder(finder: Model, people: str) -> Model:
+    """Return the finder for the brains of some people, which it sees as large as an adult's."""
+    x, y, z = (mm * SIZES[people].size for mm in finder.description.spacing_mm)
     return replace(
-        finder, description=replace(finder.description, modality=modality, spacing_mm=(x, y, z))
+        finder, description=replace(finder.description, people=people, spacing_mm=(x, y, z))
     )
 
 
-def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> Brain | None:
-    """Finds the brain: the largest piece that is more probably brain than not; None without one.
+def find_brain(finder: ReadyNetwork, scan: Scan, batch_slices: int = BATCH_SLICES) -> Brain | None:
+    """Find the brain: the largest piece that is more probably brain than not; None without one.
 
     The scan is brought to the finder's voxel size and equalised, and cut into slices along each
-    axis; the three probabilities are averaged. In what is larger than any head, none is looked for.
+    axis, all filled up to one square, so that one program serves the three directions; the three
+    probabilities are averaged. In what is larger than any head, none is looked for.
     """
-    spacing_mm = finder.description.spacing_mm
+    description = finder.description
     source = centred_grid(scan.data.shape, scan.spacing_mm)
-    x, y, z = (line.resampled(mm) for line, mm in zip(source, spacing_mm, strict=True))
+    x, y, z = (line.resampled(mm) for line, mm in zip(source, description.spacing_mm, strict=True))
     grid = (x, y, z)
     if max(line.size for line in grid) > LARGEST_SIDE:
         return None
-    equalised = equalise_volume(resample(scan.data, source, grid), finder.description.equalise)
+    equalised = equalise_volume(resample(scan.data, source, grid), description.equalise)
     box = box_slices(head_box(equalised, _HEAD_MARGIN_VOXELS))
-    probable = brain_probability(finder, equalised[box], batch_slices) > 0.5
+    seen = NetworkInput(equalised[box], least_side=max(equalised[box].shape))
+    probable = mean_probabilities(finder, seen, directions("all"), batch_slices)[1] > 0.5
     brain = largest_piece(probable)
     voxel_ml = float(np.prod([line.spacing_mm for line in grid])) * 1e-3
     if brain.sum() * voxel_ml < LEAST_ML:
@@ -157,14 +145,12 @@ def find_brain(finder: Model, scan: Scan, batch_slices: int = BATCH_SLICES) -> B
     mask = np.zeros(equalised.shape, bool)
     mask[box] = brain
     share = float((mask & (equalised > 0)).sum() / max(1, np.count_nonzero(equalised)))
-    people = people_of(finder.description)
-    return Brain(
-        distance_to(mask, grid), grid, share, skull_stripped=share >= people.stripped_share
-    )
+    stripped = share >= SIZES[description.people].stripped_share
+    return Brain(distance_to(mask, grid), grid, share, stripped)
 
 
 def distance_to(mask: Bool[np.ndarray, "x y z"], grid: Lines) -> Float32[np.ndarray, "x y z"]:
-    """How far each voxel is from a mask with voxels, 0 inside; `_FAR_MM` beyond `_NEAR_MM`."""
+    """Return the distance to a mask with voxels, 0 inside; `_FAR_MM` beyond `_NEAR_MM`."""
     box = bounding_box(mask)
     assert box is not None
     near = box_slices(widened(box, [_NEAR_MM] * 3, grid))
@@ -174,30 +160,8 @@ def distance_to(mask: Bool[np.ndarray, "x y z"], grid: Lines) -> Float32[np.ndar
     return outward_mm
 
 
-def brain_probability(
-    finder: Model, equalised: UInt8[np.ndarray, "x y z"], batch_slices: int = BATCH_SLICES
-) -> Float32[np.ndarray, "x y z"]:
-    """The mean over the three slice directions of the probability of brain.
-
-    All slices are filled up to one square, so that one program serves the three directions.
-    """
-    side = -(-max(equalised.shape) // IN_PLANE_STEP) * IN_PLANE_STEP
-
-    def seen_along(axis: int) -> Float16[np.ndarray, "classes slice height width"]:
-        slices = np.moveaxis(equalised, axis, 0)
-        _, height, width = slices.shape
-        square = np.pad(slices, ((0, 0), (0, side - height), (0, side - width)))
-        found = predict(
-            finder, square, batch_slices=batch_slices, with_probabilities=True
-        ).probabilities
-        assert found is not None
-        return found[:, :, :height, :width]
-
-    return mean_along(directions("all"), seen_along)[1]
-
-
 def largest_piece(mask: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:
-    """The largest 6-connected piece of a mask, its holes filled."""
+    """Return the largest 6-connected piece of a mask, its holes filled."""
     pieces, count = ndimage.label(mask)
     if count == 0:
         return mask

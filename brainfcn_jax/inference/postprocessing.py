@@ -7,6 +7,7 @@ from jaxtyping import Bool, Int, UInt8
 from scipy import ndimage
 
 from brainfcn_jax.imaging.choices import MaskSlice
+from brainfcn_jax.imaging.slicing import slices_along, slices_first, volume_of
 
 _EIGHT_CONNECTED_IN_PLANE = np.zeros((3, 3, 3), bool)
 _EIGHT_CONNECTED_IN_PLANE[1] = True
@@ -16,37 +17,41 @@ MASK_MARGIN_MM = 3.0
 
 
 def clean_labels(
-    labels: UInt8[np.ndarray, "slice height width"],
-    in_plane_mm: tuple[float, float],
+    labels: UInt8[np.ndarray, "x y z"],
+    spacing_mm: tuple[float, float, float],
     mask_slice: str,
+    axis: int = 2,
     minimum_area_mm2: float = 5.0,
     minimum_overlap: float = 0.8,
-) -> tuple[UInt8[np.ndarray, "slice height width"], int]:
-    """Labels without the regions that are too small or outside the brain mask, and their number.
+) -> tuple[UInt8[np.ndarray, "x y z"], int]:
+    """Return labels without regions that are too small or outside the brain, and their number.
 
     A region R is an 8-connected component of the whole foreground (labels > 0, all tissues
-    together) of one slice. M is the largest region of one slice: slice `depth // 2` for
-    'middle' (the paper's choice), the slice that holds the volume's largest region for
+    together) of one slice along `axis`. M is the largest region of one slice: slice `depth // 2`
+    for 'middle' (the paper's choice), the slice that holds the volume's largest region for
     'largest', grown by `MASK_MARGIN_MM`. R becomes background where |R| < `minimum_area_mm2` or
     |R and M| / |R| < `minimum_overlap`, with M laid on the slice of R. Among equal regions the
     first in reading order is M. When M's slice has no foreground there is no mask, and only the
     area counts.
 
-    >>> labels = np.zeros((1, 4, 6), np.uint8)
-    >>> labels[0, :3, :3] = 3  # a brain of 9 mm2
-    >>> labels[0, 3, 5] = 1  # a pixel elsewhere
-    >>> cleaned, removed = clean_labels(labels, in_plane_mm=(1.0, 1.0), mask_slice="middle")
+    >>> labels = np.zeros((4, 6, 1), np.uint8)
+    >>> labels[:3, :3, 0] = 3  # a brain of 9 mm2
+    >>> labels[3, 5, 0] = 1  # a pixel elsewhere
+    >>> cleaned, removed = clean_labels(labels, (1.0, 1.0, 3.0), mask_slice="middle")
     >>> int(cleaned.max()), int((cleaned > 0).sum()), removed
     (3, 9, 1)
 
-    `in_plane_mm` is the pixel's (height, width) in mm. The input is not changed.
+    The input is not changed.
     Raises ValueError for spacing that is not positive or an unknown `mask_slice`.
     Source: Xu et al. 2017, section 2; the region over all tissues and 'largest' are ours.
     """
-    _check_arguments(in_plane_mm, mask_slice)
+    _check_arguments(spacing_mm, mask_slice)
+    labels = slices_along(labels, axis)
+    _, height_mm, width_mm = slices_first(spacing_mm, axis)
+    in_plane_mm = height_mm, width_mm
     regions, count = ndimage.label(labels > 0, _EIGHT_CONNECTED_IN_PLANE)
     if count == 0:
-        return labels.copy(), 0
+        return volume_of(labels.copy(), axis), 0
     foreground = regions > 0
     pixels = np.bincount(regions[foreground], minlength=count + 1)
     area_mm2 = pixels * (in_plane_mm[0] * in_plane_mm[1])
@@ -56,7 +61,8 @@ def clean_labels(
         pixels_in_mask = np.bincount(regions[foreground & mask], minlength=count + 1)
         removed |= pixels_in_mask / np.maximum(pixels, 1) < minimum_overlap
     removed[0] = False
-    return np.where(removed[regions], np.uint8(0), labels), int(removed.sum())
+    kept = np.where(removed[regions], np.uint8(0), labels)
+    return volume_of(kept, axis), int(removed.sum())
 
 
 def _brain_mask(
@@ -78,9 +84,9 @@ def _brain_mask(
     return np.asarray(distance_mm <= MASK_MARGIN_MM)
 
 
-def _check_arguments(in_plane_mm: tuple[float, float], mask_slice: str) -> None:
+def _check_arguments(spacing_mm: tuple[float, float, float], mask_slice: str) -> None:
     """Raise ValueError for what `clean_labels` cannot take."""
-    if not all(0 < mm < np.inf for mm in in_plane_mm):
-        raise ValueError(f"in_plane_mm must be two positive lengths, found {in_plane_mm}")
+    if not all(0 < mm < np.inf for mm in spacing_mm):
+        raise ValueError(f"spacing_mm must be three positive lengths, found {spacing_mm}")
     if mask_slice not in get_args(MaskSlice):
         raise ValueError(f"mask_slice must be 'middle' or 'largest', found {mask_slice!r}")

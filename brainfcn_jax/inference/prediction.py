@@ -1,18 +1,24 @@
-"""Tissue labels of an equalised volume, in batches of one fixed size (JAX)."""
+"""Classes of an equalised volume, in batches of slices of one fixed size (JAX)."""
 
-import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float16, Float32, Float64, Shaped, UInt8
+from jaxtyping import Array, Float, Float16, Float32, Float64, UInt8
 
-from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
-from brainfcn_jax.labels import BACKGROUND, CSF
+from brainfcn_jax.imaging.slicing import slices_along, slices_first, volume_of
+from brainfcn_jax.inference.slice_batches import (
+    Batched,
+    allowed_span,
+    joined,
+    padded_size,
+    padded_windows,
+)
+from brainfcn_jax.labels import BACKGROUND, LabelTable
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import (
     Packed,
@@ -26,18 +32,14 @@ from brainfcn_jax.network.model_file import Model
 
 BATCH_SLICES = 8
 NOTHING, FLUID, ANYTHING = range(3)
-"""What there may be in a voxel beside background."""
+"""What there may be in a voxel beside background: `FLUID` is what may lie around a brain."""
 
 _IMPOSSIBLE = -1e4
 """A logit so far below another has probability 0 in float32."""
 
-IN_PLANE_STEP = 32
-"""Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
-
-
 Params = dict[str, dict[str, Array]]
 VoxelWeights = tuple[
-    Float32[np.ndarray, " slice"], Float32[np.ndarray, " height"], Float32[np.ndarray, " width"]
+    Float32[np.ndarray, " x"], Float32[np.ndarray, " y"], Float32[np.ndarray, " z"]
 ]
 """Weights of a volume's voxels: the products of three weights, one an axis."""
 
@@ -46,12 +48,45 @@ Progress = Callable[[str, int, int], None]
 
 
 def unwatched(step: str, done: int, total: int) -> None:
-    """Takes what a `Progress` is told where nobody watches."""
+    """Take what a `Progress` is told where nobody watches."""
+
+
+@dataclass(frozen=True)
+class NetworkInput:
+    """A volume that a network is shown.
+
+    Attributes:
+        levels: its grey levels, histogram-equalised.
+        allowed: where there may be any class (`ANYTHING`), one of those that lie around a brain
+            (`FLUID`) or `NOTHING` beside background; None: any everywhere.
+        voxel_weights: how much each voxel counts in sums; None: 1.
+        reach: how far a stack's neighbours lie, as a part of the way to the next slice.
+        least_side: rows and columns that slices are padded to, at least.
+    """
+
+    levels: UInt8[np.ndarray, "x y z"]
+    allowed: UInt8[np.ndarray, "x y z"] | None = None
+    voxel_weights: VoxelWeights | None = None
+    reach: float = 1.0
+    least_side: int = 0
+
+    @property
+    def permitted(self) -> UInt8[np.ndarray, "x y z"]:
+        """`allowed`, or `ANYTHING` in every voxel."""
+        if self.allowed is None:
+            return np.broadcast_to(np.uint8(ANYTHING), self.levels.shape)
+        return self.allowed
+
+    @property
+    def weights(self) -> VoxelWeights:
+        """`voxel_weights`, or 1 everywhere."""
+        x, y, z = (np.ones(size, np.float32) for size in self.levels.shape)
+        return self.voxel_weights or (x, y, z)
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network says about a volume, slices first.
+    """What the network says about a volume.
 
     Attributes:
         labels: the most probable class of each voxel.
@@ -61,159 +96,100 @@ class Prediction:
             None unless they were asked for.
     """
 
-    labels: UInt8[np.ndarray, "slice height width"]
-    entropy: Float16[np.ndarray, "slice height width"]
+    labels: UInt8[np.ndarray, "x y z"]
+    entropy: Float16[np.ndarray, "x y z"]
     class_sums: Float64[np.ndarray, " classes"]
-    probabilities: Float16[np.ndarray, "classes slice height width"] | None
+    probabilities: Float16[np.ndarray, "classes x y z"] | None
+
+
+class ReadyNetwork:
+    """A model's network with its arrays on the device, for any number of volumes.
+
+    In float32 on a CPU; on GPUs and TPUs in bfloat16, which changes less than 0.1 % of the labels.
+    Packed, the kernels take seven times the memory of the parameters.
+    """
+
+    def __init__(self, model: Model) -> None:
+        precision = "float32" if jax.default_backend() == "cpu" else "bfloat16"
+        self.description = model.description
+        self.network = SegmentationNetwork(
+            stages=model.description.stages,
+            maps=model.description.maps,
+            classes=model.description.labels.classes,
+            widths=model.widths,
+            precision=precision,
+            kernels=kernels.fastest(precision),
+        )
+        self.params: Params = jax.device_put(model.params)
+        self.packed: Packed = _compiled_packing(self.network, self.params)
 
 
 def predict(
-    model: Model,
-    equalised: UInt8[np.ndarray, "slice height width"],
+    ready: ReadyNetwork,
+    given: NetworkInput,
+    axis: int,
     *,
-    voxel_weights: VoxelWeights | None = None,
-    allowed: UInt8[np.ndarray, "slice height width"] | None = None,
-    reach: float = 1.0,
     batch_slices: int = BATCH_SLICES,
     with_probabilities: bool = False,
     progress: Progress = unwatched,
 ) -> Prediction:
-    """Labels (and class probabilities) of a histogram-equalised volume, slices first.
+    """Return what a network says of a volume's slices along an axis.
 
     Slices are padded with 0 at their far edges to a multiple of `IN_PLANE_STEP` and go through
     the network `batch_slices` at a time, and what fills the last batch is left out; so the number
-    of slices never decides what is compiled. The padding is cut off again. Each voxel weighs 1
-    unless `voxel_weights` says otherwise. `allowed` says where there may be any class (`ANYTHING`),
-    extracerebral fluid (`FLUID`) or `NOTHING` beside background; slices at both ends where nothing
-    is allowed are background for certain, and not looked at. A stack's neighbours lie `reach`
-    of the way to the next slice. `progress` is told the number of slices that are through. All
-    goes to the device at once, before the first batch, and comes back at once, after the last.
+    of slices never decides what is compiled. The padding is cut off again. Slices at both ends
+    where nothing is allowed are background for certain, and not looked at. `progress` is told the
+    number of slices that are through. All goes to the device at once, before the first batch, and
+    comes back at once, after the last.
     """
-    network, params, packed = ready_network(model)
-    channel_means = np.array(model.description.channel_means, np.float32)
-    of_slices, *in_plane = voxel_weights or [np.ones(n, np.float32) for n in equalised.shape]
-    rows, columns = (np.pad(weights, (0, -len(weights) % IN_PLANE_STEP)) for weights in in_plane)
+    levels, allowed = slices_along(given.levels, axis), slices_along(given.permitted, axis)
+    channel_means = np.array(ready.description.channel_means, np.float32)
+    of_slices, *in_plane = slices_first(given.weights, axis)
+    sides = [padded_size(max(size, given.least_side)) for size in levels.shape[1:]]
+    rows, columns = (
+        np.pad(weights, (0, side - len(weights)))
+        for weights, side in zip(in_plane, sides, strict=True)
+    )
     outputs = []
-    if allowed is None:
-        allowed = np.broadcast_to(np.uint8(ANYTHING), equalised.shape)
     start, stop = allowed_span(allowed)
-    windows = padded_windows(equalised, batch_slices, start, stop)
-    masks = padded_windows(allowed, batch_slices, start, stop)
+    windows, masks = (
+        padded_windows(volume, batch_slices, (start, stop), sides) for volume in (levels, allowed)
+    )
     batches = [(window, mask[1:-1]) for window, mask in zip(windows, masks, strict=True)]
     late = batches_late()
-    of_all, batches = jax.device_put(((channel_means, rows, columns, np.float32(reach)), batches))
+    shared = (channel_means, rows, columns, np.float32(given.reach))
+    shared, batches = jax.device_put((shared, batches))
+    around = around_brain(ready.description.labels)
     for batch, of_batch in enumerate(batches):
         progress("network", max(0, batch - late) * batch_slices, stop - start)
-        seen = Seen(params, packed, *of_all, *of_batch)
-        outputs.append(_compiled_classify(network, with_probabilities, seen))
+        seen = Seen(ready.params, ready.packed, *shared, *of_batch)
+        outputs.append(_compiled_classify(ready.network, around, with_probabilities, seen))
         jax.block_until_ready(outputs[: len(outputs) - late])
     background_weight = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
-    return joined(
-        jax.device_get(outputs), equalised.shape, (start, stop), of_slices, background_weight
+    in_slices = joined(jax.device_get(outputs), levels.shape, (start, stop), background_weight)
+    return Prediction(
+        volume_of(in_slices.labels, axis),
+        volume_of(in_slices.entropy, axis),
+        of_slices.astype(np.float64) @ in_slices.sums,
+        None if in_slices.probabilities is None else volume_of(in_slices.probabilities, axis),
     )
 
 
+def around_brain(labels: LabelTable) -> tuple[int, ...]:
+    """Return the classes that there may be around a brain: the background, and fluid."""
+    return (BACKGROUND, *labels.indices_where("around_brain"))
+
+
 def batches_late() -> int:
-    """How many batches are under way while one is waited for.
+    """Return how many batches are under way while one is waited for.
 
     One, so that a GPU never waits; none on a CPU, which computes no faster and would hold two.
     """
     return 0 if jax.default_backend() == "cpu" else 1
 
 
-def allowed_span(allowed: UInt8[np.ndarray, "slice height width"]) -> tuple[int, int]:
-    """The first slice where anything is allowed, and the one after the last; (0, 1) without any."""
-    places = np.flatnonzero(allowed.any(axis=(1, 2)))
-    return (int(places[0]), int(places[-1]) + 1) if places.size else (0, 1)
-
-
-def joined(
-    outputs: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]],
-    shape: tuple[int, ...],
-    span: tuple[int, int],
-    of_slices: Float32[np.ndarray, " slice"],
-    background_weight: float,
-) -> Prediction:
-    """One volume of what `classify` gives of batches in turn; what is not in `span` is background.
-
-    Args:
-        outputs: of each batch; the last one may be longer than the span.
-        shape: of the volume.
-        span: the first slice of the first batch, and the one after the last that counts.
-        of_slices: the slices' weights.
-        background_weight: of all pixels of a slice, the background's where there is nothing else.
-    """
-    (start, stop), (slices, height, width) = span, shape
-    labels, entropy = np.zeros(shape, np.uint8), np.zeros(shape, np.float16)
-    in_slices = np.zeros((slices, outputs[0][2].shape[1]))
-    in_slices[:, BACKGROUND] = background_weight
-    probabilities = None
-    if outputs[0][3] is not None:
-        probabilities = np.zeros((in_slices.shape[1], *shape), np.float16)
-        probabilities[BACKGROUND] = 1
-    first = start
-    for label_map, uncertainty, sums, found in outputs:
-        count = min(len(label_map), stop - first)
-        places = slice(first, first + count)
-        labels[places] = label_map[:count, :height, :width]
-        entropy[places] = uncertainty[:count, :height, :width]
-        in_slices[places] = sums[:count]
-        if probabilities is not None and found is not None:
-            probabilities[:, places] = found[:, :count, :height, :width]
-        first += count
-    return Prediction(labels, entropy, of_slices.astype(np.float64) @ in_slices, probabilities)
-
-
-def network_of(model: Model) -> SegmentationNetwork:
-    """The network whose parameters `model` holds, as this machine runs it.
-
-    In float32 on a CPU; on GPUs and TPUs in bfloat16, which changes less than 0.1 % of the labels.
-    """
-    description = model.description
-    precision = "float32" if jax.default_backend() == "cpu" else "bfloat16"
-    return SegmentationNetwork(
-        stages=description.stages,
-        maps=description.maps,
-        classes=len(description.tissues) + 1,
-        widths=model.widths,
-        precision=precision,
-        kernels=kernels.fastest(precision),
-    )
-
-
-@functools.lru_cache(maxsize=2)
-def ready_network(model: Model) -> tuple[SegmentationNetwork, Params, Packed]:
-    """The model's network, its parameters, and its packed kernels; kept for the next scan.
-
-    Those of two models are: one finds the brain, one labels it.
-
-    Packed, the kernels take seven times the memory of the parameters.
-    """
-    network = network_of(model)
-    params = jax.device_put(model.params)
-    return network, params, _compiled_packing(network, params)
-
-
-def padded_windows(
-    volume: Shaped[np.ndarray, "slice height width"], batch_slices: int, start: int, stop: int
-) -> Iterator[Shaped[np.ndarray, "window padded_height padded_width"]]:
-    """Runs of `batch_slices` slices with one neighbour on each side, all of the same shape.
-
-    Together they hold the slices from `start` to before `stop`. What lies outside the volume is 0.
-    """
-    _, height, width = volume.shape
-    padding = (
-        (1, batch_slices),
-        (0, -height % IN_PLANE_STEP),
-        (0, -width % IN_PLANE_STEP),
-    )
-    padded = np.pad(volume, padding)
-    for first in range(start, stop, batch_slices):
-        yield padded[first : first + batch_slices + 2]
-
-
 class Seen(NamedTuple):
-    """What a batch's labels are worked out from.
+    """Inputs of `classify` for one batch.
 
     Attributes:
         params: of the network.
@@ -237,22 +213,20 @@ class Seen(NamedTuple):
 
 
 def classify(
-    network: SegmentationNetwork, with_probabilities: bool, seen: Seen
-) -> tuple[
-    UInt8[Array, "batch height width"],
-    Float16[Array, "batch height width"],
-    Float32[Array, "batch classes"],
-    Float16[Array, "classes batch height width"] | None,
-]:
-    """What `Prediction` holds, of all slices of a window but the first and the last.
+    network: SegmentationNetwork,
+    around: tuple[int, ...],
+    with_probabilities: bool,
+    seen: Seen,
+) -> Batched:
+    """Return what a network says of all slices of a window but the first and the last.
 
-    The sums are those of single slices, since float32 would lose count of a volume's voxels.
+    Classes in `around` may be where `FLUID` is allowed. The sums are those of single slices, since
+    float32 would lose count of a volume's voxels.
     """
     stacks = volume_to_stacks(seen.window)[1:-1].astype(jnp.float32)
     stacks = subtract_mean(nearer_neighbours(stacks, seen.reach), seen.channel_means)
     logits, _ = network.apply({"params": seen.params}, stacks, seen.packed)
-    fluid_or_less = np.isin(np.arange(network.classes), (BACKGROUND, CSF))
-    least = np.where(fluid_or_less, FLUID, ANYTHING)
+    least = np.where(np.isin(np.arange(network.classes), around), FLUID, ANYTHING)
     least[BACKGROUND] = NOTHING
     permitted = seen.allowed[..., None] >= least.reshape(1, 1, 1, -1)
     logits = jnp.where(permitted, logits, _IMPOSSIBLE)
@@ -264,25 +238,8 @@ def classify(
     in_rows = jnp.sum(probabilities * seen.column_weights[None, None, :, None], axis=2)
     sums = jnp.sum(in_rows * seen.row_weights[None, :, None], axis=1)  # (batch, classes)
     if not with_probabilities:
-        return labels, entropy, sums, None
-    return labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16)
-
-
-def mean_along(
-    axes: Sequence[SliceAxis],
-    seen_along: Callable[[int], Float16[np.ndarray, "classes slice height width"]],
-) -> Float32[np.ndarray, "classes x y z"]:
-    """The mean over axes of what is seen along each, slices first."""
-    total: Float32[np.ndarray, "classes x y z"] | None = None
-    for place in map(SLICE_AXES.__getitem__, axes):
-        found = np.moveaxis(seen_along(place), 1, 1 + place)
-        if total is None:
-            total = found.astype(np.float32)
-        else:
-            total += found
-    assert total is not None
-    total /= len(axes)
-    return total
+        return Batched(labels, entropy, sums, None)
+    return Batched(labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16))
 
 
 def relative_entropy(
@@ -296,4 +253,4 @@ def relative_entropy(
 
 
 _compiled_packing = jax.jit(packed_kernels, static_argnums=0)
-_compiled_classify = jax.jit(classify, static_argnums=(0, 1))
+_compiled_classify = jax.jit(classify, static_argnums=(0, 1, 2))

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Integer, UInt8
 from scipy import ndimage
 
 from brainfcn_jax.imaging.boxes import bounding_box, box_slices, grown
-from brainfcn_jax.labels import CodeScheme
+from brainfcn_jax.schemes import CodeScheme
 
 Mask = Bool[np.ndarray, "x y z"]
 Distances = Float[np.ndarray, " _"]
@@ -41,7 +41,7 @@ def score(
 ) -> list[Score]:
     """Measures every structure that the scheme scores, in its order.
 
-    `prediction` holds tissues, `reference` the scheme's own codes, both on one grid with
+    `prediction` holds classes, `reference` the scheme's own codes, both on one grid with
     `spacing_mm` along its axes. A predicted voxel counts as none where the reference has one of
     the scheme's ignored codes. `slice_axis` is the axis across which slices are counted; see
     `surface_distances_mm`, which also says what is raised.
@@ -52,7 +52,7 @@ def score(
     return [
         _score_structure(
             structure.name,
-            np.isin(prediction, list(structure.tissues)) & scored,
+            np.isin(prediction, list(structure.classes)) & scored,
             np.isin(reference, list(structure.codes)),
             spacing_mm,
             slice_axis,

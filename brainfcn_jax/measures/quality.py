@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Bool, Float16, Float32, UInt8
 
 from brainfcn_jax.imaging.boxes import box_slices, head_box
-from brainfcn_jax.labels import BACKGROUND, BGT, BS, CB, CLASSES, COGM, CSF, TISSUES, WM
-from brainfcn_jax.measures.plausible_volumes import OF_MODALITY
+from brainfcn_jax.labels import BACKGROUND, LabelTable
+from brainfcn_jax.measures.expectations import Expectations
 from brainfcn_jax.measures.symmetry import halves
-from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.measures.volumes import LabelVolume
 
 MOST_ASYMMETRY = 0.10
 """Of |right - left| / (right + left); the largest in 35 label maps of adults is 0.07."""
@@ -34,9 +34,6 @@ MOST_MEAN_ENTROPY = 0.30
 
 MOST_UNLABELLED = 0.10
 """Of a brain that was found in a head, what has no label."""
-
-COMPARED_SIDES = (COGM, BGT, WM, CB)
-"""Tissues that are much the same on both sides; ventricles are not, and the brainstem is thin."""
 
 _FILLED = 0.5
 _ML_PER_MM3 = 1e-3
@@ -75,39 +72,9 @@ class Finding:
     flag: Flag | None = None
 
 
-def assess(
-    labels: UInt8[np.ndarray, "x y z"],
-    image: Float32[np.ndarray, "x y z"],
-    entropy: Float16[np.ndarray, "x y z"],
-    volumes: Sequence[TissueVolume],
-    removed_regions: int,
-    spacing_mm: tuple[float, float, float],
-    modality: str,
-    brain_found: bool | None = None,
-    unlabelled_brain: float | None = None,
-) -> Quality:
-    """Makes all checks of one segmentation.
-
-    Args:
-        labels: tissues after post-processing, in the canonical frame as all arrays here.
-        image: intensities of the scan.
-        entropy: uncertainty of each voxel, 0 (certain) to 1.
-        volumes: rows of the volumes table.
-        removed_regions: how many in-slice regions the post-processing took away.
-        spacing_mm: voxel size (x, y, z).
-        modality: of the model; volumes are judged for those in `OF_MODALITY`.
-        brain_found: whether a brain was found in the scan; None where it was not looked for.
-        unlabelled_brain: how much of it has no label, 0 to 1; None where that is not known.
-    """
-    findings = (
-        missing_tissues(volumes),
-        implausible_volumes(volumes, modality),
-        asymmetry(labels, spacing_mm),
-        cut_by_field_of_view(labels, image, spacing_mm),
-        many_removed_regions(labels, removed_regions),
-        high_uncertainty(labels, entropy),
-        brain_left_out(brain_found, unlabelled_brain),
-    )
+def verdict_of(findings: Iterable[Finding]) -> Quality:
+    """Return the verdict that several checks come to together."""
+    findings = tuple(findings)
     flags = tuple(finding.flag for finding in findings if finding.flag is not None)
     measurements: dict[str, float] = {}
     for finding in findings:
@@ -115,43 +82,43 @@ def assess(
     return Quality("CHECK" if flags else "PASS", flags, measurements)
 
 
-def missing_tissues(volumes: Sequence[TissueVolume]) -> Finding:
-    """Flags tissues without a voxel."""
+def missing_labels(volumes: Sequence[LabelVolume]) -> Finding:
+    """Flag labels without a voxel."""
     missing = [row.name for row in volumes if row.index and row.voxels == 0]
-    if len(missing) == len(TISSUES):
+    if len(missing) == sum(bool(row.index) for row in volumes):
         return Finding({}, Flag("missing_tissue", "no tissue was found"))
     return _flagged_if(missing, {}, "missing_tissue", f"not found: {', '.join(missing)}")
 
 
-def implausible_volumes(volumes: Sequence[TissueVolume], modality: str) -> Finding:
-    """Flags volumes outside the limits of `plausible_volumes`, but not those of missing tissues."""
-    known = OF_MODALITY.get(modality)
-    if known is None:
-        return Finding({})
+def implausible_volumes(volumes: Sequence[LabelVolume], expected: Expectations) -> Finding:
+    """Flag volumes outside the limits of what is expected, but not those of missing labels."""
     reasons = []
     for row in volumes:
-        low_ml, high_ml = known.limits_ml.get(row.abbreviation, (0, np.inf))
+        low_ml, high_ml = expected.limits_ml.get(row.abbreviation, (0, np.inf))
         volume_ml = row.volume_mm3 * _ML_PER_MM3
         if row.voxels and not low_ml <= volume_ml <= high_ml:
             reasons.append(f"{row.name} {volume_ml:.3g} ml (plausible: {low_ml:g} to {high_ml:g})")
-    reason = f"for {known.people}, {'; '.join(reasons)}"
+    reason = f"for {expected.people}, {'; '.join(reasons)}"
     return _flagged_if(reasons, {}, "implausible_volume", reason)
 
 
 def asymmetry(
-    labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float]
+    labels: UInt8[np.ndarray, "x y z"],
+    spacing_mm: tuple[float, float, float],
+    table: LabelTable,
+    expected: Expectations,
 ) -> Finding:
-    """Flags halves of different size, and a brain that is nothing like its mirror image.
+    """Flag halves of different size, and a brain that is nothing like its mirror image.
 
     The index of a tissue is (right - left) / (right + left), of volumes on the two sides of
     `symmetry.halves`' plane.
     """
-    found = halves(labels, spacing_mm)
+    found = halves(labels, spacing_mm, table) if expected.compared_sides else None
     if found is None:
         return Finding({})
     measured = {"mirror_mismatch": found.mismatch}
     reasons = []
-    for tissue in (t for t in TISSUES if t.index in COMPARED_SIDES):
+    for tissue in (label for label in table if label.index in expected.compared_sides):
         left, right = (side[tissue.index] for side in (found.left_mm3, found.right_mm3))
         if left + right == 0:
             continue
@@ -172,22 +139,28 @@ def cut_by_field_of_view(
     labels: UInt8[np.ndarray, "x y z"],
     image: Float32[np.ndarray, "x y z"],
     spacing_mm: tuple[float, float, float],
+    table: LabelTable,
+    expected: Expectations,
 ) -> Finding:
-    """Flags brain of which the field of view leaves out too much, by the sections on its edges.
+    """Flag brain of which the field of view leaves out too much, by the sections on its edges.
 
     The edge is the outermost plane of the grid, or the outermost one whose intensities are not
-    all the same where a scan is padded. Extracerebral fluid does not count, nor does the
-    brainstem at the bottom, where it goes on as the spinal cord.
+    all the same where a scan is padded. What lies around the brain does not count, nor do at the
+    bottom the labels that go on there.
     """
-    brain_mm3 = float(np.isin(labels, (BACKGROUND, CSF), invert=True).sum() * np.prod(spacing_mm))
+    if not table.fills_brain:
+        return Finding({})
+    around = table.indices_where("around_brain")
+    brain = np.isin(labels, (BACKGROUND, *around), invert=True)
+    brain_mm3 = float(brain.sum() * np.prod(spacing_mm))
     measured, reasons, cut_off = {}, [], 0.0
     for axis, names in enumerate(_FACES):
         pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
         for name, index in zip(names, _edges(image, axis), strict=True):
-            uncounted = [CSF, BS] if name == "bottom" else [CSF]
+            uncounted = (*around, *(expected.through_bottom if name == "bottom" else ()))
             plane = labels.take(index, axis)
-            brain = (plane > 0) & ~np.isin(plane, uncounted)
-            section_mm2 = float(brain.sum()) * pixel_mm2
+            section = (plane > 0) & ~np.isin(plane, uncounted)
+            section_mm2 = float(section.sum()) * pixel_mm2
             if 0 < index < image.shape[axis] - 1 and not _is_filled(image.take(index, axis)):
                 section_mm2 = 0.0  # a masked scan: its brain ends here, its field of view does not
             measured[f"section_at_{name}_mm2"] = section_mm2
@@ -213,7 +186,7 @@ def share_beyond(section_mm2: float, brain_mm3: float) -> float:
 
 
 def many_removed_regions(labels: UInt8[np.ndarray, "x y z"], removed_regions: int) -> Finding:
-    """Flags a post-processing that had much to remove.
+    """Flag a post-processing that had much to remove.
 
     They are counted against the slices that hold tissue, along the axis that has the most.
     """
@@ -228,24 +201,25 @@ def many_removed_regions(labels: UInt8[np.ndarray, "x y z"], removed_regions: in
 
 
 def high_uncertainty(
-    labels: UInt8[np.ndarray, "x y z"], entropy: Float16[np.ndarray, "x y z"]
+    labels: UInt8[np.ndarray, "x y z"], entropy: Float16[np.ndarray, "x y z"], table: LabelTable
 ) -> Finding:
-    """Flags labels that the network was not sure of, by the mean entropy of labelled voxels.
+    """Flag labels that the network was not sure of, by the mean entropy of labelled voxels.
 
-    The mean of each tissue is measured too.
+    The mean of each label is measured too.
     """
-    voxels, sums = np.zeros(CLASSES), np.zeros(CLASSES)
+    classes = table.classes
+    voxels, sums = np.zeros(classes), np.zeros(classes)
     labelled = box_slices(head_box(labels, 0))
     for sagittal, uncertainty in zip(labels[labelled], entropy[labelled], strict=True):
-        voxels += np.bincount(sagittal.ravel(), minlength=CLASSES)
-        sums += np.bincount(sagittal.ravel(), uncertainty.ravel(), minlength=CLASSES)
+        voxels += np.bincount(sagittal.ravel(), minlength=classes)
+        sums += np.bincount(sagittal.ravel(), uncertainty.ravel(), minlength=classes)
     voxels[BACKGROUND] = sums[BACKGROUND] = 0
     if not voxels.any():
         return Finding({})
     mean = float(sums.sum() / voxels.sum())
     measured = {"mean_entropy": mean} | {
         f"mean_entropy_{tissue.abbreviation}": float(total / count)
-        for tissue, total, count in zip(TISSUES, sums[1:], voxels[1:], strict=True)
+        for tissue, total, count in zip(table, sums[1:], voxels[1:], strict=True)
         if count
     }
     reason = f"the labels are uncertain: mean entropy {mean:.2f} (usual: up to {MOST_MEAN_ENTROPY})"
@@ -253,7 +227,7 @@ def high_uncertainty(
 
 
 def brain_left_out(brain_found: bool | None, unlabelled_brain: float | None) -> Finding:
-    """Flags a scan in which no brain was found, and one whose brain was not labelled in full."""
+    """Flag a scan in which no brain was found, and one whose brain was not labelled in full."""
     if brain_found is False:
         reason = "no brain was found in it, so that anything in it may be labelled"
         return Finding({}, Flag("brain_not_found", reason))

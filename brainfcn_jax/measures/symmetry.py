@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Float64, Int, UInt8
 
-from brainfcn_jax.labels import BACKGROUND, CLASSES, CSF
+from brainfcn_jax.labels import BACKGROUND, LabelTable
 from brainfcn_jax.measures.simplex_search import minimise
 
 SAMPLE_MM = 3.0
@@ -43,9 +43,9 @@ class Halves:
 
 
 def halves(
-    labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float]
+    labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float], table: LabelTable
 ) -> Halves | None:
-    """Finds the halves of a brain; gives None when there is too little of it.
+    """Find the halves of a brain; return None when there is too little of it.
 
     The plane maps as much tissue as it can onto its own kind; two tilts and a shift are searched
     for (Nelder and Mead), from a plane across x through the brain's centre. Extracerebral fluid
@@ -54,7 +54,8 @@ def halves(
     """
     steps = [max(1, round(SAMPLE_MM / mm)) for mm in spacing_mm]
     samples = labels[:: steps[0], :: steps[1], :: steps[2]]
-    samples = np.where(samples == CSF, np.uint8(BACKGROUND), samples)
+    around = np.isin(samples, table.indices_where("around_brain"))
+    samples = np.where(around, np.uint8(BACKGROUND), samples)
     sizes_mm = np.array(spacing_mm) * steps
     places = np.argwhere(samples)
     if len(places) < FEWEST_SAMPLES:
@@ -75,7 +76,9 @@ def halves(
     best, least = minimise(mismatch, first_simplex, point_tolerance=1e-2, value_tolerance=1e-5)
     normal, shift_mm = _plane(best)
     on_right = points_mm @ normal > shift_mm
-    left, right = (np.bincount(tissues[side], minlength=CLASSES) for side in (~on_right, on_right))
+    left, right = (
+        np.bincount(tissues[side], minlength=table.classes) for side in (~on_right, on_right)
+    )
     x, y, z = normal.tolist()
     return Halves(left * sizes_mm.prod(), right * sizes_mm.prod(), (x, y, z), mismatch=least)
 

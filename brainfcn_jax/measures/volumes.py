@@ -7,15 +7,13 @@ from html import escape
 import numpy as np
 from jaxtyping import UInt8
 
-from brainfcn_jax.labels import BACKGROUND, BACKGROUND_TISSUE, CLASSES, CSF, TISSUES, VENT
-
-FLUIDS = frozenset({VENT, CSF})
-"""The tissues that are no part of the brain's own volume."""
+from brainfcn_jax.labels import BACKGROUND_LABEL, LabelTable
 
 BRAIN_NAME, BRAIN_ABBREVIATION = "brain", "Brain"
 INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION = "intracranial", "ICV"
+_INTRACRANIAL = (INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION)
 
-NO_SHARE = frozenset({BACKGROUND_TISSUE.abbreviation, INTRACRANIAL_ABBREVIATION})
+NO_SHARE = frozenset({BACKGROUND_LABEL.abbreviation, INTRACRANIAL_ABBREVIATION})
 """Volumes that are not given in percent of the intracranial one as well."""
 
 _HEADINGS = ["tissue", "", "voxels", "volume (ml)", "soft volume (ml)"]
@@ -24,11 +22,11 @@ _MM3_PER_ML = 1000.0
 
 
 @dataclass(frozen=True)
-class TissueVolume:
-    """The amount of one tissue, or of several together.
+class LabelVolume:
+    """The amount of one label, or of several together.
 
     Attributes:
-        index: its label value; None for a sum of tissues.
+        index: its label value; None for a sum of labels.
         name: in words.
         abbreviation: in letters.
         voxels: how many voxels have its label.
@@ -45,7 +43,7 @@ class TissueVolume:
     soft_volume_mm3: float
 
 
-class Volumes(tuple[TissueVolume, ...]):
+class Volumes(tuple[LabelVolume, ...]):
     """The rows of a volumes table; shown as such a table in a terminal and in a notebook."""
 
     __slots__ = ()
@@ -67,48 +65,51 @@ class Volumes(tuple[TissueVolume, ...]):
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def tissue_volumes(
-    labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
-) -> tuple[TissueVolume, ...]:
-    """Measures the background and the seven tissues, in the order of their label values.
+def label_volumes(
+    labels: UInt8[np.ndarray, "x y z"],
+    soft_voxels: Sequence[float],
+    voxel_mm3: float,
+    table: LabelTable,
+) -> tuple[LabelVolume, ...]:
+    """Measure the background and the labels of a table, in the order of their values.
 
     `soft_voxels` are the summed probabilities of the classes, background first; the soft volumes
     add up to that of the whole grid as far as these do.
     """
-    assert len(soft_voxels) == CLASSES, len(soft_voxels)
-    voxels = np.bincount(labels.ravel(), minlength=CLASSES).tolist()
+    assert len(soft_voxels) == table.classes, (len(soft_voxels), table.classes)
+    voxels = np.bincount(labels.ravel(), minlength=table.classes).tolist()
     return tuple(
-        TissueVolume(
-            index=tissue.index,
-            name=tissue.name,
-            abbreviation=tissue.abbreviation,
-            voxels=voxels[tissue.index],
-            volume_mm3=voxels[tissue.index] * voxel_mm3,
-            soft_volume_mm3=float(soft_voxels[tissue.index]) * voxel_mm3,
+        LabelVolume(
+            index=label.index,
+            name=label.name,
+            abbreviation=label.abbreviation,
+            voxels=voxels[label.index],
+            volume_mm3=voxels[label.index] * voxel_mm3,
+            soft_volume_mm3=float(soft_voxels[label.index]) * voxel_mm3,
         )
-        for tissue in (BACKGROUND_TISSUE, *TISSUES)
+        for label in table.with_background
     )
 
 
-def brain_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> TissueVolume:
-    """Adds up all tissues but the fluids (ventricles and extracerebral): the brain's own volume."""
-    chosen = [row for row in volumes if row.index not in {None, BACKGROUND, *FLUIDS}]
-    return _sum(chosen, BRAIN_NAME, BRAIN_ABBREVIATION, voxel_mm3)
-
-
-def intracranial_volume(volumes: Sequence[TissueVolume], voxel_mm3: float) -> TissueVolume:
-    """Adds up all seven tissues, fluids included."""
-    chosen = [row for row in volumes if row.index not in {None, BACKGROUND}]
-    return _sum(chosen, INTRACRANIAL_NAME, INTRACRANIAL_ABBREVIATION, voxel_mm3)
-
-
 def volume_table(
-    labels: UInt8[np.ndarray, "x y z"], soft_voxels: Sequence[float], voxel_mm3: float
+    labels: UInt8[np.ndarray, "x y z"],
+    soft_voxels: Sequence[float],
+    voxel_mm3: float,
+    table: LabelTable,
 ) -> Volumes:
-    """Measures a volumes table: background, the seven tissues, the brain, the intracranial."""
-    rows = tissue_volumes(labels, soft_voxels, voxel_mm3)
-    brain, intracranial = brain_volume(rows, voxel_mm3), intracranial_volume(rows, voxel_mm3)
-    return Volumes((*rows, brain, intracranial))
+    """Measure a volumes table: background, labels, and, where they fill it, brain and skull.
+
+    The brain is all labels but fluids; the intracranial space, fluids included.
+    """
+    rows = label_volumes(labels, soft_voxels, voxel_mm3, table)
+    if not table.fills_brain:
+        return Volumes(rows)
+    sums = {"in_brain": (BRAIN_NAME, BRAIN_ABBREVIATION), "in_skull": _INTRACRANIAL}
+    totals = [
+        _sum([rows[index] for index in table.indices_where(quality)], *called, voxel_mm3)
+        for quality, called in sums.items()
+    ]
+    return Volumes((*rows, *totals))
 
 
 def percent_of_icv(volumes_mm3: Mapping[str, float], abbreviation: str) -> float | None:
@@ -122,15 +123,15 @@ def percent_of_icv(volumes_mm3: Mapping[str, float], abbreviation: str) -> float
     return 100 * volumes_mm3[abbreviation] / whole_mm3
 
 
-def _cells(row: TissueVolume) -> list[str]:
+def _cells(row: LabelVolume) -> list[str]:
     volumes = (row.volume_mm3, row.soft_volume_mm3)
     ml = (f"{volume / _MM3_PER_ML:.2f}" for volume in volumes)
     return [row.name, row.abbreviation, str(row.voxels), *ml]
 
 
 def _sum(
-    rows: Sequence[TissueVolume], name: str, abbreviation: str, voxel_mm3: float
-) -> TissueVolume:
+    rows: Sequence[LabelVolume], name: str, abbreviation: str, voxel_mm3: float
+) -> LabelVolume:
     voxels = sum(row.voxels for row in rows)
     soft_mm3 = sum(row.soft_volume_mm3 for row in rows)
-    return TissueVolume(None, name, abbreviation, voxels, voxels * voxel_mm3, soft_mm3)
+    return LabelVolume(None, name, abbreviation, voxels, voxels * voxel_mm3, soft_mm3)

@@ -17,10 +17,11 @@ SHIPPED_MODELS = {
 """What each model is for, by its name."""
 
 DEFAULT_MODEL, ANY_MODEL = "adult_t1w", "adult_any"
-"""What labels adults' T1w scans, and what labels those of other contrasts: see `model_for`."""
+"""What labels adults' scans unless their name or the user says another contrast than T1w, and what
+labels those."""
 
 AUTO = "auto"
-"""The model is chosen by the scans' names: see `model_for`."""
+"""The model is chosen by the scans' contrasts: see `model_for`."""
 
 FINDER = "brain"
 """What finds the brain in a head, before a model labels it."""
@@ -32,54 +33,58 @@ _REMEDY = "install the package again, or give a weight file of your own with --w
 
 
 def weights_folder() -> Path:
-    """Where the shipped weight files are: in the package where installed, else beside it."""
+    """Return where the shipped weight files are: in the package where installed, else beside it."""
     package = Path(__file__).parents[1]
     installed = package / "weights_files"
     return installed if installed.is_dir() else package.parent / "weights"
 
 
-def refuse_both(model: object, weights: object) -> None:
-    """Raises UsageError when a model and a weight file are both given (neither is None)."""
-    if model is not None and weights is not None:
-        raise UsageError("model and weights are both given; give one of them")
-
-
 def model_for(contrasts: Iterable[str | None]) -> str:
-    """The model for adults' scans of these contrasts, as their names say them (None: they do not).
+    """Return the model for adults' scans of these contrasts; None is one that nothing is known of.
 
-    Contrasts that no model knows decide nothing; where no other is, it is `DEFAULT_MODEL`.
+    Each scan's model depends on that scan alone. It is `DEFAULT_MODEL` for what no model knows.
 
     Raises:
         UsageError: they are for different models, whose volumes do not compare.
     """
-    named = sorted({contrast for contrast in contrasts if contrast in KNOWN})
-    models = {DEFAULT_MODEL if contrast == "T1w" else ANY_MODEL for contrast in named}
-    if len(models) > 1:
+    models = {
+        contrast or "nothing": ANY_MODEL if contrast in KNOWN[1:] else DEFAULT_MODEL
+        for contrast in contrasts
+    }
+    if len(set(models.values())) > 1:
         raise UsageError(
-            f"the scans' names say {' and '.join(named)}, which two models label, and the volumes "
-            "of two models do not compare: make a run for each into its own --out_dir (--contrast "
-            f"chooses from folders), or take --model={ANY_MODEL} for all"
+            f"the scans' names say {' and '.join(sorted(models))}, which two models label, and the "
+            "volumes of two models do not compare: make a run for each into its own --out_dir "
+            f"(--contrast chooses from folders), or take --model={ANY_MODEL} for all"
         )
-    return models.pop() if models else DEFAULT_MODEL
+    return next(iter(models.values()), DEFAULT_MODEL)
 
 
-def weight_file(model: str | None, weights: str | PathLike[str] | None) -> str:
-    """Gives the path of the weights to use: the user's file, else those of a shipped model.
+def weight_file(
+    model: str | None,
+    weights: str | PathLike[str] | None,
+    contrasts: Iterable[str | None] = (),
+) -> str:
+    """Return the path of the weights to use: the user's file, else those of a shipped model.
 
     Args:
-        model: the name of a shipped model; None: `DEFAULT_MODEL` unless `weights` is given.
+        model: the name of a shipped model; None: that for the contrasts, unless `weights` is given.
         weights: a weight file of the user's own, which is not looked at; None: a shipped model's.
+        contrasts: of the scans, as far as they are known.
 
     Raises:
-        UsageError: both are given, or no shipped model has that name.
+        UsageError: both are given, no shipped model has that name, or the contrasts are for two.
         WeightsError: the shipped model is missing or damaged.
     """
-    refuse_both(model, weights)
-    return str(find_model(model or DEFAULT_MODEL)) if weights is None else fspath(weights)
+    if model is not None and weights is not None:
+        raise UsageError("model and weights are both given; give one of them")
+    if weights is not None:
+        return fspath(weights)
+    return str(find_model(model or model_for(contrasts)))
 
 
 def find_model(name: str, folder: Path | None = None) -> Path:
-    """The weight file of a shipped model, checked against its published SHA-256.
+    """Return the weight file of a shipped model, checked against its published SHA-256.
 
     `folder` is `weights_folder()` unless another is given.
 
@@ -93,7 +98,7 @@ def find_model(name: str, folder: Path | None = None) -> Path:
 
 
 def shipped_file(name: str, folder: Path | None = None) -> Path:
-    """The weight file of a shipped model or the `FINDER`, checked as `find_model` does.
+    """Return the weight file of a shipped model or the `FINDER`, checked as `find_model` does.
 
     Raises:
         WeightsError: its file, or the list of SHA-256, is missing or damaged.
@@ -118,7 +123,7 @@ def shipped_file(name: str, folder: Path | None = None) -> Path:
 
 
 def read_digests(path: Path) -> dict[str, str]:
-    """SHA-256 in lower case by file name; WeightsError when the list cannot be read."""
+    """Return SHA-256 in lower case by file name; WeightsError when the list cannot be read."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -130,7 +135,7 @@ def read_digests(path: Path) -> dict[str, str]:
 
 
 def file_digest(path: str | Path) -> str:
-    """The SHA-256 of a file; WeightsError when it cannot be read."""
+    """Return the SHA-256 of a file; WeightsError when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
