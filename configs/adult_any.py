@@ -15,6 +15,7 @@ from the T1w model, which `model_path` names. No scan is trained on.
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.training.settings import experiment
 
 HELD_OUT = tuple(f"training_seg_{number}" for number in range(17, 21))
@@ -28,7 +29,7 @@ LICENCE = (
 def get_config() -> ConfigDict:
     """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
-        data={"modality": "any", "slice_axis": "all"},
+        data={"contrasts": KNOWN, "slice_axis": "all"},
         generator={
             "kind": "any_adult",
             "held_out": HELD_OUT,

@@ -17,6 +17,7 @@ adults'. Of a fifth only a slab is left.
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.training.settings import experiment
 
 LICENCE = (
@@ -48,7 +49,9 @@ def get_config() -> ConfigDict:
             "scan_pattern": "*/{subject}_T1w.nii.gz",
             "labels_pattern": "*/{subject}_brainmask.nii.gz",
             "train": ("p01s1", "p01s2", "n2d"),
-            "modality": "any",
+            "people": "anyone",
+            "contrasts": KNOWN,
+            "find_brain": False,
         },
         generator={
             "kind": "brain",

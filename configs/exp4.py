@@ -26,6 +26,7 @@ def get_config() -> ConfigDict:
             "equalise": "volume",
             "crop_to_head": False,
             "mask_slice": "middle",
+            "find_brain": False,
         },
         network={"precision": "float32"},
         optimizer={

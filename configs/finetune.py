@@ -20,9 +20,10 @@ slice axis and equalisation must be those of the model, and an error says which 
 itself is left as it is. For newborns:
 
     --config.network.model_path=weights/neonate_t2w.h5 --config.network.stages=5
-    --config.data.modality=T2w --config.data.scan_pattern={subject}_T2w.nii.gz
+    --config.data.people=newborns --config.data.contrasts="('T2w',)"
+    --config.data.scan_pattern={subject}_T2w.nii.gz
 
-and for their T1w scans weights/neonate_any.h5, any_newborn and {subject}_T1w.nii.gz.
+and for their T1w scans weights/neonate_any.h5, "('T2w','T1w')" and {subject}_T1w.nii.gz.
 """
 
 from ml_collections import ConfigDict

@@ -47,7 +47,8 @@ def get_config() -> ConfigDict:
             "scan_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_T2w.nii.gz",
             "labels_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_dseg.nii.gz",
             "validation": ("GA31_operated", "GA33_operated"),
-            "modality": "any_newborn",
+            "people": "newborns",
+            "contrasts": ("T2w", "T1w"),
         },
         generator={
             "kind": "any_newborn",

@@ -42,7 +42,8 @@ def get_config() -> ConfigDict:
             "scan_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_T2w.nii.gz",
             "labels_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_dseg.nii.gz",
             "validation": ("GA31_operated", "GA33_operated"),
-            "modality": "T2w",
+            "people": "newborns",
+            "contrasts": ("T2w",),
         },
         generator={
             "kind": "newborn",

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float32, UInt8
 
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.synthesis.deformation import along_axes
 
 _REACH = 3.0  # standard deviations that the bell reaches
@@ -32,7 +32,7 @@ def drawn(
     )
     most = jnp.zeros(tissues.shape, jnp.float32)
     found = tissues
-    for tissue in range(1, CLASSES):
+    for tissue in range(1, TISSUES.classes):
         share = along_axes((tissues == tissue).astype(jnp.float32), (first, second, third))
         found = jnp.where(share > most, jnp.uint8(tissue), found)
         most = jnp.maximum(share, most)

@@ -5,11 +5,11 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.labels import BRAIN_ALONE, TISSUES
 from brainfcn_jax.network.fcn import INPUT_CHANNELS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, load_model
 from brainfcn_jax.network.vgg16 import find_vgg16, read_vgg16
 from brainfcn_jax.training.devices import run_compiled
+from brainfcn_jax.training.label_choice import labels_of
 from brainfcn_jax.training.settings import NetworkSettings, Settings
 from brainfcn_jax.training.step import Params
 
@@ -22,7 +22,7 @@ def starting_model(settings: Settings) -> Model | None:
     Raises:
         WeightsError: the model's file is missing or damaged.
         UsageError: it is not the network that the settings describe, it sees scans in another
-            way, or it knows other tissues.
+            way, or it has other labels.
     """
     network, data = settings.network, settings.data
     if network.start != "model":
@@ -41,20 +41,13 @@ def starting_model(settings: Settings) -> Model | None:
         for key, (theirs, ours) in compared.items()
         if theirs != ours
     ]
-    if description.tissues != tissue_names(settings):
-        differing.append(f"it knows the tissues {', '.join(description.tissues)}")
+    if description.labels != labels_of(settings):
+        differing.append(f"its labels are {', '.join(description.labels.names)}")
     if differing:
         raise UsageError(
             f"'{network.model_path}' is not the network of this config: {'; '.join(differing)}"
         )
     return model
-
-
-def tissue_names(settings: Settings) -> tuple[str, ...]:
-    """What the network tells apart, beside the background."""
-    if settings.generator is not None and settings.generator.kind == "brain":
-        return BRAIN_ALONE
-    return tuple(tissue.name for tissue in TISSUES)
 
 
 def initial_params(

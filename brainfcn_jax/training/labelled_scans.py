@@ -11,12 +11,13 @@ from jaxtyping import Bool, UInt8
 
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.boxes import head_box
-from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions, is_thick
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.file_names import without_extension
-from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS, is_thick, millimetres
+from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS, millimetres
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.training.batches import TrainingVolume
+from brainfcn_jax.training.label_choice import scheme_of
 from brainfcn_jax.training.settings import DataSettings
 from brainfcn_jax.training.subjects import Subject, find_subjects, load_subject
 
@@ -117,7 +118,7 @@ def _load_training_volumes(
     subject: Subject, slice_axes: Sequence[SliceAxis], settings: DataSettings
 ) -> tuple[list[TrainingVolume], tuple[float, float, float]]:
     """The subject's slices along each axis, and their spacing along the first, slices first."""
-    scan, labels = load_subject(subject, settings.scheme)
+    scan, labels = load_subject(subject, scheme_of(settings))
     if len(slice_axes) > 1 and is_thick(max(scan.spacing_mm), min(scan.spacing_mm)):
         raise InputError(
             f"'{subject.scan_path}' has voxels of {millimetres(scan.spacing_mm)}: slices that far "

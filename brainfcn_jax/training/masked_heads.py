@@ -13,6 +13,7 @@ from brainfcn_jax.imaging.resampling import centred_grid, resample
 from brainfcn_jax.training.batches import UNKNOWN
 from brainfcn_jax.training.labelled_scans import training_subjects
 from brainfcn_jax.training.settings import DataSettings
+from brainfcn_jax.training.label_choice import scheme_of
 from brainfcn_jax.training.subjects import load_subject
 
 UNCERTAIN_MM = 2.5
@@ -55,7 +56,7 @@ def load_masked_heads(settings: DataSettings, spacing_mm: float) -> tuple[Masked
     """
     heads = []
     for subject in training_subjects(settings):
-        scan, labels = load_subject(subject, settings.scheme)
+        scan, labels = load_subject(subject, scheme_of(settings))
         source = centred_grid(labels.shape, scan.spacing_mm)
         x, y, z = (line.resampled(spacing_mm) for line in source)
         image, mask = (

@@ -12,7 +12,8 @@ from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, ModelDescription
 from brainfcn_jax.training.batch_source import BatchSource, load_batch_source
 from brainfcn_jax.training.devices import CompiledStep, launch
-from brainfcn_jax.training.initialisation import initial_params, starting_model, tissue_names
+from brainfcn_jax.training.initialisation import initial_params, starting_model
+from brainfcn_jax.training.label_choice import labels_of
 from brainfcn_jax.training.optimizer import make_optimizer
 from brainfcn_jax.training.processes import is_first
 from brainfcn_jax.training.run_folder import Workdir, find_workdir, flat_settings
@@ -22,6 +23,7 @@ from brainfcn_jax.training.validation import ValidationCase, load_validation_cas
 
 _PRIVATE_SETTINGS = (
     "data.root",
+    "data.label_table",
     "data.train",
     "data.validation",
     "data.validation_root",
@@ -89,7 +91,7 @@ def make_recipe(
         network=SegmentationNetwork(
             stages=network.stages,
             maps=network.maps,
-            classes=len(tissue_names(settings)) + 1,
+            classes=labels_of(settings).classes,
             widths=widths,
             precision=network.precision,
             kernels=kernels.fastest(network.precision),
@@ -124,11 +126,14 @@ def make_model(run: Run, state: TrainState) -> Model:
     description = ModelDescription(
         stages=settings.network.stages,
         maps=settings.network.maps,
-        tissues=tissue_names(settings),
+        labels=labels_of(settings),
+        people=settings.data.people,
+        contrasts=settings.data.contrasts,
+        find_brain=settings.data.find_brain,
+        colours=settings.data.colours,
         channel_means=run.recipe.channel_means,
         slice_axis=settings.data.slice_axis,
         spacing_mm=run.source.spacing_mm,
-        modality=settings.data.modality,
         equalise=settings.data.equalise,
         mask_slice=settings.data.mask_slice,
         licence=" Started from: ".join(licences),

@@ -6,8 +6,16 @@ from typing import Annotated, Any, Literal
 
 from ml_collections import ConfigDict
 
-from brainfcn_jax.imaging.choices import EqualisationMode, MaskSlice, SliceAxes, SliceAxis
-from brainfcn_jax.labels import SCHEMES
+from brainfcn_jax.imaging.choices import (
+    Colours,
+    EqualisationMode,
+    MaskSlice,
+    People,
+    SliceAxes,
+    SliceAxis,
+)
+from brainfcn_jax.imaging.contrasts import Contrast
+from brainfcn_jax.schemes import SCHEMES
 from brainfcn_jax.training.settings_reader import Rule
 
 # Beyond some of these limits a value is a slip: it would fill the memory before anything is said.
@@ -25,7 +33,9 @@ FractionBelow1 = Annotated[float, Rule("of at least 0 and below 1", lambda part:
 Degrees = Annotated[float, Rule("in 0..180", lambda degrees: 0 <= degrees <= 180)]
 Scale = Annotated[float, Rule("in 0.1..10", lambda scale: 0.1 <= scale <= 10)]
 Pattern = Annotated[str, Rule("that holds '{subject}'", lambda pattern: "{subject}" in pattern)]
-Scheme = Annotated[str, Rule(f"that is one of {', '.join(SCHEMES)}", lambda name: name in SCHEMES)]
+Scheme = Annotated[
+    str, Rule(f"that is empty or one of {', '.join(SCHEMES)}", lambda name: name in ("", *SCHEMES))
+]
 
 
 @dataclass(frozen=True)
@@ -37,15 +47,19 @@ class DataSettings:
         scan_pattern: path of a scan below `root`, with `{subject}` for the subject's name, and
             `{contrast}` where each has scans of several contrasts (see `subjects`).
         labels_pattern: path of the label map that belongs to it.
-        scheme: name of the label maps' code scheme (see `labels`).
+        label_table: file of the labels that the label maps hold, as BIDS has it (index, name,
+            abbreviation, color; see `labels.parsed_table`); empty: the seven tissues.
+        scheme: name of the label maps' code scheme (see `schemes`); empty: the labels' own values.
         train: names of the training subjects; empty: all that are found, less `validation`.
         train_subjects: only the first so many training subjects are used; 0: all of them.
         train_slice_axes: slice axis of each subject in `train`; empty: `slice_axis` for all.
         validation: names of the subjects held out to follow the training; empty: none.
         validation_root: folder where these lie, by the same patterns; empty: `root`.
-        modality: what the scans show, and of whom, kept with the trained model: "T1w" or "any"
-            (T1w, T2w, FLAIR and PDw) of adults, "T2w" or "any_newborn" of newborns, whose brains
-            are looked for in another size. An adult T2w model is "any".
+        people: whose scans they are, kept with the trained model: newborns' brains are looked for
+            in another size, and other volumes are plausible.
+        contrasts: what they show, kept with the trained model; those to be preferred first.
+        find_brain: whether the trained model has a brain looked for before it labels anything.
+        colours: what the three colours of an image are.
         slice_axis: axis along which a volume is cut into slices, or "all" three.
         equalise: histogram equalisation over the whole "volume" or inside the "head" only.
         crop_to_head: train on the bounding box of the head instead of on whole slices.
@@ -55,13 +69,17 @@ class DataSettings:
     root: str = ""
     scan_pattern: Pattern = "{subject}_T1w.nii.gz"
     labels_pattern: Pattern = "{subject}_dseg.nii.gz"
-    scheme: Scheme = "tissues"
+    label_table: str = ""
+    scheme: Scheme = ""
     train: tuple[str, ...] = ()
     train_subjects: NotNegative = 0
     train_slice_axes: tuple[SliceAxis, ...] = ()
     validation: tuple[str, ...] = ()
     validation_root: str = ""
-    modality: str = "T1w"
+    people: People = "adults"
+    contrasts: tuple[Contrast, ...] = ("T1w",)
+    find_brain: bool = True
+    colours: Colours = "neighbours"
     slice_axis: SliceAxes = "axial"
     equalise: EqualisationMode = "head"
     crop_to_head: bool = True
@@ -226,7 +244,7 @@ def experiment(**changes: Any) -> ConfigDict:
 
     Args:
         changes: a value for a key of `Settings`, or a dictionary for keys of one of its sections:
-            `experiment(seed=1, data={"modality": "T2w"})`.
+            `experiment(seed=1, data={"people": "newborns"})`.
     """
     values = dataclasses.asdict(Settings())
     for key, change in changes.items():

@@ -63,6 +63,7 @@ def _data_contradictions(data: DataSettings) -> list[str]:
         f"data.train_subjects is {data.train_subjects}, but data.train names {len(data.train)}": (
             not data.train or data.train_subjects <= len(data.train)
         ),
+        "data.contrasts is empty; name what the scans show": data.contrasts != (),
         f"data.train_slice_axes names {len(data.train_slice_axes)} axes for the "
         f"{len(data.train)} subjects in data.train": (
             len(data.train_slice_axes) in (0, len(data.train))

@@ -20,6 +20,7 @@ import numpy as np
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.nifti import Scan, load_labels, load_scan
+from brainfcn_jax.schemes import TISSUE_SCHEME, CodeScheme
 from brainfcn_jax.text import natural_order
 
 SUBJECT, CONTRAST = "{subject}", "{contrast}"
@@ -77,8 +78,8 @@ def find_subjects(
     return found
 
 
-def load_subject(subject: Subject, scheme: str = "tissues") -> tuple[Scan, np.ndarray]:
-    """A subject's scan and its tissues (uint8, x y z, on the scan's grid).
+def load_subject(subject: Subject, scheme: CodeScheme = TISSUE_SCHEME) -> tuple[Scan, np.ndarray]:
+    """Read a subject's scan and its classes (uint8, x y z, on the scan's grid).
 
     Raises:
         InputError: a file that cannot be used, or labels on another grid or with unknown values.

@@ -7,7 +7,7 @@ from jaxtyping import Float32, Shaped, UInt8
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
 from brainfcn_jax.imaging.equalisation import equalise_volume
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.fcn import nearer_neighbours, volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
 from brainfcn_jax.synthesis.recipes import RECIPES
@@ -107,7 +107,9 @@ def thick_slices(
     shape = (count, thickness, *image.shape[1:])
     means = image[: count * thickness].reshape(shape).mean(axis=1)
     parts = tissues[: count * thickness].reshape(shape)
-    votes = np.stack([(parts == tissue).sum(axis=1, dtype=np.uint8) for tissue in range(CLASSES)])
+    votes = np.stack(
+        [(parts == tissue).sum(axis=1, dtype=np.uint8) for tissue in range(TISSUES.classes)]
+    )
     return means, votes.argmax(axis=0).astype(np.uint8)
 
 

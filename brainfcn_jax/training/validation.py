@@ -7,12 +7,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.brain import finder_for
-from brainfcn_jax.inference.prediction import ready_network
-from brainfcn_jax.inference.segmentation import segment_scan
-from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.measures.metrics import dice
 from brainfcn_jax.network.model_file import Model
+from brainfcn_jax.training.label_choice import scheme_of
 from brainfcn_jax.training.settings import DataSettings
 from brainfcn_jax.training.subjects import Subject, find_subjects, load_subject
 
@@ -29,25 +27,23 @@ class ValidationCase:
 def validation_dice(
     model: Model, cases: Sequence[ValidationCase], views: int = 1
 ) -> dict[str, float]:
-    """Mean Dice of each tissue over the cases, by abbreviation, through the inference path.
+    """Return the mean Dice of each label over the cases, by abbreviation, as scans are labelled.
 
-    A case with none of a tissue, in neither labels nor prediction, has no say in that tissue; a
-    tissue that no case has is left out.
+    A case with none of a label, in neither labels nor prediction, has no say in it; one that no
+    case has is left out.
     """
-    finder = finder_for(model.description)
+    segmenter = Segmenter(model)
     found = [
-        (segment_scan(model, case.scan, finder=finder, views=views).labels, case.labels)
-        for case in cases
+        (segmenter.segment(case.scan, views=views).canonical_labels, case.labels) for case in cases
     ]
-    ready_network.cache_clear()  # the next scan comes with other weights
     means: dict[str, float] = {}
-    for tissue in TISSUES:
+    for label in model.description.labels:
         values = [
-            dice(predicted == tissue.index, labels == tissue.index) for predicted, labels in found
+            dice(predicted == label.index, labels == label.index) for predicted, labels in found
         ]
         defined = [value for value in values if not np.isnan(value)]
         if defined:
-            means[tissue.abbreviation] = float(np.mean(defined))
+            means[label.abbreviation] = float(np.mean(defined))
     return means
 
 
@@ -74,6 +70,6 @@ def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
         InputError: a subject is missing or cannot be used.
     """
     return tuple(
-        ValidationCase(subject.called, *load_subject(subject, settings.scheme))
+        ValidationCase(subject.called, *load_subject(subject, scheme_of(settings)))
         for subject in validation_subjects(settings)
     )
