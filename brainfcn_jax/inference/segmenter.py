@@ -132,7 +132,10 @@ class Segmenter:
         axis = SLICE_AXES[axes[0]]
         with _timed(seconds, "brain", progress):
             grids(scan, description, axis)  # raises before anything is resampled
-            brain = self._finder and find_brain(self._finder, scan, self.batch_slices)
+            brain, brain_found = None, None
+            if self._finder is not None:
+                brain = find_brain(self._finder, scan, self.batch_slices)
+                brain_found = brain is not None
         with _timed(seconds, "preprocessing", progress):
             prepared = prepare(scan, description, axis, brain)
         with _timed(seconds, "network", progress):
@@ -164,9 +167,7 @@ class Segmenter:
             quality.cut_by_field_of_view(labels, scan.data, scan.spacing_mm, table, expected),
             quality.many_removed_regions(labels, removed),
             quality.high_uncertainty(labels, entropy, table),
-            quality.brain_left_out(
-                self._finder and brain is not None, unlabelled_share(predicted.labels, prepared)
-            ),
+            quality.brain_left_out(brain_found, unlabelled_share(predicted.labels, prepared)),
         )
         return SegmentedScan(
             scan=scan,

@@ -1,10 +1,10 @@
 """Slices of a volume in batches of one shape, and a volume of what was found in them (numpy)."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Array, Float, Float16, Float32, Shaped, UInt8
+from jaxtyping import Float, Float16, Shaped, UInt8
 
 from brainfcn_jax.labels import BACKGROUND
 
@@ -15,14 +15,10 @@ IN_PLANE_STEP = 32
 class Batched(NamedTuple):
     """What `classify` gives, of a batch or of all slices of a volume; sums are of each slice."""
 
-    labels: UInt8[np.ndarray, "slice height width"] | UInt8[Array, "slice height width"]
-    entropy: Float16[np.ndarray, "slice height width"] | Float16[Array, "slice height width"]
-    sums: Float[np.ndarray, "slice classes"] | Float32[Array, "slice classes"]
-    probabilities: (
-        Float16[np.ndarray, "classes slice height width"]
-        | Float16[Array, "classes slice height width"]
-        | None
-    )
+    labels: UInt8[Any, "slice height width"]
+    entropy: Float16[Any, "slice height width"]
+    sums: Float[Any, "slice classes"]
+    probabilities: Float16[Any, "classes slice height width"] | None
 
 
 def padded_size(size: int) -> int:

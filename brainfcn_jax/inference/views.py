@@ -1,5 +1,6 @@
 """A volume seen along one axis or all three, and what the network says of it fused (numpy)."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -79,16 +80,14 @@ def mean_probabilities(
     slices = [stop - start for start, stop in spans]
     mean: Float32[np.ndarray, "classes x y z"] | None = None
     for nth, place in enumerate(places):
-        before = sum(slices[:nth])
+        through = functools.partial(_of_all, progress, sum(slices[:nth]), sum(slices))
         found = predict(
             ready,
             given,
             place,
             batch_slices=batch_slices,
             with_probabilities=True,
-            progress=lambda step, done, _, before=before: progress(
-                step, before + done, sum(slices)
-            ),
+            progress=through,
         ).probabilities
         assert found is not None
         if mean is None:
@@ -98,6 +97,11 @@ def mean_probabilities(
     assert mean is not None
     mean /= len(places)
     return mean
+
+
+def _of_all(progress: Progress, before: int, total: int, step: str, done: int, _: int) -> None:
+    """Tell a progress of all axes what was told of one."""
+    progress(step, before + done, total)
 
 
 def predict_along(

@@ -11,9 +11,9 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.imaging.resampling import centred_grid, resample
 from brainfcn_jax.training.batches import UNKNOWN
+from brainfcn_jax.training.label_choice import scheme_of
 from brainfcn_jax.training.labelled_scans import training_subjects
 from brainfcn_jax.training.settings import DataSettings
-from brainfcn_jax.training.label_choice import scheme_of
 from brainfcn_jax.training.subjects import load_subject
 
 UNCERTAIN_MM = 2.5
