@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import jax
+import numpy as np
+from jaxtyping import UInt8
 
 from brainfcn_jax.errors import BrainfcnError
 from brainfcn_jax.imaging.choices import SLICE_AXES
@@ -23,14 +25,15 @@ from brainfcn_jax.inference.segmentation import (
 )
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes, view_notes
+from brainfcn_jax.labels import LabelTable
 from brainfcn_jax.measures import quality
 from brainfcn_jax.measures.contrast_checks import (
     contrast_warnings,
     looks_skull_stripped,
     substance_medians,
 )
-from brainfcn_jax.measures.expectations import expected_of
-from brainfcn_jax.measures.volumes import volume_table
+from brainfcn_jax.measures.expectations import Expectations, expected_of
+from brainfcn_jax.measures.volumes import Volumes, volume_table
 from brainfcn_jax.network.model_file import Model
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory
 from brainfcn_jax.text import first_line
@@ -156,19 +159,9 @@ class Segmenter:
             entropy, probabilities = scan_maps(predicted, prepared, axis, keep_probabilities)
             labels = scan_labels(predicted, found, cleaned, prepared, axis)
         soft = soft_voxels(predicted.class_sums, prepared)
-        table = description.labels
-        expected = expected_of(table, description.people)
-        volumes = volume_table(labels, soft, voxel_mm3(scan), table)
-        medians = substance_medians(scan.data, labels, expected)
-        checks = (
-            quality.missing_labels(volumes),
-            quality.implausible_volumes(volumes, expected),
-            quality.asymmetry(labels, scan.spacing_mm, table, expected),
-            quality.cut_by_field_of_view(labels, scan.data, scan.spacing_mm, table, expected),
-            quality.many_removed_regions(labels, removed),
-            quality.high_uncertainty(labels, entropy, table),
-            quality.brain_left_out(brain_found, unlabelled_share(predicted.labels, prepared)),
-        )
+        volumes = volume_table(labels, soft, voxel_mm3(scan), description.labels)
+        left_out = quality.brain_left_out(brain_found, unlabelled_share(predicted.labels, prepared))
+        expected = expected_of(description.labels, description.people)
         return SegmentedScan(
             scan=scan,
             description=description,
@@ -176,7 +169,14 @@ class Segmenter:
             canonical_entropy=entropy,
             canonical_probabilities=probabilities,
             volumes=volumes,
-            quality=quality.verdict_of(checks),
+            quality=quality.verdict_of(
+                (
+                    *label_checks(scan, labels, volumes, description.labels, expected),
+                    quality.many_removed_regions(labels, removed),
+                    quality.high_uncertainty(labels, entropy, description.labels),
+                    left_out,
+                )
+            ),
             skull_stripped=looks_skull_stripped(scan.data, labels),
             slice_axes=axes,
             network_spacing_mm=prepared.spacing_mm,
@@ -189,9 +189,29 @@ class Segmenter:
                 *spacing_notes(scan.spacing_mm, description.spacing_mm),
             ),
             warnings=contrast_warnings(
-                scan.path, medians, description.contrasts, expected, contrast
+                scan.path,
+                substance_medians(scan.data, labels, expected),
+                description.contrasts,
+                expected,
+                contrast,
             ),
         )
+
+
+def label_checks(
+    scan: Scan,
+    labels: UInt8[np.ndarray, "x y z"],
+    volumes: Volumes,
+    table: LabelTable,
+    expected: Expectations,
+) -> tuple[quality.Finding, ...]:
+    """Return what checks find that compare labels with what is expected of them in people."""
+    return (
+        quality.missing_labels(volumes),
+        quality.implausible_volumes(volumes, expected),
+        quality.asymmetry(labels, scan.spacing_mm, table, expected),
+        quality.cut_by_field_of_view(labels, scan.data, scan.spacing_mm, table, expected),
+    )
 
 
 @contextlib.contextmanager
