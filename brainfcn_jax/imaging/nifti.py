@@ -25,6 +25,7 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging import file_checks, voxel_checks
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.grid import ANALYZE_NOTE, Grid, check_affine, placing_form, same_voxels
+from brainfcn_jax.imaging.surroundings import with_lowest_surroundings
 from brainfcn_jax.schemes import TISSUE_SCHEME, CodeScheme, classes_of
 
 Image = SpatialImage
@@ -107,13 +108,17 @@ def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Sc
         shape = _shape(image)
         chosen = voxel_checks.chosen_frame(shape, frame)
         data, value_notes = voxel_checks.finite_scan(_voxels(image, chosen))
+        data, surrounding_notes = with_lowest_surroundings(data)
         grid = image_grid(image)
     return Scan(
         data=grid.to_canonical(data),
         spacing_mm=grid.canonical.spacing_mm,
         image=image,
         path=str(path),
-        notes=geometry_notes + voxel_checks.frame_notes(shape, chosen) + value_notes,
+        notes=geometry_notes
+        + voxel_checks.frame_notes(shape, chosen)
+        + value_notes
+        + surrounding_notes,
     )
 
 

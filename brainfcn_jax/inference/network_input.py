@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
-from scipy import ndimage
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import (
@@ -25,6 +24,7 @@ from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_thresho
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import Line, Lines, centred_grid, resample, total_weights
+from brainfcn_jax.imaging.surroundings import joined_to_faces
 from brainfcn_jax.inference.brain import SIZES, Brain
 from brainfcn_jax.inference.prediction import ANYTHING, NOTHING, NetworkInput, VoxelWeights
 from brainfcn_jax.network.model_file import ModelDescription
@@ -116,7 +116,7 @@ def prepare(
     histograms = _histograms(taking_part, levels, mode)
     allowed = in_brain = None
     if skull_stripped:
-        empty = empty_around(inside).astype(np.float32)
+        empty = joined_to_faces(inside == inside.min()).astype(np.float32)
         cut_away = resample(empty, source, target, axis) > 0.5
         allowed = np.where(cut_away, np.uint8(NOTHING), np.uint8(ANYTHING))
     elif brain is not None:
@@ -164,14 +164,6 @@ def seen_part(allowed: UInt8[np.ndarray, "x y z"], grid: Lines, pooled_voxels: i
         for start, stop in widened(tight, [SEEN_MARGIN_MM] * 3, grid)
     )
     return first, second, third
-
-
-def empty_around(volume: Float32[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:
-    """Return the mask of the lowest intensity that is connected to the volume's edge by faces."""
-    lowest = np.pad(volume == volume.min(), 1, constant_values=True)
-    pieces, _ = ndimage.label(lowest)
-    around: Bool[np.ndarray, "i j k"] = (pieces == pieces[0, 0, 0])[1:-1, 1:-1, 1:-1]
-    return around
 
 
 def grids(scan: Scan, description: ModelDescription, axis: int) -> tuple[Lines, Lines]:
