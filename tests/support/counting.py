@@ -41,7 +41,8 @@ import numpy as np
 
 PACKAGE = "brainfcn_jax"
 TISSUES = {"COGM", "BGT", "WM", "BS", "CB", "VENT", "CSF"}
-KNOW_TISSUES = ("labels", "schemes", "synthesis", "measures.plausible_volumes")
+OF_PLAUSIBLE_VOLUMES = ("measures.plausible_volumes", "measures.expectations")
+KNOW_TISSUES = ("labels", "schemes", "synthesis", *OF_PLAUSIBLE_VOLUMES)
 TURNS = {"moveaxis", "swapaxes", "rollaxis", "transpose", "permute_dims", "rot90"}
 TURNS |= {"apply_orientation", "as_reoriented"}
 WAY_OF_A_SCAN = ("api", "imaging", "inference", "measures")
