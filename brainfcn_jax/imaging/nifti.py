@@ -75,6 +75,7 @@ class Scan:
     Attributes:
         data: finite intensities, slopes and intercepts applied.
         spacing_mm: voxel sizes along x, y and z.
+        grid: where the voxels of the file lie, in its own axis order.
         image: the file as loaded (header and affine; where the header's sform was damaged and
             its qform taken, with the sform's code set to 0).
         path: where it came from.
@@ -83,6 +84,7 @@ class Scan:
 
     data: Float32[np.ndarray, "x y z"]
     spacing_mm: tuple[float, float, float]
+    grid: Grid
     image: SpatialImage
     path: str
     notes: tuple[str, ...]
@@ -113,6 +115,7 @@ def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Sc
     return Scan(
         data=grid.to_canonical(data),
         spacing_mm=grid.canonical.spacing_mm,
+        grid=grid,
         image=image,
         path=str(path),
         notes=geometry_notes
@@ -137,7 +140,7 @@ def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, 
         codes = voxel_checks.whole_codes(_voxels(image, frame))
         grid = image_grid(image)
         if like is not None:
-            grid = same_voxels(grid, image_grid(like.image), like.path)
+            grid = same_voxels(grid, like.grid, like.path)
     return grid.to_canonical(codes)
 
 
@@ -159,12 +162,7 @@ def to_input_grid(
 ) -> Shaped[np.ndarray, "i j k *channels"]:
     """Puts a canonical array on the voxels of the scan's file: the exact inverse of loading it."""
     assert canonical.shape[:3] == scan.data.shape, (canonical.shape, scan.data.shape)
-    return image_grid(scan.image).from_canonical(canonical)
-
-
-def voxel_mm3(scan: Scan) -> float:
-    """Gives the volume of one voxel."""
-    return image_grid(scan.image).voxel_mm3
+    return scan.grid.from_canonical(canonical)
 
 
 def image_of(

@@ -81,6 +81,12 @@ def centred_grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> Lines:
     return first, second, third
 
 
+def spacing_of(grid: Lines) -> tuple[float, float, float]:
+    """Return a grid's voxel size along x, y and z."""
+    x, y, z = (line.spacing_mm for line in grid)
+    return x, y, z
+
+
 def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"]:
     """Gives weights of the source's samples in each of the target's; every row adds up to 1.
 
@@ -153,10 +159,16 @@ def interpolated_labels(
     slab_values: int = SLAB_VALUES,
 ) -> UInt8[np.ndarray, "x2 y2 z2"]:
     """Return the class whose interpolated score is highest, on `target`; the first if equal."""
-    labels = np.empty([line.size for line in target], np.uint8)
+    # np.argmax over the first axis walks through memory in strides, three times slower; so does
+    # what is larger than the CPU's caches, or is chosen by a mask.
+    labels = np.zeros([line.size for line in target], np.uint8)
     for place, slab in interpolated_scores(scores, source, target, first_axis, slab_values):
-        highest = _highest(slices_along(slab, first_axis))
-        labels[place] = volume_of(highest, first_axis)
+        turned = slices_along(slab, first_axis)
+        for index, label in enumerate(slices_along(labels[place], first_axis)):  # a slice
+            best = turned[0, index].copy()
+            for code, candidate in enumerate(turned[1:, index], start=1):
+                np.maximum(label, (candidate > best) * np.uint8(code), out=label)
+                np.maximum(best, candidate, out=best)
     return labels
 
 
@@ -209,15 +221,3 @@ def _multiplied(
         columns = slice(int(used[0]), int(used[-1]) + 1)
         np.matmul(matrix[rows, columns], volumes[:, columns], out=product[:, rows])
     return product
-
-
-def _highest(scores: Float32[np.ndarray, "classes i j k"]) -> UInt8[np.ndarray, "i j k"]:
-    # np.argmax over the first axis walks through memory in strides, three times slower; so does
-    # what is larger than the CPU's caches, or is chosen by a mask.
-    labels = np.zeros(scores.shape[1:], np.uint8)
-    for index, label in enumerate(labels):  # a slice
-        best = scores[0, index].copy()
-        for code, candidate in enumerate(scores[1:, index], start=1):
-            np.maximum(label, (candidate > best) * np.uint8(code), out=label)
-            np.maximum(best, candidate, out=best)
-    return labels

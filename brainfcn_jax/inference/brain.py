@@ -13,8 +13,9 @@ from brainfcn_jax.imaging.boxes import (
     bounding_box,
     box_slices,
     cover,
-    head_box,
+    grown,
     parts,
+    whole,
     widened,
 )
 from brainfcn_jax.imaging.choices import directions
@@ -28,6 +29,8 @@ from brainfcn_jax.inference.prediction import (
     NOTHING,
     NetworkInput,
     ReadyNetwork,
+    anything,
+    evenly_weighted,
 )
 from brainfcn_jax.inference.views import mean_probabilities
 from brainfcn_jax.network.model_file import Model, load_model
@@ -135,8 +138,13 @@ def find_brain(finder: ReadyNetwork, scan: Scan, batch_slices: int = BATCH_SLICE
     if max(line.size for line in grid) > LARGEST_SIDE:
         return None
     equalised = equalise_volume(resample(scan.data, source, grid), description.equalise)
-    box = box_slices(head_box(equalised, _HEAD_MARGIN_VOXELS))
-    seen = NetworkInput(equalised[box], least_side=max(equalised[box].shape))
+    box = box_slices(
+        grown(bounding_box(equalised) or whole(grid), [_HEAD_MARGIN_VOXELS] * 3, equalised.shape)
+    )
+    shape = equalised[box].shape
+    seen = NetworkInput(
+        equalised[box], anything(shape), evenly_weighted(shape), least_side=max(shape)
+    )
     probable = mean_probabilities(finder, seen, directions("all"), batch_slices)[1] > 0.5
     brain = largest_piece(probable)
     voxel_ml = float(np.prod([line.spacing_mm for line in grid])) * 1e-3

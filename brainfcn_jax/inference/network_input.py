@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import (
@@ -11,7 +11,6 @@ from brainfcn_jax.imaging.boxes import (
     bounding_box,
     box_slices,
     cover,
-    head_box,
     intersection,
     overlap,
     parts,
@@ -23,10 +22,23 @@ from brainfcn_jax.imaging.choices import is_thick
 from brainfcn_jax.imaging.equalisation import equalise_volume, find_head_threshold
 from brainfcn_jax.imaging.histograms import Histogram, intensity_histogram, level_histogram
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.imaging.resampling import Line, Lines, centred_grid, resample, total_weights
+from brainfcn_jax.imaging.resampling import (
+    Line,
+    Lines,
+    centred_grid,
+    resample,
+    spacing_of,
+    total_weights,
+)
 from brainfcn_jax.imaging.surroundings import joined_to_faces
 from brainfcn_jax.inference.brain import SIZES, Brain
-from brainfcn_jax.inference.prediction import ANYTHING, NOTHING, NetworkInput, VoxelWeights
+from brainfcn_jax.inference.prediction import (
+    ANYTHING,
+    NOTHING,
+    NetworkInput,
+    VoxelWeights,
+    anything,
+)
 from brainfcn_jax.network.model_file import ModelDescription
 
 HEAD_MARGIN_VOXELS = 8
@@ -56,6 +68,7 @@ class Prepared:
         grid: the network's grid, which covers the whole scan.
         scan_box: the same on the scan's grid.
         scan_grid: the scan's grid; equal to `grid` when nothing was resampled.
+        resampled: whether it is another.
         head_histogram: the intensities that take part in the equalisation.
         equalised_histogram: the grey levels that they become.
     """
@@ -66,19 +79,9 @@ class Prepared:
     grid: Lines
     scan_box: Box
     scan_grid: Lines
+    resampled: bool
     head_histogram: Histogram
     equalised_histogram: Histogram
-
-    @property
-    def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size of the network's grid."""
-        x, y, z = (line.spacing_mm for line in self.grid)
-        return x, y, z
-
-    @property
-    def resampled(self) -> bool:
-        """Whether the network's grid is another than the scan's."""
-        return self.grid != self.scan_grid
 
 
 def prepare(
@@ -94,7 +97,8 @@ def prepare(
     `seen_part` is kept.
     """
     mode = description.equalise
-    scan_grid, grid = grids(scan, description, axis)
+    scan_grid = centred_grid(scan.data.shape, scan.spacing_mm)
+    grid = network_grid(scan_grid, description, axis)
     skull_stripped = brain is not None and brain.skull_stripped
     if skull_stripped:
         brain = None
@@ -103,7 +107,7 @@ def prepare(
         threshold = find_head_threshold(scan.data)
         head = scan.data > np.asarray(threshold)
         margins_mm = [HEAD_MARGIN_VOXELS * line.spacing_mm for line in grid]
-        scan_box = widened(head_box(head, 0), margins_mm, scan_grid)
+        scan_box = widened(bounding_box(head) or whole(scan_grid), margins_mm, scan_grid)
         if brain is not None:
             around = brain.box(scan_grid, BRAIN_MARGIN_MM)
             scan_box = intersection(scan_box, around) if overlap(scan_box, around) else around
@@ -113,8 +117,9 @@ def prepare(
     target = parts(grid, box)
     inside = scan.data[box_slices(scan_box)]
     levels = equalise_volume(resample(inside, source, target, axis), mode, threshold)
-    histograms = _histograms(taking_part, levels, mode)
-    allowed = in_brain = None
+    in_intensities = intensity_histogram(taking_part)
+    in_levels = level_histogram(levels, lowest=1 if mode == "head" else 0)
+    allowed, in_brain = anything(levels.shape), None
     if skull_stripped:
         empty = joined_to_faces(inside == inside.min()).astype(np.float32)
         cut_away = resample(empty, source, target, axis) > 0.5
@@ -129,7 +134,17 @@ def prepare(
         scan_box = intersection(scan_box, cover(scan_grid, parts(grid, box)))
     weights = scan_weights(grid, box, scan_grid, scan_box)
     seen = NetworkInput(levels, allowed, weights, reach(grid[axis], description.spacing_mm[axis]))
-    return Prepared(seen, in_brain, box, grid, scan_box, scan_grid, *histograms)
+    return Prepared(
+        seen,
+        in_brain,
+        box,
+        grid,
+        scan_box,
+        scan_grid,
+        grid != scan_grid,
+        in_intensities,
+        in_levels,
+    )
 
 
 def scan_weights(grid: Lines, box: Box, scan_grid: Lines, scan_box: Box) -> VoxelWeights:
@@ -166,21 +181,20 @@ def seen_part(allowed: UInt8[np.ndarray, "x y z"], grid: Lines, pooled_voxels: i
     return first, second, third
 
 
-def grids(scan: Scan, description: ModelDescription, axis: int) -> tuple[Lines, Lines]:
-    """Return the scan's grid and the network's, which sees slices along `axis`.
+def network_grid(scan_grid: Lines, description: ModelDescription, axis: int) -> Lines:
+    """Return the grid of a network that sees slices along `axis` of a scan.
 
     Slices so far apart that they are thick are labelled as they are.
 
-    Raises InputError when the network's is absurdly large.
+    Raises InputError when it would be absurdly large.
     """
-    scan_grid = centred_grid(scan.data.shape, scan.spacing_mm)
     x, y, z = (
         line.resampled(mm) for line, mm in zip(scan_grid, description.spacing_mm, strict=True)
     )
     voxels = x.size * y.size * z.size
     if voxels > LARGEST_GRID and (x, y, z) != scan_grid:
         raise InputError(
-            f"'{scan.path}' has voxels of {millimetres(scan.spacing_mm)} and would have "
+            f"has voxels of {millimetres(spacing_of(scan_grid))} and would have "
             f"{voxels:.2g} at the model's {millimetres(description.spacing_mm)}; check the voxel "
             "sizes in its header, or crop it"
         )
@@ -188,7 +202,7 @@ def grids(scan: Scan, description: ModelDescription, axis: int) -> tuple[Lines, 
     if is_thick(scan_grid[axis].spacing_mm, description.spacing_mm[axis]):
         grid[axis] = scan_grid[axis]
     x, y, z = grid
-    return scan_grid, (x, y, z)
+    return x, y, z
 
 
 def spacing_notes(
@@ -201,14 +215,6 @@ def spacing_notes(
         f"voxels are {millimetres(spacing_mm)}, the model was trained on "
         f"{millimetres(trained_mm)}; small structures may be lost between; check the labels",
     )
-
-
-def _histograms(
-    intensities: Float32[np.ndarray, "*shape"], levels: UInt8[np.ndarray, "*grid"], mode: str
-) -> tuple[Histogram, Histogram]:
-    """Return those of the intensities that take part, and of all levels but that of no head."""
-    lowest_level = 1 if mode == "head" else 0
-    return intensity_histogram(intensities), level_histogram(levels, lowest_level)
 
 
 def millimetres(spacing_mm: tuple[float, float, float]) -> str:

@@ -58,30 +58,17 @@ class NetworkInput:
     Attributes:
         levels: its grey levels, histogram-equalised.
         allowed: where there may be any class (`ANYTHING`), one of those that lie around a brain
-            (`FLUID`) or `NOTHING` beside background; None: any everywhere.
-        voxel_weights: how much each voxel counts in sums; None: 1.
+            (`FLUID`) or `NOTHING` beside background.
+        voxel_weights: how much each voxel counts in sums.
         reach: how far a stack's neighbours lie, as a part of the way to the next slice.
         least_side: rows and columns that slices are padded to, at least.
     """
 
     levels: UInt8[np.ndarray, "x y z"]
-    allowed: UInt8[np.ndarray, "x y z"] | None = None
-    voxel_weights: VoxelWeights | None = None
+    allowed: UInt8[np.ndarray, "x y z"]
+    voxel_weights: VoxelWeights
     reach: float = 1.0
     least_side: int = 0
-
-    @property
-    def permitted(self) -> UInt8[np.ndarray, "x y z"]:
-        """`allowed`, or `ANYTHING` in every voxel."""
-        if self.allowed is None:
-            return np.broadcast_to(np.uint8(ANYTHING), self.levels.shape)
-        return self.allowed
-
-    @property
-    def weights(self) -> VoxelWeights:
-        """`voxel_weights`, or 1 everywhere."""
-        x, y, z = (np.ones(size, np.float32) for size in self.levels.shape)
-        return self.voxel_weights or (x, y, z)
 
 
 @dataclass(frozen=True)
@@ -100,6 +87,17 @@ class Prediction:
     entropy: Float16[np.ndarray, "x y z"]
     class_sums: Float64[np.ndarray, " classes"]
     probabilities: Float16[np.ndarray, "classes x y z"] | None
+
+
+def anything(shape: tuple[int, ...]) -> UInt8[np.ndarray, "x y z"]:
+    """Return where any class is allowed: everywhere. It takes no memory."""
+    return np.broadcast_to(np.uint8(ANYTHING), shape)
+
+
+def evenly_weighted(shape: tuple[int, ...]) -> VoxelWeights:
+    """Return weights of 1 for all voxels of a volume."""
+    x, y, z = (np.ones(size, np.float32) for size in shape)
+    return x, y, z
 
 
 class ReadyNetwork:
@@ -142,9 +140,9 @@ def predict(
     number of slices that are through. All goes to the device at once, before the first batch, and
     comes back at once, after the last.
     """
-    levels, allowed = slices_along(given.levels, axis), slices_along(given.permitted, axis)
+    levels, allowed = slices_along(given.levels, axis), slices_along(given.allowed, axis)
     channel_means = np.array(ready.description.channel_means, np.float32)
-    of_slices, *in_plane = slices_first(given.weights, axis)
+    of_slices, *in_plane = slices_first(given.voxel_weights, axis)
     sides = [padded_size(max(size, given.least_side)) for size in levels.shape[1:]]
     rows, columns = (
         np.pad(weights, (0, side - len(weights)))

@@ -5,36 +5,27 @@ import math
 import numpy as np
 from jaxtyping import Float16, Float64, UInt8
 
-from brainfcn_jax.imaging.boxes import box_slices, cover, head_box, intersection, parts, widened
-from brainfcn_jax.imaging.resampling import interpolated_labels, interpolated_scores
+from brainfcn_jax.imaging.boxes import (
+    Box,
+    bounding_box,
+    box_slices,
+    cover,
+    intersection,
+    parts,
+    widened,
+)
+from brainfcn_jax.imaging.resampling import Lines, interpolated_labels, interpolated_scores
 from brainfcn_jax.inference.network_input import Prepared
 from brainfcn_jax.inference.prediction import Prediction, relative_entropy
 from brainfcn_jax.labels import BACKGROUND
 
 
-def on_network_grid(
-    predicted: UInt8[np.ndarray, "x2 y2 z2"], prepared: Prepared
-) -> UInt8[np.ndarray, "x y z"]:
-    """Return labels of the network's box on its whole grid."""
-    found = np.zeros([line.size for line in prepared.grid], np.uint8)
-    found[box_slices(prepared.box)] = predicted
-    return found
-
-
-def unlabelled_share(predicted: UInt8[np.ndarray, "x2 y2 z2"], prepared: Prepared) -> float | None:
-    """Return how much of the brain has no label; None where it is not known where the brain is."""
-    if prepared.in_brain is None:
-        return None
-    unlabelled = prepared.in_brain & (predicted == BACKGROUND)
-    return int(unlabelled.sum()) / max(1, int(prepared.in_brain.sum()))
-
-
 def soft_voxels(
-    class_sums: Float64[np.ndarray, " classes"], prepared: Prepared
+    class_sums: Float64[np.ndarray, " classes"], scan_box: Box, scan_grid: Lines
 ) -> tuple[float, ...]:
-    """Return summed probabilities over the scan's grid; what was not seen is background."""
-    in_box = math.prod(stop - start for start, stop in prepared.scan_box)
-    outside = math.prod(line.size for line in prepared.scan_grid) - in_box
+    """Return probabilities summed over a scan's grid; what is not in the box is background."""
+    in_box = math.prod(stop - start for start, stop in scan_box)
+    outside = math.prod(line.size for line in scan_grid) - in_box
     sums = class_sums.tolist()
     sums[BACKGROUND] += outside
     return tuple(sums)
@@ -59,13 +50,14 @@ def scan_labels(
     assert probabilities is not None
     probabilities[:, (found != cleaned)[inside]] = np.eye(len(probabilities))[:, [BACKGROUND]]
     labels = np.zeros([line.size for line in prepared.scan_grid], np.uint8)
-    if not cleaned.any():
+    foreground = bounding_box(cleaned)
+    if foreground is None:
         return labels
     reaches_mm = [
         max(line.spacing_mm, scan_line.spacing_mm) + line.spacing_mm
         for line, scan_line in zip(prepared.grid, prepared.scan_grid, strict=True)
     ]
-    brain = widened(head_box(cleaned, 0), reaches_mm, prepared.grid)
+    brain = widened(foreground, reaches_mm, prepared.grid)
     scan_box = intersection(
         cover(prepared.scan_grid, parts(prepared.grid, brain)), prepared.scan_box
     )

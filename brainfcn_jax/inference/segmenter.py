@@ -7,33 +7,32 @@ from dataclasses import replace
 
 import jax
 import numpy as np
-from jaxtyping import UInt8
 
 from brainfcn_jax.errors import BrainfcnError
+from brainfcn_jax.imaging.boxes import box_slices
 from brainfcn_jax.imaging.choices import SLICE_AXES
-from brainfcn_jax.imaging.nifti import Scan, voxel_mm3
+from brainfcn_jax.imaging.file_checks import naming
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.imaging.resampling import centred_grid, spacing_of
 from brainfcn_jax.inference.brain import find_brain, load_finder, sized_finder
-from brainfcn_jax.inference.network_input import grids, prepare, spacing_notes
+from brainfcn_jax.inference.network_input import network_grid, prepare, spacing_notes
 from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, ReadyNetwork, unwatched
 from brainfcn_jax.inference.segmentation import (
-    on_network_grid,
     scan_labels,
     scan_maps,
     soft_voxels,
-    unlabelled_share,
 )
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes, view_notes
-from brainfcn_jax.labels import LabelTable
 from brainfcn_jax.measures import quality
 from brainfcn_jax.measures.contrast_checks import (
     contrast_warnings,
     looks_skull_stripped,
     substance_medians,
 )
-from brainfcn_jax.measures.expectations import Expectations, expected_of
-from brainfcn_jax.measures.volumes import Volumes, volume_table
+from brainfcn_jax.measures.expectations import expected_of
+from brainfcn_jax.measures.volumes import volume_table
 from brainfcn_jax.network.model_file import Model
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory
 from brainfcn_jax.text import first_line
@@ -134,7 +133,8 @@ class Segmenter:
         axes = view_axes(description, scan.spacing_mm, views)
         axis = SLICE_AXES[axes[0]]
         with _timed(seconds, "brain", progress):
-            grids(scan, description, axis)  # raises before anything is resampled
+            with naming(scan.path):  # raises before anything is resampled
+                network_grid(centred_grid(scan.data.shape, scan.spacing_mm), description, axis)
             brain, brain_found = None, None
             if self._finder is not None:
                 brain = find_brain(self._finder, scan, self.batch_slices)
@@ -151,17 +151,23 @@ class Segmenter:
                 progress=progress,
             )
         with _timed(seconds, "postprocessing", progress):
-            found = on_network_grid(predicted.labels, prepared)
-            cleaned, removed = clean_labels(
-                found, prepared.spacing_mm, description.mask_slice, axis
-            )
+            found = np.zeros([line.size for line in prepared.grid], np.uint8)
+            found[box_slices(prepared.box)] = predicted.labels
+            network_mm = spacing_of(prepared.grid)
+            cleaned, removed = clean_labels(found, network_mm, description.mask_slice, axis)
         with _timed(seconds, "interpolation", progress):
             entropy, probabilities = scan_maps(predicted, prepared, axis, keep_probabilities)
             labels = scan_labels(predicted, found, cleaned, prepared, axis)
-        soft = soft_voxels(predicted.class_sums, prepared)
-        volumes = volume_table(labels, soft, voxel_mm3(scan), description.labels)
-        left_out = quality.brain_left_out(brain_found, unlabelled_share(predicted.labels, prepared))
-        expected = expected_of(description.labels, description.people)
+        soft = soft_voxels(predicted.class_sums, prepared.scan_box, prepared.scan_grid)
+        table = description.labels
+        expected = expected_of(table, description.people)
+        volumes = volume_table(labels, soft, scan.grid.voxel_mm3, table)
+        checks = (
+            *quality.label_checks(labels, scan.data, scan.spacing_mm, volumes, table, expected),
+            quality.many_removed_regions(labels, removed),
+            quality.high_uncertainty(labels, entropy, table),
+            quality.brain_left_out(brain_found, predicted.labels, prepared.in_brain),
+        )
         return SegmentedScan(
             scan=scan,
             description=description,
@@ -169,17 +175,10 @@ class Segmenter:
             canonical_entropy=entropy,
             canonical_probabilities=probabilities,
             volumes=volumes,
-            quality=quality.verdict_of(
-                (
-                    *label_checks(scan, labels, volumes, description.labels, expected),
-                    quality.many_removed_regions(labels, removed),
-                    quality.high_uncertainty(labels, entropy, description.labels),
-                    left_out,
-                )
-            ),
+            quality=quality.verdict_of(checks),
             skull_stripped=looks_skull_stripped(scan.data, labels),
             slice_axes=axes,
-            network_spacing_mm=prepared.spacing_mm,
+            network_spacing_mm=network_mm,
             removed_regions=removed,
             histograms=(prepared.head_histogram, prepared.equalised_histogram),
             seconds=seconds,
@@ -196,22 +195,6 @@ class Segmenter:
                 contrast,
             ),
         )
-
-
-def label_checks(
-    scan: Scan,
-    labels: UInt8[np.ndarray, "x y z"],
-    volumes: Volumes,
-    table: LabelTable,
-    expected: Expectations,
-) -> tuple[quality.Finding, ...]:
-    """Return what checks find that compare labels with what is expected of them in people."""
-    return (
-        quality.missing_labels(volumes),
-        quality.implausible_volumes(volumes, expected),
-        quality.asymmetry(labels, scan.spacing_mm, table, expected),
-        quality.cut_by_field_of_view(labels, scan.data, scan.spacing_mm, table, expected),
-    )
 
 
 @contextlib.contextmanager

@@ -76,7 +76,7 @@ def mean_probabilities(
     `progress` is told the slices that are through, of those of all axes.
     """
     places = [SLICE_AXES[axis] for axis in axes]
-    spans = [allowed_span(slices_along(given.permitted, place)) for place in places]
+    spans = [allowed_span(slices_along(given.allowed, place)) for place in places]
     slices = [stop - start for start, stop in spans]
     mean: Float32[np.ndarray, "classes x y z"] | None = None
     for nth, place in enumerate(places):
@@ -133,6 +133,6 @@ def predict_along(
     return Prediction(
         labels=fused.argmax(axis=0).astype(np.uint8),
         entropy=relative_entropy(fused).astype(np.float16),
-        class_sums=np.einsum("cxyz,x,y,z->c", fused, *given.weights, dtype=np.float64),
+        class_sums=np.einsum("cxyz,x,y,z->c", fused, *given.voxel_weights, dtype=np.float64),
         probabilities=fused.astype(np.float16) if with_probabilities else None,
     )

@@ -82,6 +82,23 @@ def verdict_of(findings: Iterable[Finding]) -> Quality:
     return Quality("CHECK" if flags else "PASS", flags, measurements)
 
 
+def label_checks(
+    labels: UInt8[np.ndarray, "x y z"],
+    image: Float32[np.ndarray, "x y z"],
+    spacing_mm: tuple[float, float, float],
+    volumes: Sequence[LabelVolume],
+    table: LabelTable,
+    expected: Expectations,
+) -> tuple[Finding, ...]:
+    """Return what checks find that compare labels with what is expected of them in people."""
+    return (
+        missing_labels(volumes),
+        implausible_volumes(volumes, expected),
+        asymmetry(labels, spacing_mm, table, expected),
+        cut_by_field_of_view(labels, image, spacing_mm, table, expected),
+    )
+
+
 def missing_labels(volumes: Sequence[LabelVolume]) -> Finding:
     """Flag labels without a voxel."""
     missing = [row.name for row in volumes if row.index and row.voxels == 0]
@@ -226,13 +243,25 @@ def high_uncertainty(
     return _flagged_if(mean > MOST_MEAN_ENTROPY, measured, "high_uncertainty", reason)
 
 
-def brain_left_out(brain_found: bool | None, unlabelled_brain: float | None) -> Finding:
-    """Flag a scan in which no brain was found, and one whose brain was not labelled in full."""
+def brain_left_out(
+    brain_found: bool | None,
+    labels: UInt8[np.ndarray, "x y z"],
+    in_brain: Bool[np.ndarray, "x y z"] | None,
+) -> Finding:
+    """Flag a scan in which no brain was found, and one whose brain was not labelled in full.
+
+    Args:
+        brain_found: whether there is one; None where it was not looked for.
+        labels: before post-processing, where the network looked.
+        in_brain: which of these voxels are in the brain; None where that is not known.
+    """
     if brain_found is False:
         reason = "no brain was found in it, so that anything in it may be labelled"
         return Finding({}, Flag("brain_not_found", reason))
-    if unlabelled_brain is None:
+    if in_brain is None:
         return Finding({})
+    unlabelled = int((in_brain & (labels == BACKGROUND)).sum())
+    unlabelled_brain = unlabelled / max(1, int(in_brain.sum()))
     reason = f"{unlabelled_brain:.0%} of the brain that was found has no label"
     measured = {"unlabelled_brain": unlabelled_brain}
     found = unlabelled_brain > MOST_UNLABELLED
