@@ -26,9 +26,9 @@ _AGENT = {"t1ce", "t1gd", "t1c", "gd", "gad", "gado", "gadolinium", "postcontras
 _PLANES = re.compile(r"^(?:3d|2d|axial|ax|sagittal|sag|coronal|cor|transversal|tra|post|pre)")
 _PLANE_BEHIND = re.compile(r"(?:3d|2d|axial|ax|sagittal|sag|coronal|cor|transversal|tra)$")
 _ENTITY = re.compile(r"^([a-z]+)-([a-z0-9+]+)$")
-_BIDS_ENTITIES = frozenset(
-    "sub ses sample task tracksys acq nuc voi ce trc stain rec dir run mod echo flip inv mt part "
-    "proc hemi space split recording chunk atlas seg scale res den label desc".split()
+_BIDS_ENTITIES = re.compile(
+    "sub|ses|sample|task|tracksys|acq|nuc|voi|ce|trc|stain|rec|dir|run|mod|echo|flip|inv|mt|part|"
+    "proc|hemi|space|split|recording|chunk|atlas|seg|scale|res|den|label|desc"
 )
 
 
@@ -36,8 +36,8 @@ def named_contrast(path: str) -> str | None:
     """Return the contrast that a file's name gives: the last word known, None when there is none.
 
     Words stand between "_", "-", "." and blanks, in capitals or not, maybe with a slice direction
-    before or behind ("axT2", "FLAIR3D"). An entity of BIDS such as space-T1w says nothing. T1 before
-    FLAIR is T1w, an inversion recovery; T2 and FLAIR are FLAIR.
+    before or behind ("axT2", "FLAIR3D"). An entity of BIDS such as space-T1w says nothing. T1
+    before FLAIR is T1w, an inversion recovery; T2 and FLAIR are FLAIR.
     """
     known = [_NAMED[word] for word in _words(path) if word in _NAMED]
     if known[-2:] == ["T1w", "FLAIR"]:
@@ -63,7 +63,7 @@ def _words(path: str) -> Iterator[str]:
     """Yield the words of a file's name in lower case, without directions of slices."""
     for chunk in re.split(r"[_\s]+", _file_name(path)):
         entity = _ENTITY.match(chunk)
-        if entity and entity[1] in _BIDS_ENTITIES:
+        if entity and _BIDS_ENTITIES.fullmatch(entity[1]):
             continue
         for word in re.split(r"[-.,;+()\[\]]+", chunk):
             bare = _PLANE_BEHIND.sub("", _PLANES.sub("", word))

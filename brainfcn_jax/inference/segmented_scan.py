@@ -56,7 +56,6 @@ class SegmentedScan:
             that they become.
         seconds: wall time of each step.
         notes: sentences on what was assumed or repaired.
-        warnings: sentences on why the labels may be wrong.
     """
 
     scan: Scan
@@ -73,17 +72,16 @@ class SegmentedScan:
     histograms: tuple[Histogram, Histogram]
     seconds: Mapping[str, float]
     notes: tuple[str, ...]
-    warnings: tuple[str, ...]
 
     def __repr__(self) -> str:
-        """Return the scan's name, its verdict and why, notes and warnings, and its volumes."""
+        """Return the scan's name, its verdict and why, notes, and its volumes."""
         name = Path(self.scan.path).name
-        return summary_text(name, self.quality, self.volumes, self.warnings, self.notes)
+        return summary_text(name, self.quality, self.volumes, self.notes)
 
     def _repr_html_(self) -> str:
         """Return the same as HTML, which notebooks show."""
         name = Path(self.scan.path).name
-        return summary_html(name, self.quality, self.volumes, self.warnings, self.notes)
+        return summary_html(name, self.quality, self.volumes, self.notes)
 
     @cached_property
     def labels(self) -> UInt8[np.ndarray, "i j k"]:

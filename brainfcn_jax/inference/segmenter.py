@@ -27,9 +27,9 @@ from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes, view_notes
 from brainfcn_jax.measures import quality
 from brainfcn_jax.measures.contrast_checks import (
-    contrast_warnings,
+    contrast_check,
     looks_skull_stripped,
-    substance_medians,
+    substance_intensities,
 )
 from brainfcn_jax.measures.expectations import expected_of
 from brainfcn_jax.measures.volumes import volume_table
@@ -167,6 +167,13 @@ class Segmenter:
             quality.many_removed_regions(labels, removed),
             quality.high_uncertainty(labels, entropy, table),
             quality.brain_left_out(brain_found, predicted.labels, prepared.in_brain),
+            contrast_check(
+                scan.path,
+                substance_intensities(scan.data, labels, expected),
+                description.contrasts,
+                expected,
+                contrast,
+            ),
         )
         return SegmentedScan(
             scan=scan,
@@ -186,13 +193,6 @@ class Segmenter:
                 *scan.notes,
                 *view_notes(axes, views),
                 *spacing_notes(scan.spacing_mm, description.spacing_mm),
-            ),
-            warnings=contrast_warnings(
-                scan.path,
-                substance_medians(scan.data, labels, expected),
-                description.contrasts,
-                expected,
-                contrast,
             ),
         )
 

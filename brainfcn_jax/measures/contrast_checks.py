@@ -1,60 +1,86 @@
 """Whether a scan looks like the contrast that it should be of, and has a skull (numpy)."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from brainfcn_jax.imaging.contrasts import named_contrast
+from brainfcn_jax.imaging.contrasts import named_contrast, names_agent
 from brainfcn_jax.measures.expectations import Expectations
+from brainfcn_jax.measures.quality import Finding, Flag
 
 STRIPPED_RATIO = 1.5
 
 FEWEST_VOXELS = 50
 _MOST_VOXELS = 200_000
+_QUARTILES = (25, 50, 75)
+_SPREAD_OF_QUARTILES = 1.349
+"""Distance of the quartiles of a normal distribution, in standard deviations."""
 
 
-def contrast_warnings(
+class Intensity(NamedTuple):
+    """Median and robust standard deviation of what is labelled as one substance."""
+
+    median: float
+    spread: float
+
+
+def contrast_check(
     path: str,
-    medians: Mapping[str, float],
+    found: Mapping[str, Intensity],
     known: Sequence[str],
     expected: Expectations,
     stated: str | None = None,
-) -> tuple[str, ...]:
-    """Return sentences for the user where a scan's name or contrast is none that a model knows.
+) -> Finding:
+    """Flag a scan that contradicts its name, or its model, in words or in voxels.
 
-    A scan for a model of several contrasts must look like the contrast that is `stated`, or else
-    like what its own name says. Of a contrast that nothing is expected of only the name is
-    compared.
+    It should be of the contrast that is `stated`, or else that its name says, or else the only
+    one that the model knows. Of a contrast that nothing is expected of only words are compared.
 
     Args:
         path: of the scan.
-        medians: `substance_medians` of its labels.
+        found: `substance_intensities` of its labels.
         known: contrasts that the model labels.
         expected: of the model's labels.
         stated: what the user says the scan shows.
     """
-    warnings = []
-    named = named_contrast(path)
-    if named is not None and named.lower() not in map(str.lower, known):
-        warnings.append(
-            f"its name says {named}, and the model is for {', '.join(known)}: check the labels"
-        )
+    reasons, asked = [], stated or named_contrast(path)
+    if asked is not None and asked.lower() not in map(str.lower, known):
+        reasons.append(f"its name says {asked}, and the model is for {', '.join(known)}")
     if len(known) == 1:
         asked, source = known[0], "the model is for"
     else:
-        asked, source = (stated, "you say it is") if stated else (named or "", "its name says")
+        source = "you say it is" if stated else "its name says"
     wrong = [
-        f"{darker} ({medians[darker]:.4g}) is not darker than {brighter} ({medians[brighter]:.4g})"
-        for darker, brighter in expected.dark_to_bright.get(asked, ())
-        if darker in medians and brighter in medians and medians[darker] >= medians[brighter]
+        f"{darker} ({found[darker].median:.4g}) is not clearly darker than {brighter} "
+        f"({found[brighter].median:.4g})"
+        for darker, brighter, margin in expected.dark_to_bright.get(asked or "", ())
+        if darker in found and brighter in found
+        if contrast_to_spread(found[darker], found[brighter]) < margin
     ]
     if wrong:
-        warnings.append(
-            f"it does not look like a {asked} scan, which {source}, since in it "
-            f"{' and '.join(wrong)}: check the labels"
+        reasons.append(
+            f"it does not look like a {asked} scan, which {source}, since {' and '.join(wrong)}"
         )
-    return tuple(warnings)
+    if names_agent(path):
+        reasons.append(
+            "its name says that a contrast agent was given, after which white matter comes out "
+            "too large"
+        )
+    reason = "; ".join(reasons)
+    return Finding({}, Flag("other_contrast", reason) if reasons else None)
+
+
+def contrast_to_spread(darker: Intensity, brighter: Intensity) -> float:
+    """Return how much brighter one is, in standard deviations; infinite where there are none.
+
+    It is the same for scans whose intensities were scaled or shifted.
+    """
+    spread = math.hypot(darker.spread, brighter.spread) / math.sqrt(2)
+    away = brighter.median - darker.median
+    return away / spread if spread > 0 else math.copysign(math.inf, away) if away else 0.0
 
 
 def looks_skull_stripped(
@@ -70,16 +96,17 @@ def looks_skull_stripped(
     return there <= STRIPPED_RATIO * int(np.count_nonzero(labels))
 
 
-def substance_medians(
+def substance_intensities(
     data: Float32[np.ndarray, "x y z"], labels: UInt8[np.ndarray, "x y z"], expected: Expectations
-) -> Mapping[str, float]:
-    """Return the median intensity of each of `expected.substances`, as far as it was found."""
+) -> Mapping[str, Intensity]:
+    """Return the intensity of each of `expected.substances`, as far as it was found."""
     found = {}
     for name, candidates in expected.substances.items():
         for label in candidates:
             values = _values(data, labels == label)
             if values.size >= FEWEST_VOXELS:
-                found[name] = float(np.median(values))
+                low, median, high = np.percentile(values, _QUARTILES).tolist()
+                found[name] = Intensity(median, (high - low) / _SPREAD_OF_QUARTILES)
                 break
     return found
 

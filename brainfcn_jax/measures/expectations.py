@@ -11,8 +11,9 @@ from types import MappingProxyType
 from brainfcn_jax.labels import BGT, BS, CB, COGM, CSF, TISSUES, VENT, WM, LabelTable
 from brainfcn_jax.measures.volumes import BRAIN_ABBREVIATION, INTRACRANIAL_ABBREVIATION
 
-Order = tuple[tuple[str, str], ...]
-"""Pairs of substances, the darker one first."""
+Order = tuple[tuple[str, str, float], ...]
+"""Pairs of substances, the darker one first, and how many standard deviations lie between them at
+least."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,10 @@ class Expectations:
 
 NOTHING = Expectations()
 
-_T1W: Order = (("fluid", "grey matter"), ("grey matter", "white matter"))
-_T2W: Order = (("grey matter", "fluid"), ("white matter", "fluid"))
-_FLAIR: Order = (("fluid", "grey matter"), ("fluid", "white matter"))
-# In T2w, grey and white matter are left open: white matter is the darker of an adult's two, and
-# the brighter of a newborn's.
+_T1W: Order = (("fluid", "grey matter", 0.3), ("grey matter", "white matter", 0.6))
+_T2W: Order = (("grey matter", "fluid", 0.3), ("white matter", "fluid", 0.3))
+_FLAIR: Order = (("fluid", "grey matter", 0.3), ("fluid", "white matter", 0.3))
+_DARK_WHITE_MATTER: Order = (("white matter", "grey matter", 0.0),)
 
 ANYONE = Expectations(
     compared_sides=(COGM, BGT, WM, CB),  # ventricles are not alike, and the brainstem is thin
@@ -52,7 +52,14 @@ ANYONE = Expectations(
         # The ventricles' fluid is purer than that of the sulci, unless they are too small.
         {"grey matter": (COGM,), "white matter": (WM,), "fluid": (VENT, CSF)}
     ),
-    dark_to_bright=MappingProxyType({"T1w": _T1W, "T2w": _T2W, "FLAIR": _FLAIR}),
+    dark_to_bright=MappingProxyType(
+        {
+            "T1w": _T1W,
+            "T2w": _T2W + _DARK_WHITE_MATTER,
+            "FLAIR": _FLAIR + _DARK_WHITE_MATTER,
+            "PDw": _DARK_WHITE_MATTER,
+        }
+    ),
 )
 
 ADULTS = replace(
@@ -87,8 +94,8 @@ NEWBORNS = replace(
             INTRACRANIAL_ABBREVIATION: (100.0, 900.0),
         }
     ),
-    # Their white matter is the darker one in T1w.
-    dark_to_bright=MappingProxyType({"T1w": _FLAIR, "T2w": _T2W, "FLAIR": _FLAIR}),
+    # Their white matter has more water: it is the darker one in T1w, and the brighter in T2w.
+    dark_to_bright=MappingProxyType({"T1w": _FLAIR, "T2w": _T2W}),
 )
 
 _OF_TISSUES = MappingProxyType({"adults": ADULTS, "newborns": NEWBORNS, "anyone": ANYONE})
