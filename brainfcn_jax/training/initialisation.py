@@ -10,7 +10,7 @@ from brainfcn_jax.network.fcn import INPUT_CHANNELS, SegmentationNetwork
 from brainfcn_jax.network.model_file import Model, load_model
 from brainfcn_jax.network.vgg16 import find_vgg16, read_vgg16
 from brainfcn_jax.training.devices import run_compiled
-from brainfcn_jax.training.settings import NetworkSettings, Settings
+from brainfcn_jax.training.settings import FinderGeneratorSettings, NetworkSettings, Settings
 from brainfcn_jax.training.step import Params
 
 _SMALLEST_IMAGE = (1, 16, 16, INPUT_CHANNELS)
@@ -52,7 +52,7 @@ def starting_model(settings: Settings) -> Model | None:
 
 def tissue_names(settings: Settings) -> tuple[str, ...]:
     """What the network tells apart, beside the background."""
-    if settings.generator is not None and settings.generator.kind == "brain":
+    if isinstance(settings.generator, FinderGeneratorSettings):
         return BRAIN_ALONE
     return tuple(tissue.name for tissue in TISSUES)
 

@@ -8,7 +8,12 @@ from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.labels import SCHEMES
-from brainfcn_jax.training.settings import GeneratorSettings, Settings, experiment
+from brainfcn_jax.training.settings import (
+    FinderGeneratorSettings,
+    Settings,
+    TissueGeneratorSettings,
+    experiment,
+)
 from brainfcn_jax.training.settings_from_config import settings_from_config
 
 GOOD_DATA: dict[str, Any] = {
@@ -39,14 +44,12 @@ def good_values() -> dict[str, Any]:
             "maps": ("m",),
             "held_out": ("h",),
             "heads_root": "heads",
-            "newborns_root": "",
             "shape": (16, 32, 48),
             "volumes_in_pool": 2,
             "slices_per_volume": 8,
             "thick_fraction": 0.5,
             "brain_fraction": 1,
             "real_fraction": 0.5,
-            "slab_fraction": 0.0,
         },
         "network": {
             "stages": 4,
@@ -157,7 +160,7 @@ def test_an_experiment_says_what_differs_and_shows_every_key() -> None:
 
 def test_an_experiments_generator_has_defaults_too() -> None:
     config = experiment(generator={"kind": "newborn"})
-    expected = dataclasses.asdict(GeneratorSettings(kind="newborn"))
+    expected = dataclasses.asdict(TissueGeneratorSettings(kind="newborn"))
     assert config.generator.to_dict() == expected
 
 
@@ -281,6 +284,15 @@ def test_without_a_generator_there_is_none() -> None:
     assert settings_from_config(ConfigDict(values)).generator is None
 
 
+def test_a_generator_for_the_finder_is_told_apart_by_its_kind() -> None:
+    config = experiment(data={"root": "scans"}, generator={"kind": "brain", "heads_root": "maps"})
+    assert settings_from_config(config).generator == FinderGeneratorSettings(heads_root="maps")
+    config.generator.kind = "newborn"
+    assert "unknown key 'generator.size'" in refusal(config)
+    config.generator.kind = ["brain"]
+    assert "'generator.kind' must be 'adult' or 'newborn'" in refusal(config)
+
+
 def test_a_generators_keys_are_read_as_strictly() -> None:
     values = good_values()
     values["generator"]["colour"] = values["generator"].pop("kind")
@@ -295,6 +307,7 @@ def test_every_section_describes_its_keys() -> None:
     sections = [type(value) for value in vars(Settings()).values()]
     described = [section for section in sections if dataclasses.is_dataclass(section)]
     assert len(described) == 5
-    for section in [Settings, GeneratorSettings, *described]:
+    for section in [Settings, TissueGeneratorSettings, FinderGeneratorSettings, *described]:
+        words = "".join(kind.__doc__ or "" for kind in section.__mro__)
         for field in dataclasses.fields(section):
-            assert f"\n        {field.name}: " in (section.__doc__ or ""), (section, field.name)
+            assert f"\n        {field.name}: " in words, (section, field.name)
