@@ -127,6 +127,8 @@ def test_what_the_config_of_a_finder_may_not_say() -> None:
         ({"thick_fraction": 0.1}, "unknown key 'generator.thick_fraction'"),
         ({"kind": "adult", "newborns_root": "n"}, "unknown key 'generator.newborns_root'"),
         ({"kind": "adult", "slab_fraction": 0.1}, "unknown key 'generator.slab_fraction'"),
+        ({"kind": "newborn"}, "unknown key 'generator.size'"),
+        ({"kind": ["brain"]}, "'generator.kind' must be 'adult' or 'newborn'"),
         ({"kind": "brian"}, "'adult' or .* or 'brain', found 'brian'"),
     ):
         wrong = experiment(**{**good, "generator": {**generator, **change}})
