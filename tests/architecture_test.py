@@ -81,6 +81,7 @@ PURE_NUMPY = {
     "training.config_bases",
     "training.settings",
     "training.settings_reader",
+    "training.time_left",
 }
 """Never import jax, touch no file, compile nothing."""
 
@@ -107,6 +108,12 @@ ONLY_IMPORTERS = {
     "h5py": {"network.sealed_hdf5"},
     "nibabel": {"imaging.grid", "imaging.nifti", "imaging.nifti_writing"},
     "orbax": {"training.checkpoints"},
+    "tqdm": {
+        "commands.compare",
+        "commands.progress_bar",
+        "runtime.messages",
+        "training.progress",
+    },
 }
 JAX_LIBRARIES = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 EFFECTS = {
