@@ -16,33 +16,17 @@ from the T1w model, which `model_path` names. No scan is trained on.
 from ml_collections import ConfigDict
 
 from brainfcn_jax.imaging.contrasts import KNOWN
+from brainfcn_jax.training.config_bases import ADULT_GENERATOR, ADULT_LICENCE, ONLY_GENERATED
 from brainfcn_jax.training.settings import experiment
-
-HELD_OUT = tuple(f"training_seg_{number}" for number in range(17, 21))
-LICENCE = (
-    "Apache-2.0. Trained on images made from the label maps and intensity priors of SynthSeg "
-    "(Billot et al. 2023, https://github.com/BBillot/SynthSeg, Apache-2.0). Started from VGG16 "
-    "(Simonyan and Zisserman 2015, CC BY 4.0)."
-)
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
         data={"contrasts": KNOWN, "slice_axis": "all"},
-        generator={
-            "kind": "any_adult",
-            "held_out": HELD_OUT,
-            "shape": (160, 176, 192),
-            "thick_fraction": 0.2,
-        },
+        generator={**ADULT_GENERATOR, "kind": "any_adult", "thick_fraction": 0.2},
         network={"start": "model", "model_path": "weights/adult_t1w.h5"},
-        augmentation={
-            "rotation_degrees": 0.0,
-            "scale_range": (1.0, 1.0),
-            "mirror": False,
-            "remapped_fraction": 0.25,
-        },
+        augmentation={**ONLY_GENERATED, "remapped_fraction": 0.25},
         training={"steps": 3200, "validate_every": 1000},
-        licence=LICENCE,
+        licence=ADULT_LICENCE,
     )

@@ -16,27 +16,16 @@ own can follow the training: `--config.data.validation_root=FOLDER` names their 
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.training.config_bases import ADULT_GENERATOR, ADULT_LICENCE, ONLY_GENERATED
 from brainfcn_jax.training.settings import experiment
-
-HELD_OUT = tuple(f"training_seg_{number}" for number in range(17, 21))
-LICENCE = (
-    "Apache-2.0. Trained on images made from the label maps and intensity priors of SynthSeg "
-    "(Billot et al. 2023, https://github.com/BBillot/SynthSeg, Apache-2.0). Started from VGG16 "
-    "(Simonyan and Zisserman 2015, CC BY 4.0)."
-)
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
         data={"slice_axis": "all"},
-        generator={
-            "kind": "adult",
-            "held_out": HELD_OUT,
-            "shape": (160, 176, 192),
-            "thick_fraction": 0.15,
-        },
-        augmentation={"rotation_degrees": 0.0, "scale_range": (1.0, 1.0), "mirror": False},
+        generator={**ADULT_GENERATOR, "kind": "adult", "thick_fraction": 0.15},
+        augmentation=ONLY_GENERATED,
         training={"steps": 8500, "validate_every": 2000},
-        licence=LICENCE,
+        licence=ADULT_LICENCE,
     )

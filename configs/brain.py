@@ -18,6 +18,7 @@ adults'. Of a fifth only a slab is left.
 from ml_collections import ConfigDict
 
 from brainfcn_jax.imaging.contrasts import KNOWN
+from brainfcn_jax.training.config_bases import FINDER_GENERATOR, ONLY_GENERATED
 from brainfcn_jax.training.settings import experiment
 
 LICENCE = (
@@ -28,22 +29,10 @@ LICENCE = (
     "sclerosis (Lesjak, Pernus, Likar, Spiclin, Neuroinformatics 2016, CC BY) and one of "
     "studyforrest (Hanke et al., Scientific Data 2014, PDDL 1.0)."
 )
-OPERATED, NOT_OPERATED = (25, 26, 27, 28, 29, 30, 32, 34), (21, 22, 23, 24, 25)
-FETAL = tuple(
-    f"fetal_SB_atlas_GA{week}_{state}_dseg"
-    for state, weeks in (("notoperated", NOT_OPERATED), ("operated", OPERATED))
-    for week in weeks
-)
-NEWBORN_HEADS = 9
-"""Heads that are grown around the 40-week map; around each fetal one it is one."""
-HELD_OUT = (
-    *(f"training_seg_{number}" for number in range(17, 21)),
-    *(f"fetal_SB_atlas_GA{week}_operated_dseg" for week in (31, 33)),
-)
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
         data={
             "scan_pattern": "*/{subject}_T1w.nii.gz",
@@ -54,10 +43,9 @@ def get_config() -> ConfigDict:
             "find_brain": False,
         },
         generator={
+            **FINDER_GENERATOR,
             "kind": "brain",
-            "maps": ("dhcp40w_dseg",) * NEWBORN_HEADS + FETAL,
-            "held_out": HELD_OUT,
-            "shape": (112, 112, 112),
+            "size": 112,
             "slices_per_volume": 96,
             "volumes_in_pool": 24,
             "brain_fraction": 0.6,
@@ -66,12 +54,7 @@ def get_config() -> ConfigDict:
         },
         network={"stages": 5, "maps": 8, "narrowing": 4, "start": "random"},
         optimizer={"learning_rate": 1e-3, "schedule": "linear_to_zero"},
-        augmentation={
-            "rotation_degrees": 0.0,
-            "scale_range": (1.0, 1.0),
-            "mirror": False,
-            "remapped_fraction": 0.25,
-        },
+        augmentation={**ONLY_GENERATED, "remapped_fraction": 0.25},
         training={"steps": 9000, "images_per_step": 16, "images_per_microbatch": 16},
         licence=LICENCE,
     )

@@ -13,43 +13,9 @@ CoGM .79, BGT .89, UWM .95, BS .84, CB .91, Vent .87, CSF .89.
 
 from ml_collections import ConfigDict
 
-from brainfcn_jax.training.settings import experiment
+from brainfcn_jax.training.config_bases import neobrains12
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
-    return experiment(
-        data={
-            "scan_pattern": "{subject}/T2.nii.gz",
-            "labels_pattern": "{subject}/labels.nii.gz",
-            "scheme": "neobrains12",
-            "train": ("coronal_30w_1", "coronal_30w_2"),
-            "people": "newborns",
-            "contrasts": ("T2w",),
-            "find_brain": False,
-            "slice_axis": "coronal",
-            "equalise": "volume",
-            "crop_to_head": False,
-            "mask_slice": "middle",
-        },
-        network={"stages": 5, "precision": "float32"},
-        optimizer={
-            "name": "sgd",
-            "learning_rate": 1e-10,
-            "schedule": "constant",
-            "warmup_steps": 0,
-            "momentum": 0.99,
-            "weight_decay": 0.005,
-        },
-        augmentation={"mirror": False},
-        training={
-            "steps": 100_000,
-            "images_per_step": 20,
-            "images_per_microbatch": 2,
-            "loss": "sum",
-            "validate_every": 5000,
-            "checkpoint_every": 1000,
-            "log_every": 20,
-        },
-        licence="Trained on NeoBrainS12; its owners' terms apply to these weights.",
-    )
+    """Return what differs from NeoBrainS12's other experiments."""
+    return neobrains12(train=("coronal_30w_1", "coronal_30w_2"), slice_axis="coronal")

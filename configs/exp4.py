@@ -12,40 +12,20 @@ this experiment where it gives the results; here it is 100k.
 
 from ml_collections import ConfigDict
 
-from brainfcn_jax.training.settings import experiment
+from brainfcn_jax.training.config_bases import of_the_paper
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
-    return experiment(
-        data={
+    """Return what differs from the paper's other experiments."""
+    return of_the_paper(
+        {
             "scan_pattern": "TrainingData/{subject}/T1.nii",
             "labels_pattern": "TrainingData/{subject}/LabelsForTraining.nii",
             "scheme": "mrbrains13",
             "train": ("1", "2", "3", "4", "5"),
-            "equalise": "volume",
-            "crop_to_head": False,
-            "mask_slice": "middle",
-            "find_brain": False,
         },
-        network={"precision": "float32"},
-        optimizer={
-            "name": "sgd",
-            "learning_rate": 1e-8,
-            "schedule": "constant",
-            "warmup_steps": 0,
-            "momentum": 0.99,
-            "weight_decay": 0.005,
-        },
-        augmentation={"mirror": False},
-        training={
-            "steps": 100_000,
-            "images_per_step": 20,
-            "images_per_microbatch": 4,
-            "loss": "sum",
-            "validate_every": 5000,
-            "checkpoint_every": 1000,
-            "log_every": 20,
-        },
+        stages=4,
+        learning_rate=1e-8,
+        images_per_microbatch=4,
         licence="Trained on MRBrainS13; its owners' terms apply to these weights.",
     )

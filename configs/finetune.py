@@ -32,7 +32,7 @@ from brainfcn_jax.training.settings import experiment
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
         network={"start": "model", "model_path": "weights/adult_t1w.h5"},
         optimizer={"learning_rate": 3e-5, "warmup_steps": 20},

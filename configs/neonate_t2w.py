@@ -15,44 +15,16 @@ which lend face, eyes and neck. Fetal weeks 31 and 33 are never trained on and f
 
 from ml_collections import ConfigDict
 
+from brainfcn_jax.training.config_bases import NEWBORN_DATA, NEWBORN_GENERATOR, NEWBORN_LICENCE
 from brainfcn_jax.training.settings import experiment
-
-OPERATED, NOT_OPERATED = (25, 26, 27, 28, 29, 30, 32, 34), (21, 22, 23, 24, 25)
-FETAL = tuple(
-    f"fetal_SB_atlas_GA{week}_{state}_dseg"
-    for state, weeks in (("notoperated", NOT_OPERATED), ("operated", OPERATED))
-    for week in weeks
-)
-HELD_OUT = tuple(f"fetal_SB_atlas_GA{week}_operated_dseg" for week in (31, 33))
-NEWBORN_HEADS = 9
-"""Heads that are grown around the 40-week map; around each fetal one it is one."""
-LICENCE = (
-    "CC BY 4.0. Trained on images made from the 40-week tissue map of the dHCP volumetric "
-    "atlas (Schuh et al. 2018, doi 10.1101/251512, CC BY 4.0, modified), on fetal templates of "
-    "the spina bifida atlas (Fidon et al. 2021, CC0 1.0), and on head anatomy from SynthSeg's "
-    "label maps (Billot et al. 2023, Apache-2.0). Started from VGG16 (Simonyan and Zisserman "
-    "2015, CC BY 4.0)."
-)
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
-        data={
-            "scan_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_T2w.nii.gz",
-            "labels_pattern": "spina_bifida_atlas/fetal_SB_atlas_{subject}_dseg.nii.gz",
-            "validation": ("GA31_operated", "GA33_operated"),
-            "people": "newborns",
-            "contrasts": ("T2w",),
-        },
-        generator={
-            "kind": "newborn",
-            "maps": ("dhcp40w_dseg",) * NEWBORN_HEADS + FETAL,
-            "held_out": HELD_OUT,
-            "shape": (144, 144, 176),
-            "real_fraction": 0.125,
-        },
+        data=NEWBORN_DATA,
+        generator={**NEWBORN_GENERATOR, "kind": "newborn", "real_fraction": 0.125},
         network={"stages": 5},
         training={"steps": 4500, "validate_every": 1000},
-        licence=LICENCE,
+        licence=NEWBORN_LICENCE,
     )

@@ -16,7 +16,7 @@ from brainfcn_jax.training.settings import experiment
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
         data={"train_subjects": 5, "validation": ("1007", "1036")},
         training={"checkpoint_every": 500},

@@ -13,7 +13,7 @@ from brainfcn_jax.training.settings import experiment
 
 
 def get_config() -> ConfigDict:
-    """What differs from the defaults, which `brainfcn_jax.training.settings` describes."""
+    """Return what differs from the defaults, which `brainfcn_jax.training.settings` describes."""
     return experiment(
         data={"validation": ("sub-03",), "crop_to_head": False},
         network={"maps": 4, "precision": "float32", "start": "random"},

@@ -69,14 +69,19 @@ PURE_NUMPY = {
     "results.settings",
     "results.pages.charts",
     "results.pages.slices",
+    "synthesis.known_maps",
+    "synthesis.masked_heads",
     "synthesis.newborn_head",
     "synthesis.packed_labels",
+    "synthesis.ranges",
     "synthesis.recipes",
     "synthesis.structures",
     "text",
     "training.batches",
+    "training.config_bases",
     "training.settings",
     "training.settings_reader",
+    "training.time_left",
 }
 """Never import jax, touch no file, compile nothing."""
 
@@ -103,6 +108,12 @@ ONLY_IMPORTERS = {
     "h5py": {"network.sealed_hdf5"},
     "nibabel": {"imaging.grid", "imaging.nifti", "imaging.nifti_writing"},
     "orbax": {"training.checkpoints"},
+    "tqdm": {
+        "commands.compare",
+        "commands.progress_bar",
+        "runtime.messages",
+        "training.progress",
+    },
 }
 JAX_LIBRARIES = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}
 EFFECTS = {

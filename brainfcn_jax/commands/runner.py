@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from absl import flags
-from tqdm import tqdm
 
 import brainfcn_jax
 from brainfcn_jax.errors import BrainfcnError, UsageError
@@ -21,7 +20,8 @@ from brainfcn_jax.runtime.jax_environment import (
     choose_threads,
     prepare_jax,
 )
-from brainfcn_jax.text import Detail, first_line, printable
+from brainfcn_jax.runtime.messages import say
+from brainfcn_jax.text import Detail, first_line
 
 ALL_DONE = 0
 SOME_FAILED = 1
@@ -138,17 +138,16 @@ def exit_code(
         _choose_hardware(values)
         return command(values) or ALL_DONE
     except BrainfcnError as error:
-        print(f"{Path(argv[0]).name}: {printable(str(error))}", file=sys.stderr)
+        say(f"{Path(argv[0]).name}: {error}")
         return error.exit_code
     except MemoryError as error:
-        print(
+        say(
             f"{Path(argv[0]).name}: this machine's memory does not suffice "
-            f"({printable(first_line(error))}); close what else uses it, or take a larger one",
-            file=sys.stderr,
+            f"({first_line(error)}); close what else uses it, or take a larger one"
         )
         return BrainfcnError.exit_code
     except KeyboardInterrupt:
-        print(f"{Path(argv[0]).name}: interrupted", file=sys.stderr)
+        say(f"{Path(argv[0]).name}: interrupted")
         return INTERRUPTED
 
 
@@ -167,8 +166,8 @@ def require(values: flags.FlagValues, names: Sequence[str]) -> None:
 
 
 def log(line: str) -> None:
-    """Says something on stderr, above a progress bar if there is one."""
-    tqdm.write(f"{Path(sys.argv[0]).name}: {printable(line)}", file=sys.stderr)
+    """Say something in the program's name."""
+    say(f"{Path(sys.argv[0]).name}: {line}")
 
 
 def inform(values: flags.FlagValues, line: str) -> None:

@@ -111,12 +111,10 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 def _what_came_of_it(workdir: "Workdir") -> str:
     """The best step and its Dice, where the weights are, and how to use them."""
-    from brainfcn_jax.training.progress import read_records
+    from brainfcn_jax.training.measurements import best_validation, read_records
 
-    validations = [record for record in read_records(workdir.metrics) if "dice" in record]
     weights, said = workdir.last, [f"trained: weights of the last step in '{workdir.last}'"]
-    if validations:
-        best = max(validations, key=lambda record: record["mean_dice"])
+    if best := best_validation(read_records(workdir.metrics)):
         weights = workdir.best
         said.append(
             f"best mean Dice on the subjects held out: {best['mean_dice']:.3f}, after step "

@@ -11,7 +11,7 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from brainfcn_jax.synthesis.deformation import Field, along_axes, knots_for, smooth_field
-from brainfcn_jax.synthesis.recipes import Acquisition, Contrasts
+from brainfcn_jax.synthesis.ranges import Acquisition, Contrasts
 
 _QUANTILE_BITS = 12
 _STRONG_BIAS = 3.5

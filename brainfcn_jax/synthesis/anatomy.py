@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from brainfcn_jax.synthesis.deformation import Field, knots_for, smooth_field
-from brainfcn_jax.synthesis.recipes import Anatomy
+from brainfcn_jax.synthesis.ranges import Anatomy
 from brainfcn_jax.synthesis.structures import CODES
 
 _WHITE_FROM, _GAP_FROM = 0.2, 0.4  # of a wave between -1 and 1

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Float32, PRNGKeyArray
 
-from brainfcn_jax.synthesis.recipes import Deformation
+from brainfcn_jax.synthesis.ranges import Deformation
 
 Shape = tuple[int, int, int]
 Field = Float[Array, "slice height width"]

@@ -11,9 +11,8 @@ from jaxtyping import Bool, Float32, UInt8
 
 from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast, t1_contrast
+from brainfcn_jax.synthesis.known_maps import HELD_OUT, HELD_OUT_NEWBORNS
 from brainfcn_jax.synthesis.label_maps import (
-    HELD_OUT,
-    HELD_OUT_NEWBORNS,
     LabelSource,
     load_adults,
     load_newborns,

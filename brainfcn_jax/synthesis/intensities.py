@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from brainfcn_jax.synthesis.recipes import Contrasts
+from brainfcn_jax.synthesis.ranges import Contrasts
 from brainfcn_jax.synthesis.sequences import (
     Relaxation,
     adult_relaxation,

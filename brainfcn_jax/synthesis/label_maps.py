@@ -12,6 +12,7 @@ from brainfcn_jax.imaging import nifti
 from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.imaging.file_names import without_extension
+from brainfcn_jax.synthesis.known_maps import HELD_OUT, HELD_OUT_NEWBORNS
 from brainfcn_jax.synthesis.newborn_head import grow_head
 from brainfcn_jax.synthesis.packed_labels import brain_mask, with_depth, without_neck_fluid
 from brainfcn_jax.synthesis.structures import (
@@ -22,12 +23,6 @@ from brainfcn_jax.synthesis.structures import (
 )
 
 ADULT_SPACING_MM, NEWBORN_SPACING_MM = 1.0, 0.6
-HELD_OUT = ("training_seg_17", "training_seg_18", "training_seg_19", "training_seg_20")
-"""Maps that no shipped model is trained on: whole heads to test with."""
-
-HELD_OUT_NEWBORNS = ("fetal_SB_atlas_GA31_operated_dseg", "fetal_SB_atlas_GA33_operated_dseg")
-"""Fetal weeks that no shipped model is trained on."""
-
 _ADULT_PATTERN, _NEWBORN_PATTERN = "training_seg_*.nii*", "**/*_dseg.nii*"
 _ADULT_SIZES = (176, 248, 256)
 _NEWBORN_SIZES = (208, 256, 256)

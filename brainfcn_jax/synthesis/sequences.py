@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from brainfcn_jax.synthesis.recipes import PulseSequence
+from brainfcn_jax.synthesis.ranges import PulseSequence
 from brainfcn_jax.synthesis.structures import CODES, STRUCTURES
 
 _NAMES = np.array([structure.name for structure in STRUCTURES])

@@ -20,7 +20,7 @@ from brainfcn_jax.training.batches import (
 from brainfcn_jax.training.devices import device_count, own_microbatches
 from brainfcn_jax.training.generated_pool import GeneratedPool, shares
 from brainfcn_jax.training.labelled_scans import TrainingData, load_training_data
-from brainfcn_jax.training.settings import Settings
+from brainfcn_jax.training.settings import Settings, TissueGeneratorSettings
 from brainfcn_jax.training.synthetic_volumes import held_out_maps, load_pool
 
 NO_SCANS: tuple[TrainingVolume, ...] = ()
@@ -53,11 +53,11 @@ def load_batch_source(settings: Settings) -> BatchSource:
     """
     if settings.generator is None:
         return source_of_scans(settings, load_training_data(settings.data))
-    scans = NO_SCANS
-    if settings.generator.real_fraction > 0 and settings.generator.kind != "brain":
-        held_out = held_out_maps(settings.generator, settings.data)
+    generator, scans = settings.generator, NO_SCANS
+    if isinstance(generator, TissueGeneratorSettings) and generator.real_fraction > 0:
+        held_out = held_out_maps(generator, settings.data)
         scans = load_training_data(settings.data, held_out).volumes
-    pool = load_pool(settings.generator, settings.data, settings.seed)
+    pool = load_pool(generator, settings.data, settings.seed)
     return source_of_generated(settings, pool, scans)
 
 

@@ -1,28 +1,39 @@
 """Training volumes that tell brain from everything else, in all three slice directions."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.resampling import centred_grid, resample
 from brainfcn_jax.inference.brain import NEWBORNS
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
-from brainfcn_jax.synthesis.recipes import Recipe, any_adult_recipe, any_newborn_recipe
-from brainfcn_jax.training.batches import TrainingVolume
+from brainfcn_jax.synthesis.masked_heads import MaskedHead, masked_head, varied
+from brainfcn_jax.synthesis.recipes import (
+    any_adult_recipe,
+    any_newborn_recipe,
+    coarse,
+    masked_head_recipe,
+)
+from brainfcn_jax.training.batches import UNKNOWN, TrainingVolume
 from brainfcn_jax.training.generated_pool import choose_slices
-from brainfcn_jax.training.labelled_scans import check_held_out
-from brainfcn_jax.training.masked_heads import MaskedHead, load_masked_heads, varied
-from brainfcn_jax.training.settings import DataSettings, GeneratorSettings
+from brainfcn_jax.training.label_choice import scheme_of
+from brainfcn_jax.training.labelled_scans import check_held_out, training_subjects
+from brainfcn_jax.training.settings import DataSettings, FinderGeneratorSettings
+from brainfcn_jax.training.subjects import load_subject
 
 SPACING_MM = 2.0
 NEWBORN_SPACING_MM = SPACING_MM * NEWBORNS.size
 NEWBORN_FRACTION = 0.4
 """Share of the generated heads that are a newborn's, where there are maps of newborns."""
+
+UNCERTAIN_MM = 2.5
+"""How near to a mask's surface nothing is said about brain or not."""
 
 SLAB_VOXELS = (15, 50)
 """The thinnest and the thickest slab."""
@@ -38,7 +49,7 @@ class BrainVolumes:
         adults: Generator,
         newborns: Generator | None,
         heads: Sequence[MaskedHead],
-        settings: GeneratorSettings,
+        settings: FinderGeneratorSettings,
     ) -> None:
         self._adults = adults
         self._newborns = newborns
@@ -55,8 +66,7 @@ class BrainVolumes:
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """Height and width of the slices."""
-        _, height, width = self._settings.shape
-        return ((height, width),)
+        return ((self._settings.size, self._settings.size),)
 
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Makes volume `number`: some slices of each direction, brain 1."""
@@ -90,7 +100,10 @@ class BrainVolumes:
         settings = self._settings
         if self._heads and random.random() < settings.real_fraction:
             head = self._heads[int(random.integers(len(self._heads)))]
-            return head.name, *varied(random, head, settings.shape[0], SPACING_MM)
+            image, outward_mm, seen = varied(
+                random, head, masked_head_recipe(settings.size, SPACING_MM)
+            )
+            return head.name, image, np.where(seen, known_brain(outward_mm), np.uint8(0))
         generator = self._adults
         if self._newborns is not None and random.random() < NEWBORN_FRACTION:
             generator = self._newborns
@@ -116,7 +129,7 @@ def slab(
     return cut, cut_brain
 
 
-def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> BrainVolumes:
+def load_brain_volumes(settings: FinderGeneratorSettings, data: DataSettings) -> BrainVolumes:
     """Reads the label maps of adults and newborns, and the heads with masks.
 
     Raises:
@@ -125,6 +138,7 @@ def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> Brain
     """
     folders = [folder for folder in (settings.heads_root, settings.newborns_root) if folder]
     check_held_out(settings.held_out, folders)
+    cube = (settings.size, settings.size, settings.size)
     newborns = None
     if settings.newborns_root:
         newborns = load_generator(
@@ -132,38 +146,42 @@ def load_brain_volumes(settings: GeneratorSettings, data: DataSettings) -> Brain
             settings.newborns_root,
             heads_folder=settings.heads_root,
             names=settings.maps,
-            recipe=coarse(any_newborn_recipe(settings.shape), NEWBORN_SPACING_MM),
+            recipe=coarse(any_newborn_recipe(cube), NEWBORN_SPACING_MM),
             leave_out=settings.held_out,
         )
     adults = load_generator(
         "adult",
         settings.heads_root,
-        recipe=coarse(any_adult_recipe(settings.shape), SPACING_MM),
+        recipe=coarse(any_adult_recipe(cube), SPACING_MM),
         leave_out=settings.held_out,
     )
     heads = load_masked_heads(data, SPACING_MM) if settings.real_fraction > 0 else ()
     return BrainVolumes(adults, newborns, heads, settings)
 
 
-def coarse(recipe: Recipe, spacing_mm: float) -> Recipe:
-    """The recipe in large voxels, with more contrasts, places and thick slices than for tissues."""
-    finest, fine, thick = (voxels * spacing_mm for voxels in (0.4, 0.8, 3.5))
-    return replace(
-        recipe,
-        spacing_mm=spacing_mm,
-        label_smoothing_mm=0.0,
-        view=replace(
-            recipe.view, stripped_fraction=0.35, snug_fraction=0.4, cut_fraction=0.15,
-            shift_mm=6 * spacing_mm, low_shift_mm=25 * spacing_mm,
-        ),
-        deformation=replace(recipe.deformation, far_fraction=0.25),
-        contrasts=replace(
-            recipe.contrasts, wild_fraction=0.3, sequence_fraction=0.25,
-            other_spread_used=(0.5, 2.0), bias=0.15, texture_mm=6.0,
-        ),
-        acquisition=replace(
-            recipe.acquisition, blur_mm=(finest, fine), thick_fraction=0.5,
-            thick_mm=(spacing_mm, thick), thick_along_slices=0.5,
-            in_plane_mm=(spacing_mm, 1.5 * spacing_mm),
-        ),
-    )  # fmt: skip
+def known_brain(outward_mm: Float32[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:
+    """Return 1 where brain is, `UNKNOWN` within `UNCERTAIN_MM` of the mask's surface."""
+    near = np.abs(outward_mm) < UNCERTAIN_MM
+    return np.where(near, UNKNOWN, outward_mm <= 0).astype(np.uint8)
+
+
+def load_masked_heads(settings: DataSettings, spacing_mm: float) -> tuple[MaskedHead, ...]:
+    """Loads the training subjects, whose label maps are masks: all above 0 is brain.
+
+    Raises:
+        InputError: a subject is missing, cannot be used, or has no brain.
+        UsageError: more subjects are asked for than there are.
+    """
+    heads = []
+    for subject in training_subjects(settings):
+        scan, labels = load_subject(subject, scheme_of(settings))
+        source = centred_grid(labels.shape, scan.spacing_mm)
+        x, y, z = (line.resampled(spacing_mm) for line in source)
+        image, mask = (
+            resample(volume.astype(np.float32), source, (x, y, z))
+            for volume in (scan.data, labels > 0)
+        )
+        if not (mask > 0.5).any():
+            raise InputError(f"'{subject.labels_path}' marks no brain; leave it out of data.train")
+        heads.append(masked_head(subject.name, image, mask > 0.5, spacing_mm))
+    return tuple(heads)

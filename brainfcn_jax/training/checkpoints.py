@@ -15,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from orbax import checkpoint as ocp
 
 from brainfcn_jax.errors import OutputError, TrainingError
+from brainfcn_jax.runtime.messages import warn
 from brainfcn_jax.training.step import TrainState
 
 KEPT = 2
@@ -95,11 +96,9 @@ class Checkpoints:
                 state: TrainState = found.state
             except _DAMAGE as error:
                 damaged.append(step)
-                logging.warning(
-                    "the checkpoint of step %d in '%s' cannot be read (%s); trying the one before",
-                    step,
-                    self._folder,
-                    type(error).__name__,
+                warn(
+                    f"the checkpoint of step {step} in '{self._folder}' cannot be read "
+                    f"({type(error).__name__}); trying the one before"
                 )
             else:
                 self._set_aside(damaged)

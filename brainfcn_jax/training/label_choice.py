@@ -6,7 +6,7 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.labels import BRAIN, TISSUES, LabelTable, parsed_table
 from brainfcn_jax.schemes import CodeScheme, scheme_for
-from brainfcn_jax.training.settings import DataSettings, Settings
+from brainfcn_jax.training.settings import DataSettings, FinderGeneratorSettings, Settings
 
 
 def labels_of(settings: Settings) -> LabelTable:
@@ -15,7 +15,7 @@ def labels_of(settings: Settings) -> LabelTable:
     Raises:
         InputError: `data.label_table` cannot be read, or is no label table.
     """
-    if settings.generator is not None and settings.generator.kind == "brain":
+    if isinstance(settings.generator, FinderGeneratorSettings):
         return BRAIN
     return labels_in_scans(settings.data)
 

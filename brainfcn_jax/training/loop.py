@@ -2,28 +2,30 @@
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import jax
-from absl import logging
 
 from brainfcn_jax.errors import TrainingError
 from brainfcn_jax.network.model_file import Model, save_model
 from brainfcn_jax.runtime.background import prefetch
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory
+from brainfcn_jax.runtime.messages import warn
 from brainfcn_jax.text import Detail, first_line
 from brainfcn_jax.training.checkpoints import Checkpoints
+from brainfcn_jax.training.curve import draw_curve
 from brainfcn_jax.training.devices import abstract, device_count
+from brainfcn_jax.training.measurements import Measurements, check_finite, is_due
 from brainfcn_jax.training.precision import with_precision
 from brainfcn_jax.training.processes import agree, from_first, is_first, together
-from brainfcn_jax.training.progress import Progress, check_finite, is_due
+from brainfcn_jax.training.progress import Progress
 from brainfcn_jax.training.run import Run, make_model, prepare_run
 from brainfcn_jax.training.run_folder import Workdir, flat_settings, occupied
 from brainfcn_jax.training.settings import Settings, TrainingSettings
 from brainfcn_jax.training.step import Metrics, TrainState
-from brainfcn_jax.training.validation import ValidationCase, validation_dice
+from brainfcn_jax.training.validation import validation_dice
 
 
 def train(settings: Settings, folder: Path, detail: Detail = "normal") -> Workdir:
@@ -70,19 +72,26 @@ def train_and_save(run: Run, state: TrainState, detail: Detail = "normal") -> No
             opened.enter_context(occupied(workdir, run.settings))
             checkpoints = Checkpoints(workdir.checkpoints)
             first, state = checkpoints.restore_latest(abstract(state)) or (0, state)
-            progress = opened.enter_context(follow(workdir, run.settings, first, detail))
+            progress = opened.enter_context(Progress(steps, first, detail))
+            measurements = Measurements(
+                workdir.metrics,
+                progress,
+                first_step=first,
+                steps=steps,
+                log_every=training.log_every,
+            )
         first, state = shared_start(first, state)
         ready = opened.enter_context(prefetch(run.source.batches(first, steps)))
         for step in range(first + 1, steps + 1):
             state, metrics = run_step(state, next(ready))
-            progress.step_done(step, metrics)
+            measurements.step_done(step, metrics)
             if run.cases and is_due(step, training.validate_every, steps):
-                with progress.paused():
-                    validate(workdir, progress, step, make_model(run, state), run.cases)
+                with measurements.paused():
+                    validate(run, measurements, step, make_model(run, state))
             if is_due(step, training.checkpoint_every, steps):
-                with progress.paused():
+                with measurements.paused():
                     save_model(workdir.last, make_model(run, state), overwrite=True)
-                    progress.draw()
+                    draw_curve(measurements.records, workdir.curve)
                     checkpoints.save(step, state)
 
 
@@ -143,36 +152,14 @@ def warn_of_idle_devices(training: TrainingSettings) -> None:
     devices = device_count(training.launcher)
     busy = math.ceil(training.images_per_step / training.images_per_microbatch)
     if busy < devices:
-        logging.warning(
-            "%d of %d devices have nothing to do, since a step has %d microbatches; raise "
-            "--config.training.images_per_step or lower --config.training.images_per_microbatch",
-            devices - busy,
-            devices,
-            busy,
+        warn(
+            f"{devices - busy} of {devices} devices have nothing to do, since a step has {busy} "
+            "microbatches; raise --config.training.images_per_step or lower "
+            "--config.training.images_per_microbatch"
         )
 
 
-def validate(
-    workdir: Workdir,
-    progress: Progress,
-    step: int,
-    model: Model,
-    cases: Sequence[ValidationCase],
-) -> None:
-    """Measures the model on the validation scans, and keeps it when it is the best so far."""
-    best_before = progress.best_mean_dice
-    progress.validated(step, validation_dice(model, cases))
-    if progress.best_mean_dice > best_before:
-        save_model(workdir.best, model, overwrite=True)
-
-
-def follow(workdir: Workdir, settings: Settings, first_step: int, detail: Detail) -> Progress:
-    """The bar, the metrics file and the picture of the run."""
-    return Progress(
-        workdir.metrics,
-        workdir.curve,
-        first_step=first_step,
-        steps=settings.training.steps,
-        log_every=settings.training.log_every,
-        detail=detail,
-    )
+def validate(run: Run, measurements: Measurements, step: int, model: Model) -> None:
+    """Measure the model on the validation scans, and keep it when it is the best so far."""
+    if measurements.validated(step, validation_dice(model, run.cases)):
+        save_model(run.workdir.best, model, overwrite=True)

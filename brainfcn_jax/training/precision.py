@@ -4,9 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from absl import logging
-
 from brainfcn_jax.network import kernels
+from brainfcn_jax.runtime.messages import warn
 from brainfcn_jax.training.processes import from_first, is_first
 from brainfcn_jax.training.run_folder import recorded_setting
 from brainfcn_jax.training.settings import Settings
@@ -27,7 +26,7 @@ def with_precision(settings: Settings, folder: Path) -> Settings:
             fastest = "bfloat16" if kernels.bfloat16_is_fast() else "float32"
             chosen = recorded if recorded in PRECISIONS else fastest
         if chosen == "bfloat16" and not kernels.bfloat16_is_fast():
-            logging.warning(
+            warn(
                 "network.precision is bfloat16, which this processor emulates: steps will take "
                 "many times as long as in float32; stop, and start with "
                 "--config.network.precision=float32 and another --workdir"

@@ -15,6 +15,7 @@ from jax.experimental import multihost_utils
 from jaxtyping import UInt8
 
 from brainfcn_jax.errors import BrainfcnError, ProcessError, UsageError
+from brainfcn_jax.runtime.messages import say
 from brainfcn_jax.text import Detail
 from brainfcn_jax.training.devices import connect
 
@@ -69,7 +70,7 @@ def joined(group: ProcessGroup | None, detail: Detail = "normal") -> Iterator[No
         yield
         return
     if detail != "quiet":
-        print("waiting for the other processes of the run", file=sys.stderr, flush=True)
+        say("waiting for the other processes of the run")
     _join(group)
     try:
         _require_equal_devices()

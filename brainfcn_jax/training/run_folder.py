@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from absl import logging
-
 from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.runtime.atomic_files import new_file, remove_unfinished, unfinished
 from brainfcn_jax.runtime.locks import lock
+from brainfcn_jax.runtime.messages import warn
 from brainfcn_jax.training.settings import Settings
 
 _MAY_CHANGE = ("training.launcher",)
@@ -141,7 +140,7 @@ def _lock(mark: IO[bytes], folder: Path) -> None:
     try:
         free = lock(mark)
     except OSError as error:
-        logging.warning("'%s' cannot be locked (%s): train in it only once", folder, error.strerror)
+        warn(f"'{folder}' cannot be locked ({error.strerror}): train in it only once")
         return
     if not free:
         raise OutputError(

@@ -1,6 +1,7 @@
 """The settings of one experiment: defaults, and what a config says of them (plain Python)."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,10 @@ from brainfcn_jax.training.settings_reader import Rule
 NotNegative = Annotated[int, Rule("of 0 or more", lambda number: number >= 0)]
 Positive = Annotated[int, Rule("of 1 or more", lambda number: number >= 1)]
 Images = Annotated[int, Rule("in 1..10000", lambda number: 1 <= number <= 10_000)]
+Thirds = Annotated[int, Rule("of 1 or more and a multiple of 3", lambda n: n >= 1 and n % 3 == 0)]
+Folder = Annotated[
+    str, Rule("that names the folder of SynthSeg's maps", lambda folder: folder != "")
+]
 Maps = Annotated[int, Rule("in 1..256", lambda number: 1 <= number <= 256)]
 Pixels = Annotated[
     int, Rule("in 16..1024 and a multiple of 16", lambda n: 16 <= n <= 1024 and n % 16 == 0)
@@ -88,40 +93,66 @@ class DataSettings:
 
 @dataclass(frozen=True)
 class GeneratorSettings:
-    """Images made from label maps, in place of the scans in `DataSettings.root` or beside them.
+    """What all generators of images share; these take the place of scans, or stand beside them.
 
     Attributes:
-        kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues), for
-            tissues, "any_adult" and "any_newborn" in any contrast; "brain" for what finds the
-            brain in a head of any contrast: the scans of `DataSettings` are then heads whose
-            label maps are brain masks.
-        maps: label maps, by file name without extensions; one named n times is used n times as
-            often; empty: all that are found, less `held_out`. "brain": newborns' maps.
         held_out: label maps that nothing is trained on: neither images made from them nor a
             scan that they label.
-        heads_root: "newborn" and "brain": folder of SynthSeg's maps, which lend newborns face,
-            eyes and neck; empty: heads get a plain neck.
-        newborns_root: "brain" only: folder of newborns' maps of tissues; empty: adults alone.
-        shape: slices, rows and columns of an image; the last two also of a batch.
+        heads_root: folder of SynthSeg's maps, which lend newborns face, eyes and neck; empty: a
+            plain neck. A finder's heads of adults are made from them.
+        maps: label maps, by file name without extensions; one named n times is used n times as
+            often; empty: all that are found, less `held_out`. A finder's are newborns'.
         volumes_in_pool: images that are kept, so that a step's slices come from many.
         slices_per_volume: how many slices are taken from each image.
         brain_fraction: least share of an image's slices that show brain.
-        thick_fraction: share of the images that are cut into slices of 2 to 6 voxels.
-        real_fraction: share of the slices that come from the labelled scans.
-        slab_fraction: "brain" only: share of the heads of which no more than a slab is seen.
+        real_fraction: share of the slices, or of a finder's heads, that come from the scans.
     """
 
-    kind: Literal["adult", "newborn", "any_adult", "any_newborn", "brain"] = "adult"
-    maps: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     heads_root: str = ""
-    newborns_root: str = ""
-    shape: tuple[Pixels, Pixels, Pixels] = (160, 176, 224)
+    maps: tuple[str, ...] = ()
     volumes_in_pool: Images = 12
     slices_per_volume: Positive = 64
     brain_fraction: Fraction = 0.75
-    thick_fraction: Fraction = 0.0
     real_fraction: FractionBelow1 = 0.0
+
+
+@dataclass(frozen=True)
+class TissueGeneratorSettings(GeneratorSettings):
+    """Images with their tissues, from the label maps in `DataSettings.root`.
+
+    Attributes:
+        kind: "adult" (T1w, from SynthSeg's maps) or "newborn" (T2w, from maps of tissues);
+            "any_adult" and "any_newborn" in any contrast.
+        shape: slices, rows and columns of an image; the last two also of a batch.
+        thick_fraction: share of the images that are cut into slices of 2 to 6 voxels.
+    """
+
+    kind: Literal["adult", "newborn", "any_adult", "any_newborn"] = "adult"
+    shape: tuple[Pixels, Pixels, Pixels] = (160, 176, 224)
+    thick_fraction: Fraction = 0.0
+
+
+@dataclass(frozen=True)
+class FinderGeneratorSettings(GeneratorSettings):
+    """Heads of any contrast, for what finds the brain in them.
+
+    The scans of `DataSettings` are heads whose label maps are brain masks.
+
+    Attributes:
+        kind: "brain".
+        heads_root: folder of SynthSeg's maps.
+        slices_per_volume: how many slices are taken from each image, a third in each direction.
+        size: voxels along each side of a head's cube.
+        newborns_root: folder of newborns' maps of tissues; empty: adults alone.
+        slab_fraction: share of the heads of which no more than a slab is seen.
+    """
+
+    kind: Literal["brain"] = "brain"
+    heads_root: Folder = ""
+    slices_per_volume: Thirds = 96
+    size: Pixels = 112
+    newborns_root: str = ""
     slab_fraction: Fraction = 0.0
 
 
@@ -231,7 +262,7 @@ class Settings:
 
     seed: NotNegative = 0
     data: DataSettings = field(default_factory=DataSettings)
-    generator: GeneratorSettings | None = None
+    generator: TissueGeneratorSettings | FinderGeneratorSettings | None = None
     network: NetworkSettings = field(default_factory=NetworkSettings)
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
@@ -249,7 +280,12 @@ def experiment(**changes: Any) -> ConfigDict:
     values = dataclasses.asdict(Settings())
     for key, change in changes.items():
         if isinstance(change, dict):
-            section = values.get(key) or dataclasses.asdict(GeneratorSettings())
-            change = {**section, **change}
+            change = {**(values.get(key) or generator_defaults(change)), **change}
         values[key] = change
     return ConfigDict(values)
+
+
+def generator_defaults(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults of a generator of the kind that `found` names; of tissues without."""
+    finder = found.get("kind") == "brain"
+    return dataclasses.asdict(FinderGeneratorSettings() if finder else TissueGeneratorSettings())

@@ -5,7 +5,7 @@ from ml_collections import ConfigDict
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.synthesis.recipes import ADULT_KINDS
 from brainfcn_jax.text import first_few
-from brainfcn_jax.training.settings import DataSettings, GeneratorSettings, Settings
+from brainfcn_jax.training.settings import DataSettings, FinderGeneratorSettings, Settings
 from brainfcn_jax.training.settings_reader import read_section
 
 
@@ -20,7 +20,7 @@ def settings_from_config(config: ConfigDict) -> Settings:
     settings = read_section(Settings, config.to_dict(), "", problems)
     if settings is not None:
         problems += [*_contradictions(settings), *_data_contradictions(settings.data)]
-        problems += _generator_contradictions(settings.generator, settings.data)
+        problems += _generator_contradictions(settings)
     if settings is None or problems:
         raise UsageError("the config cannot be used: " + "; ".join(problems))
     return settings
@@ -72,8 +72,9 @@ def _data_contradictions(data: DataSettings) -> list[str]:
     return [rule for rule, kept in rules.items() if not kept]
 
 
-def _generator_contradictions(generator: GeneratorSettings | None, data: DataSettings) -> list[str]:
+def _generator_contradictions(settings: Settings) -> list[str]:
     """Rules about the generator section that are broken."""
+    generator, data = settings.generator, settings.data
     if generator is None:
         return []
     both = sorted(set(generator.maps) & set(generator.held_out))
@@ -82,36 +83,24 @@ def _generator_contradictions(generator: GeneratorSettings | None, data: DataSet
         "generator.heads_root is for newborns and generator.kind 'brain'": (
             generator.kind not in ADULT_KINDS or not generator.heads_root
         ),
-        "generator.newborns_root is for generator.kind 'brain'": (
-            generator.kind == "brain" or not generator.newborns_root
-        ),
-        "generator.kind 'brain' needs generator.heads_root, the folder of SynthSeg's maps": (
-            generator.kind != "brain" or generator.heads_root != ""
-        ),
-        "generator.kind 'brain' takes slices of three directions: generator.slices_per_volume must "
-        "be a multiple of 3": generator.kind != "brain" or generator.slices_per_volume % 3 == 0,
-        "generator.kind 'brain' takes all of SynthSeg's maps: generator.maps names newborns', in "
-        "generator.newborns_root": (
-            generator.kind != "brain" or not generator.maps or generator.newborns_root != ""
-        ),
-        "generator.slab_fraction is for generator.kind 'brain'": (
-            generator.kind == "brain" or generator.slab_fraction == 0
-        ),
-        "generator.kind 'brain' takes no thick slices, equalises the head, and "
-        "has no validation: leave generator.thick_fraction, data.equalise, "
-        "data.slice_axis, data.train_slice_axes and data.validation as they are by default": (
-            generator.kind != "brain"
-            or (
-                not (generator.thick_fraction or data.validation)
-                and (data.equalise, data.slice_axis) == ("head", "axial")
-                and not data.train_slice_axes
-            )
-        ),
-        "generator.kind 'brain' makes cubes: generator.shape must be three times the same": (
-            generator.kind != "brain" or len(set(generator.shape)) == 1
-        ),
         "data.train and data.train_subjects choose scans, but generator.real_fraction is 0": (
             generator.real_fraction > 0 or not (data.train or data.train_subjects)
         ),
     }
+    if isinstance(generator, FinderGeneratorSettings):
+        plain = DataSettings()
+        chosen = [
+            key
+            for key in ("equalise", "slice_axis", "train_slice_axes", "validation")
+            if getattr(data, key) != getattr(plain, key)
+        ]
+        rules |= {
+            f"data.{', data.'.join(chosen)}: generator.kind 'brain' cuts in all directions, "
+            "equalises the head and has no validation; leave them as they are by default": (
+                not chosen
+            ),
+            "generator.maps names newborns', in generator.newborns_root, which is empty": (
+                not generator.maps or generator.newborns_root != ""
+            ),
+        }
     return [rule for rule, kept in rules.items() if not kept]

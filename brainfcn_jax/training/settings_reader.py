@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 LARGEST_WHOLE_NUMBER = 2**31 - 1
@@ -34,8 +34,8 @@ def read_section(
     """An instance of the dataclass `kind`; None, and lines in `problems`, if a key is amiss.
 
     A field is text, a number, True or False, one of several words, a tuple, a section of its own,
-    or a section that may be None; each may be annotated with a `Rule`. A key that is not there
-    has the field's default.
+    one of several sections, told apart by their key `kind`, or a section that may be None; each
+    may be annotated with a `Rule`. A key that is not there has the field's default.
 
     Args:
         kind: a dataclass, whose type hints say what is read.
@@ -60,14 +60,31 @@ def read_section(
 
 def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
     """`found` as the type `hint` says; None, and a line in `problems`, where it is not that."""
-    section, *optional = get_args(hint) if get_origin(hint) is UnionType else (hint,)
-    if found is None and optional:
+    choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
+    if found is None and NoneType in choices:
         return None
-    if dataclasses.is_dataclass(section) and isinstance(found, dict):
-        return read_section(cast(type[Any], section), found, f"{key}.", problems)
+    sections = [choice for choice in choices if dataclasses.is_dataclass(choice)]
+    if sections and isinstance(found, dict):
+        section = _section_of_kind(sections, found, f"{key}.kind", problems)
+        return section and read_section(section, found, f"{key}.", problems)
     if _fits(hint, found):
         return _converted(hint, found)
     problems.append(f"'{key}' must be {_words(hint)}, found {_shown(found)}{_limit(hint, found)}")
+    return None
+
+
+def _section_of_kind(
+    sections: Sequence[Any], found: dict[str, Any], key: str, problems: list[str]
+) -> type[Any] | None:
+    """The one of several dataclasses whose `kind` is found; the first where none is named."""
+    if len(sections) == 1 or "kind" not in found:
+        return cast(type[Any], sections[0])
+    kinds = {section: get_type_hints(section)["kind"] for section in sections}
+    for section, hint in kinds.items():
+        if _fits(hint, found["kind"]):
+            return cast(type[Any], section)
+    words = " or ".join(map(_words, kinds.values()))
+    problems.append(f"'{key}' must be {words}, found {_shown(found['kind'])}")
     return None
 
 

@@ -15,7 +15,12 @@ from brainfcn_jax.training.batches import TrainingVolume
 from brainfcn_jax.training.brain_volumes import load_brain_volumes
 from brainfcn_jax.training.generated_pool import GeneratedPool, choose_slices
 from brainfcn_jax.training.labelled_scans import check_held_out, map_name
-from brainfcn_jax.training.settings import DataSettings, GeneratorSettings
+from brainfcn_jax.training.settings import (
+    DataSettings,
+    FinderGeneratorSettings,
+    GeneratorSettings,
+    TissueGeneratorSettings,
+)
 from brainfcn_jax.training.validation import validation_subjects
 
 THINNEST, THICKEST = 2, 6
@@ -32,7 +37,7 @@ class TissueVolumes:
     """
 
     def __init__(
-        self, generator: Generator, settings: GeneratorSettings, data: DataSettings
+        self, generator: Generator, settings: TissueGeneratorSettings, data: DataSettings
     ) -> None:
         self._generator = generator
         self._settings = settings
@@ -113,14 +118,16 @@ def thick_slices(
     return means, votes.argmax(axis=0).astype(np.uint8)
 
 
-def load_pool(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
+def load_pool(
+    settings: TissueGeneratorSettings | FinderGeneratorSettings, data: DataSettings, seed: int
+) -> GeneratedPool:
     """Reads what the images are made from; the first are made when they are asked for.
 
     Raises:
         InputError: a label map or a validation scan is missing or cannot be used.
         UsageError: held-out maps are not there, or maps are asked for that are held out.
     """
-    if settings.kind == "brain":
+    if isinstance(settings, FinderGeneratorSettings):
         return GeneratedPool(load_brain_volumes(settings, data), settings, seed)
     own = directions(data.slice_axis)[0]
     generator = load_generator(

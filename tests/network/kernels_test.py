@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from absl import logging
 
 from brainfcn_jax.network import kernels
 
@@ -23,7 +22,7 @@ def test_missing_kernels_are_told_once_and_only_where_they_can_be_built(
     system: str, machine: str, times: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    monkeypatch.setattr(logging, "warning", said.append)
+    monkeypatch.setattr(kernels, "warn", said.append)
     monkeypatch.setattr(kernels, "__file__", str(tmp_path / "__init__.py"))
     monkeypatch.setattr(sys, "platform", system)
     monkeypatch.setattr(platform, "machine", lambda: machine)

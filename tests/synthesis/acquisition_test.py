@@ -15,7 +15,7 @@ from brainfcn_jax.synthesis.acquisition import (
     sample_sizes,
     sampling_matrix,
 )
-from brainfcn_jax.synthesis.recipes import Acquisition, Contrasts
+from brainfcn_jax.synthesis.ranges import Acquisition, Contrasts
 
 SHARP = Acquisition(blur_mm=(0.1, 0.1), ringing_fraction=0.0, ghost_fraction=0.0)
 

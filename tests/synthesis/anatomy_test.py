@@ -15,7 +15,7 @@ from brainfcn_jax.synthesis.packed_labels import (
     NARROW,
     with_depth,
 )
-from brainfcn_jax.synthesis.recipes import Anatomy
+from brainfcn_jax.synthesis.ranges import Anatomy
 from brainfcn_jax.synthesis.structures import CODES
 
 SHAPE = (12, 40, 40)

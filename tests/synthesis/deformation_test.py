@@ -12,7 +12,7 @@ from brainfcn_jax.synthesis.deformation import (
     smooth_field,
     spline_weights,
 )
-from brainfcn_jax.synthesis.recipes import Deformation
+from brainfcn_jax.synthesis.ranges import Deformation
 
 
 def test_spline_weights_of_two_places_by_hand() -> None:

@@ -11,11 +11,12 @@ from brainfcn_jax.commands.synthesise import define_flags, generate_command
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging import nifti
 from brainfcn_jax.labels import BACKGROUND, CSF
-from brainfcn_jax.synthesis import generator, label_maps
+from brainfcn_jax.synthesis import generator, known_maps, label_maps
 from brainfcn_jax.synthesis.intensities import t1_contrast
 from brainfcn_jax.synthesis.newborn_head import grow_head
 from brainfcn_jax.synthesis.packed_labels import DEPTH_ZERO, NARROW, with_depth, without_neck_fluid
-from brainfcn_jax.synthesis.recipes import ADULT_SEQUENCES, RECIPES, Kind, any_adult_recipe
+from brainfcn_jax.synthesis.ranges import ADULT_SEQUENCES
+from brainfcn_jax.synthesis.recipes import RECIPES, Kind, any_adult_recipe
 from brainfcn_jax.synthesis.structures import CODE_OF_SYNTHSEG, CODES, STRUCTURES, TISSUE_OF_CODE
 
 
@@ -168,7 +169,7 @@ def test_each_kind_leaves_out_its_own(
     people = kind.removeprefix("any_")
     monkeypatch.setattr(generator, f"load_{people}s", note)
     generator.load_generator(kind, adults)
-    by_kind = {"adult": label_maps.HELD_OUT, "newborn": label_maps.HELD_OUT_NEWBORNS}
+    by_kind = {"adult": known_maps.HELD_OUT, "newborn": known_maps.HELD_OUT_NEWBORNS}
     assert asked[-1] == by_kind[people]
 
 

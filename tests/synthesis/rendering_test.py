@@ -15,14 +15,8 @@ from brainfcn_jax.labels import BACKGROUND, COGM, CSF, WM
 from brainfcn_jax.synthesis.drawn_labels import drawn
 from brainfcn_jax.synthesis.intensities import Contrast, newborn_t2_contrast
 from brainfcn_jax.synthesis.packed_labels import with_depth
-from brainfcn_jax.synthesis.recipes import (
-    Acquisition,
-    Anatomy,
-    Contrasts,
-    Deformation,
-    FieldOfView,
-    Recipe,
-)
+from brainfcn_jax.synthesis.ranges import Acquisition, Anatomy, Contrasts, Deformation, FieldOfView
+from brainfcn_jax.synthesis.recipes import Recipe
 from brainfcn_jax.synthesis.rendering import Example, generate
 from brainfcn_jax.synthesis.structures import CODES, TISSUE_OF_CODE
 

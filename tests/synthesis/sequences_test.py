@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 
 from brainfcn_jax.synthesis.intensities import draw_intensities, newborn_t2_contrast
-from brainfcn_jax.synthesis.recipes import (
-    ADULT_SEQUENCES,
-    NEWBORN_SEQUENCES,
-    NEWBORN_T1W,
-    Contrasts,
-    PulseSequence,
-)
+from brainfcn_jax.synthesis.ranges import ADULT_SEQUENCES, Contrasts, PulseSequence
+from brainfcn_jax.synthesis.recipes import NEWBORN_SEQUENCES, NEWBORN_T1W
 from brainfcn_jax.synthesis.sequences import (
     Relaxation,
     adult_relaxation,

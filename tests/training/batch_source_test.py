@@ -22,7 +22,7 @@ from brainfcn_jax.training.checkpoints import Checkpoints
 from brainfcn_jax.training.generated_pool import GeneratedPool
 from brainfcn_jax.training.labelled_scans import load_training_data
 from brainfcn_jax.training.loop import train
-from brainfcn_jax.training.settings import DataSettings, GeneratorSettings, Settings
+from brainfcn_jax.training.settings import DataSettings, Settings, TissueGeneratorSettings
 from brainfcn_jax.training.step import TrainState
 from brainfcn_jax.training.synthetic_volumes import TissueVolumes
 
@@ -34,7 +34,7 @@ def tiny_pools() -> Iterator[Generator]:
     """Pools come from the tiny generator."""
     generator = TinyGenerator()
 
-    def load(settings: GeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
+    def load(settings: TissueGeneratorSettings, data: DataSettings, seed: int) -> GeneratedPool:
         return GeneratedPool(TissueVolumes(generator, settings, data), settings, seed)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -91,7 +91,7 @@ def test_a_later_start_gives_the_same_batches(settings: Settings) -> None:
 
 
 def test_a_process_makes_only_its_own_images(settings: Settings, tiny_pools: Generator) -> None:
-    assert settings.generator is not None
+    assert isinstance(settings.generator, TissueGeneratorSettings)
     scans = load_training_data(settings.data, ("sub-03_dseg",)).volumes
     shape = BatchShape(images=6, microbatches=4, images_per_microbatch=2, height=32, width=32)
     maker = TissueVolumes(tiny_pools, settings.generator, settings.data)
@@ -126,7 +126,7 @@ class CountingPool(GeneratedPool):
 def test_means_come_from_the_first_generated_volumes(
     settings: Settings, tiny_pools: Generator
 ) -> None:
-    assert settings.generator is not None
+    assert isinstance(settings.generator, TissueGeneratorSettings)
     maker = TissueVolumes(tiny_pools, settings.generator, settings.data)
     expected = channel_means([maker.make(settings.seed, number) for number in range(3)])
     assert load_batch_source(settings).channel_means == expected

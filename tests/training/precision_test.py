@@ -26,30 +26,31 @@ def fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> boo
 
 
 def test_auto_is_bfloat16_where_that_is_fast_and_float32_elsewhere(
-    tmp_path: Path, fast: bool, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, fast: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chosen(tmp_path, "auto") == ("bfloat16" if fast else "float32")
-    assert not caplog.text
+    assert not capsys.readouterr().err
 
 
 def test_what_is_asked_for_is_taken_with_one_line_where_it_is_slow(
-    tmp_path: Path, fast: bool, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, fast: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert chosen(tmp_path, "float32") == "float32"
-    assert not caplog.text
+    assert not capsys.readouterr().err
     assert chosen(tmp_path, "bfloat16") == "bfloat16"
-    assert caplog.text.count(SLOW) == (0 if fast else 1)
-    assert fast or "--config.network.precision=float32" in caplog.text
+    said = capsys.readouterr().err
+    assert said.count(SLOW) == (0 if fast else 1)
+    assert fast or "--config.network.precision=float32" in said
 
 
 @pytest.mark.parametrize("began", ["float32", "bfloat16"])
 def test_a_run_goes_on_as_it_began_also_on_another_machine(
-    tmp_path: Path, fast: bool, caplog: pytest.LogCaptureFixture, began: str
+    tmp_path: Path, fast: bool, capsys: pytest.CaptureFixture[str], began: str
 ) -> None:
     with occupied(Workdir(tmp_path / "run"), tiny_settings(tmp_path, network__precision=began)):
         pass
     assert chosen(tmp_path, "auto") == began
-    assert (SLOW in caplog.text) == (began == "bfloat16" and not fast)
+    assert (SLOW in capsys.readouterr().err) == (began == "bfloat16" and not fast)
 
 
 def test_a_folder_that_holds_no_settings_says_nothing(tmp_path: Path, fast: bool) -> None:

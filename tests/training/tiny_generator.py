@@ -6,8 +6,9 @@ import numpy as np
 
 from brainfcn_jax.synthesis.generator import GeneratedScan, Generator
 from brainfcn_jax.synthesis.label_maps import LabelSource
-from brainfcn_jax.synthesis.recipes import FieldOfView, Recipe
-from brainfcn_jax.training.settings import GeneratorSettings
+from brainfcn_jax.synthesis.ranges import FieldOfView
+from brainfcn_jax.synthesis.recipes import Recipe
+from brainfcn_jax.training.settings import TissueGeneratorSettings
 
 SHAPE = (16, 32, 32)
 
@@ -34,19 +35,12 @@ class TinyGenerator(Generator):
         return GeneratedScan(name, image.astype(np.float32), tissues.astype(np.uint8), inside)
 
 
-def generator_settings(**changes: Any) -> GeneratorSettings:
+def generator_settings(**changes: Any) -> TissueGeneratorSettings:
     """Settings of a pool of three volumes, eight slices each."""
     values: dict[str, Any] = {
         "kind": "newborn",
-        "maps": (),
-        "held_out": (),
-        "heads_root": "",
-        "newborns_root": "",
         "shape": SHAPE,
         "volumes_in_pool": 3,
         "slices_per_volume": 8,
-        "brain_fraction": 0.75,
-        "thick_fraction": 0.0,
-        "real_fraction": 0.0,
     }
-    return GeneratorSettings(**(values | changes))
+    return TissueGeneratorSettings(**(values | changes))

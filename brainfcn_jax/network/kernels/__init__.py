@@ -14,9 +14,9 @@ import sys
 from importlib import machinery
 
 import jax
-from absl import logging
 
 from brainfcn_jax.errors import UsageError
+from brainfcn_jax.runtime.messages import warn
 
 LIMIT = "BRAINFCN_MAX_ISA"
 """Environment variable: the widest instruction set that may be used, one of `LIMITS`."""
@@ -109,7 +109,6 @@ def tiles_usable() -> bool:
         return False
     library = _load("_tiles", _TILE_CALLS)
     if library is not None and library.brainfcn_request_tiles() != 0:
-        logging.info("the operating system does not grant the use of AMX tiles")
         return False
     return library is not None
 
@@ -126,7 +125,7 @@ def cpu_flags(cpu_info: str) -> frozenset[str]:
 def _warn_of_missing() -> None:
     """Says once that kernels are missing, where setup.py can build some."""
     if sys.platform in _SYSTEMS and platform.machine() in _MACHINES:
-        logging.warning(
+        warn(
             "the kernels for this processor are not built, and XLA's convolutions are used, which "
             "are several times slower; `pip install -e .` builds them where there is a C++ compiler"
         )
@@ -145,6 +144,6 @@ def _load(name: str, calls: tuple[str, ...]) -> ctypes.CDLL | None:
             capsule = jax.ffi.pycapsule(getattr(library, call))
             jax.ffi.register_ffi_target(call, capsule, platform="cpu")
     except (OSError, AttributeError, jax.errors.JaxRuntimeError) as error:
-        logging.warning("the kernels in '%s' are left unused: %s", path, error)
+        warn(f"the kernels in '{path}' are left unused: {error}")
         return None
     return library
