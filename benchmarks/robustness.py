@@ -137,8 +137,8 @@ VARIANTS: dict[str, tuple[Changed, float]] = {
     "LPS": (oriented("LPS"), ALLOWED_LOSS),
     "ASR": (oriented("ASR"), ALLOWED_LOSS),
     "ILP": (oriented("ILP"), ALLOWED_LOSS),
-    "1x1x3 mm": (coarser(1, 1, 3), ALLOWED_LOSS_THICK),
-    "0.9x0.9x5 mm": (coarser(0.9, 0.9, 5), ALLOWED_LOSS_THICK),
+    "1x1x3 mm": (coarser(1.0, 1.0, 3.0), ALLOWED_LOSS_THICK),
+    "0.9x0.9x5 mm": (coarser(0.9, 0.9, 5.0), ALLOWED_LOSS_THICK),
     f"SNR {SNR:g}": (noisy, ALLOWED_LOSS),
     "bias field": (shaded, ALLOWED_LOSS),
 }
