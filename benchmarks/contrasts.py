@@ -13,32 +13,35 @@ own contrast. Ends with 1 where a mapping is below .84 (newborns: .87) or the sc
 more than .01 below that model.
 """
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from absl import app, flags
-from jaxtyping import Float32
-
-from brainfcn_jax.labels import ABBREVIATIONS
-from brainfcn_jax.network.model_file import Model, load_tissue_model
-from brainfcn_jax.network.shipped_models import ANY_MODEL, DEFAULT_MODEL, find_model
-from brainfcn_jax.training.subjects import find_subjects, load_subject
-from brainfcn_jax.training.validation import ValidationCase, validation_dice
-
-_KIND = flags.DEFINE_enum("kind", "adult", ["adult", "newborn"], "Whose heads.")
-_DATA = flags.DEFINE_string("data", None, "Folder with the pairs.", required=True)
-_WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of the one that ships.")
-_SUBJECTS = flags.DEFINE_list("subjects", [], "Only these; else all adults, held-out weeks.")
-_VIEWS = flags.DEFINE_integer("views", 1, "Slice directions that a scan is seen from, 1 or 3.")
+from arguments import Flags
+from harness import (
+    LABELS,
+    SIX,
+    Case,
+    OpenModel,
+    Table,
+    Volume,
+    cases,
+    exit_code,
+    labels_of,
+    mean,
+    mean_dice,
+    open_model,
+    tissue_dice,
+)
 
 ALLOWED_LOSS, BRIGHT = 0.01, 98
 
-Volume = Float32[np.ndarray, "x y z"]
+Mapped = Callable[[Volume], Volume]
 
 
-def lines(*points: tuple[float, float]) -> Callable[[Volume], Volume]:
-    """Straight lines between points (from, to)."""
+def lines(*points: tuple[float, float]) -> Mapped:
+    """Map by straight lines between points (from, to)."""
     places, values = zip(*points, strict=True)
     return lambda volume: np.interp(volume, places, values).astype(np.float32)
 
@@ -63,11 +66,11 @@ class Heads:
     subjects: tuple[str, ...]
     counted: tuple[str, ...]
     asked: float
-    mappings: Mapping[str, Callable[[Volume], Volume]]
+    mappings: Mapping[str, Mapped]
 
 
 # Fluid lies near .25 in these scans, cortex near .55, basal ganglia near .73, white matter .91.
-_ADULT_MAPPINGS = {
+_ADULT_MAPPINGS: dict[str, Mapped] = {
     "inverted": lines((0.0, 1.25), (1.2, 0.05)),
     "T2-like": lines(
         (0.0, 1.05), (0.2, 1.0), (0.35, 0.85), (0.55, 0.55), (0.73, 0.42), (0.91, 0.33), (1.2, 0.25)
@@ -81,16 +84,16 @@ _ADULT_MAPPINGS = {
     "gamma 0.5": np.sqrt,
 }
 # In fetal T2w templates cortex lies near .5, white matter near .7, fluid near .95.
-_NEWBORN_MAPPINGS = {
+_NEWBORN_MAPPINGS: dict[str, Mapped] = {
     "T1w-like": lines((0.0, 0.9), (0.3, 0.85), (0.5, 0.75), (0.7, 0.55), (0.95, 0.2), (1.2, 0.15))
 }
 HEADS = {
     "adult": Heads(
-        DEFAULT_MODEL,
-        ANY_MODEL,
+        "adult_t1w",
+        "adult_any",
         ("{subject}_T1w.nii.gz", "{subject}_dseg.nii.gz"),
         (),
-        tuple(a for a in ABBREVIATIONS if a != "CSF"),
+        SIX,
         0.84,
         _ADULT_MAPPINGS,
     ),
@@ -99,15 +102,15 @@ HEADS = {
         "neonate_any",
         ("fetal_SB_atlas_{subject}_T2w.nii.gz", "fetal_SB_atlas_{subject}_dseg.nii.gz"),
         ("GA31_operated", "GA33_operated"),
-        tuple(ABBREVIATIONS),
+        tuple(LABELS),
         0.87,
         _NEWBORN_MAPPINGS,
     ),
 }
 
 
-def remapped(case: ValidationCase, mapping: Callable[[Volume], Volume]) -> ValidationCase:
-    """The same head in another contrast."""
+def remapped(case: Case, mapping: Mapped) -> Case:
+    """Return the same head in another contrast."""
     data = case.scan.data
     there = data > 0
     scaled = np.where(there, data / np.percentile(data[there], BRIGHT), 0).astype(np.float32)
@@ -115,34 +118,40 @@ def remapped(case: ValidationCase, mapping: Callable[[Volume], Volume]) -> Valid
     return replace(case, scan=replace(case.scan, data=changed))
 
 
-def show(name: str, model: Model, cases: list[ValidationCase], counted: tuple[str, ...]) -> float:
-    """Prints a row, means over the cases; gives the mean of the tissues that count."""
-    found = validation_dice(model, cases, _VIEWS.value)
-    mean = float(np.mean([found[tissue] for tissue in counted]))
-    print(
-        f"{name:24}" + "".join(f"{found[a]:8.3f}" for a in ABBREVIATIONS) + f"{mean:8.3f}",
-        flush=True,
-    )
-    return mean
+def main(arguments: Sequence[str]) -> int:
+    """Print a row for each contrast; return 1 where it falls short."""
+    flags = Flags(__doc__)
+    flags.pairs()
+    flags.model()
+    flags.add_argument("--kind", choices=tuple(HEADS), default="adult", help="Whose heads.")
+    flags.set_defaults(model=None, scan_pattern=None, labels_pattern=None)
+    asked = flags.parse_args(arguments)
+    heads = HEADS[asked.kind]
+    asked.scan_pattern = asked.scan_pattern or heads.patterns[0]
+    asked.labels_pattern = asked.labels_pattern or heads.patterns[1]
+    asked.subjects = asked.subjects or heads.subjects
+    found = list(cases(asked))
+    table = Table("", [*LABELS, "mean"])
 
+    def shown(name: str, model: OpenModel, cases: Sequence[Case]) -> float:
+        rows = [
+            tissue_dice(labels_of(model, case.scan, asked.views), case.labels) for case in cases
+        ]
+        means = mean_dice(rows)
+        counted = mean(means[tissue] for tissue in heads.counted)
+        table.row(name, [*means.values(), counted])
+        return counted
 
-def main(argv: list[str]) -> int:
-    """Prints the table; 1 where it falls short."""
-    del argv
-    heads = HEADS[_KIND.value]
-    pairs = find_subjects(_DATA.value, *heads.patterns, tuple(_SUBJECTS.value) or heads.subjects)
-    cases = [ValidationCase(pair.name, *load_subject(pair)) for pair in pairs]
-    model = load_tissue_model(_WEIGHTS.value or str(find_model(heads.model)))
-    specialised = load_tissue_model(str(find_model(heads.specialised)))
-    print(f"{'':24}" + "".join(f"{a:>8}" for a in (*ABBREVIATIONS, "mean")))
-    least = show(heads.specialised, specialised, cases, heads.counted) - ALLOWED_LOSS
-    as_they_are = show("as they are", model, cases, heads.counted)
-    means = [
-        show(name, model, [remapped(case, mapping) for case in cases], heads.counted)
-        for name, mapping in heads.mappings.items()
-    ]
-    return int(min(means) < heads.asked or as_they_are < least)
+    specialised = shown(heads.specialised, open_model(heads.specialised), found)
+    model = open_model(asked.model or heads.model, asked.weights)
+    missed = []
+    if shown("as they are", model, found) < specialised - ALLOWED_LOSS:
+        missed.append("as they are")
+    for name, mapping in heads.mappings.items():
+        if shown(name, model, [remapped(case, mapping) for case in found]) < heads.asked:
+            missed.append(name)
+    return exit_code(missed)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(main(sys.argv[1:]))

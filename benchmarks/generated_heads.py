@@ -16,135 +16,132 @@ of the brain's volume are labelled outside it in all, or when the mean of newbor
 below 0.85. With --picture the whole heads and their labels are drawn.
 """
 
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from absl import app, flags
-from jaxtyping import UInt8
+from arguments import Flags
+from harness import (
+    BACKGROUND,
+    FLUID,
+    HELD_OUT,
+    LABELS,
+    SIX,
+    OpenModel,
+    Sheet,
+    Table,
+    exit_code,
+    labels_of,
+    mean,
+    open_model,
+    tissue_dice,
+)
 from scipy import ndimage
 
-from brainfcn_jax.imaging.choices import SLICE_AXES
-from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import load_scan
-from brainfcn_jax.inference.brain import finder_for
-from brainfcn_jax.inference.segmentation import segment_scan
-from brainfcn_jax.labels import BACKGROUND, CSF, TISSUES
-from brainfcn_jax.measures.metrics import dice
-from brainfcn_jax.network.model_file import Model, load_tissue_model
-from brainfcn_jax.network.shipped_models import (
-    DEFAULT_MODEL,
-    SHIPPED_MODELS,
-    find_model,
-)
-from brainfcn_jax.synthesis.examples import save_example, save_sheet
-from brainfcn_jax.synthesis.generator import Generator, load_generator
-from brainfcn_jax.synthesis.label_maps import HELD_OUT, HELD_OUT_NEWBORNS
+from brainfcn_jax.synthesis.examples import save_example
+from brainfcn_jax.synthesis.generator import GeneratedScan, Generator, load_generator
 from brainfcn_jax.synthesis.recipes import NEWBORN_T1W, RECIPES, Kind, Recipe
-
-_KIND = flags.DEFINE_enum("kind", "adult", ["adult", "newborn", "newborn_t1w"], "Whose heads.")
-_SOURCE = flags.DEFINE_string("source", None, "Folder of the label maps.", required=True)
-_HEADS = flags.DEFINE_string("heads", None, "Adults' label maps to grow newborn heads with.")
-_COUNT = flags.DEFINE_integer("count", 8, "Heads.", lower_bound=1)
-_SEED = flags.DEFINE_integer("seed", 1000, "Decides what is drawn.", lower_bound=0)
-_MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
-_WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of --model.")
-_PICTURE = flags.DEFINE_string("picture", None, "PNG file to draw the whole heads in.")
 
 FAR_MM = 2.0
 ALLOWED_LOSS, ALLOWED_OUTSIDE, ASKED_NEWBORN = 0.03, 0.02, 0.85
-MAPS = {"adult": HELD_OUT, "newborn": ("dhcp40w_dseg",), "newborn_t1w": HELD_OUT_NEWBORNS}
 VIEWS = {"whole": 0.0, "stripped": 1.0}
 
 
-def generators(kind: str) -> dict[str, Generator]:
-    """One generator for each view of the same heads."""
+def generators(kind: str, source: str, heads: str | None) -> dict[str, Generator]:
+    """Return one generator for each view of the same heads."""
     people: Kind = "adult" if kind == "adult" else "newborn"
-    recipe, names = RECIPES[people](), MAPS[kind]
+    recipe = RECIPES[people]()
+    contrasts = replace(recipe.contrasts, wild_fraction=0.0)
     if kind == "newborn_t1w":
-        contrasts = replace(
-            recipe.contrasts, wild_fraction=0.0, sequence_fraction=1.0, sequences=NEWBORN_T1W
-        )
-        recipe = replace(recipe, contrasts=contrasts)
+        contrasts = replace(contrasts, sequence_fraction=1.0, sequences=NEWBORN_T1W)
+    recipe = replace(recipe, contrasts=contrasts)
     return {
         view: load_generator(
-            people, _SOURCE.value, "axial", _HEADS.value, names, viewed(recipe, stripped)
+            people, source, "axial", heads, HELD_OUT[kind], _viewed(recipe, stripped)
         )
         for view, stripped in VIEWS.items()
     }
 
 
-def viewed(recipe: Recipe, stripped: float) -> Recipe:
-    """Likely contrasts only, all heads stripped or none."""
-    return replace(
-        recipe,
-        view=replace(recipe.view, stripped_fraction=stripped),
-        contrasts=replace(recipe.contrasts, wild_fraction=0.0),
-    )
+def _viewed(recipe: Recipe, stripped: float) -> Recipe:
+    return replace(recipe, view=replace(recipe.view, stripped_fraction=stripped))
 
 
-def labelled(
-    model: Model, image: np.ndarray, tissues: np.ndarray, spacing_mm: float
-) -> UInt8[np.ndarray, "slice height width"]:
-    """What the model finds, through a file and the whole inference path."""
-    axis = SLICE_AXES["axial"]
+def canonical(volume: np.ndarray) -> np.ndarray:
+    """Return a volume of axial slices with canonical axes."""
+    return np.moveaxis(volume, 0, 2)
+
+
+def labelled(model: OpenModel, head: GeneratedScan, spacing_mm: float) -> np.ndarray:
+    """Return what the model finds, through a file and the whole inference path."""
     with TemporaryDirectory() as folder:
-        canonical = [np.moveaxis(volume, 0, axis) for volume in (image, tissues)]
-        path, _ = save_example(Path(folder) / "head", canonical[0], canonical[1], spacing_mm)
-        return np.moveaxis(
-            segment_scan(model, load_scan(path), finder=finder_for(model.description)).labels,
-            axis,
-            0,
-        )
+        image, tissues = canonical(head.image), canonical(head.tissues)
+        path, _ = save_example(Path(folder) / "head", image, tissues, spacing_mm)
+        return labels_of(model, load_scan(path))
 
 
 def outside_shares(
     found: np.ndarray, tissues: np.ndarray, spacing_mm: float
 ) -> tuple[float, float]:
-    """Voxels labelled where there is no tissue, and those far from any, over the brain's own."""
-    brain = int((~np.isin(tissues, (BACKGROUND, CSF))).sum())
+    """Return what is labelled without tissue, and that far from any, over the brain's volume."""
+    brain = int((~np.isin(tissues, (BACKGROUND, LABELS[FLUID]))).sum())
     outside = (found != BACKGROUND) & (tissues == BACKGROUND)
     far = ndimage.distance_transform_edt(tissues == BACKGROUND) * spacing_mm > FAR_MM
     return float(outside.sum() / brain), float((outside & far).sum() / brain)
 
 
-def main(argv: list[str]) -> int:
-    """Prints a row for each head and view; 1 when a bound is not kept."""
-    del argv
-    model = load_tissue_model(_WEIGHTS.value or str(find_model(_MODEL.value)))
-    adult = _KIND.value == "adult"
-    counted = [t.index - 1 for t in TISSUES if not (adult and t.index == CSF)]
-    print(f"{'head':24}{'':10}" + "".join(f"{t.abbreviation:>8}" for t in TISSUES), end="")
-    print("    mean  outside   >2 mm")
-    scores: dict[str, list[np.ndarray]] = {view: [] for view in VIEWS}
-    shares, drawn = [], []
-    by_view = generators(_KIND.value)
-    for index in range(_COUNT.value):
+def main(arguments: Sequence[str]) -> int:
+    """Print a row for each head and view; return 1 when a bound is not kept."""
+    flags = Flags(__doc__)
+    flags.model()
+    flags.picture()
+    flags.add_argument("--kind", choices=tuple(HELD_OUT), default="adult", help="Whose heads.")
+    flags.add_argument("--source", required=True, help="Folder of the label maps.")
+    flags.add_argument("--heads", help="Adults' label maps to grow newborn heads with.")
+    flags.number("count", 8, "Heads.")
+    flags.number("seed", 1000, "Decides what is drawn.", 0)
+    asked = flags.parse_args(arguments)
+    model = open_model(asked.model, asked.weights)
+    counted = SIX if asked.kind == "adult" else tuple(LABELS)
+    table = Table("head", [*LABELS, "mean", "outside", ">2 mm"])
+    scores: dict[str, list[float]] = {view: [] for view in VIEWS}
+    shares, sheet = [], Sheet(asked.picture)
+    by_view = generators(asked.kind, asked.source, asked.heads)
+    for index in range(asked.count):
         for view, generator in by_view.items():
-            name, image, tissues, _ = generator.example(_SEED.value, index)
-            found = labelled(model, image, tissues, generator.recipe.spacing_mm)
-            row = np.array([dice(found == t.index, tissues == t.index) for t in TISSUES])
-            scores[view].append(row)
-            cells = "".join(f"{value:8.3f}" for value in row)
-            share, far = outside_shares(found, tissues, generator.recipe.spacing_mm)
-            cells += f"{np.nanmean(row[counted]):8.3f}{share:9.4f}{far:8.4f}"
-            print(f"{f'{index} {name}':24}{view:10}{cells}", flush=True)
+            head = generator.example(asked.seed, index)
+            spacing_mm = generator.recipe.spacing_mm
+            found, tissues = labelled(model, head, spacing_mm), canonical(head.tissues)
+            row = tissue_dice(found, tissues)
+            scores[view] += [row[tissue] for tissue in counted]
+            of_head = mean(row[tissue] for tissue in counted)
+            share = outside_shares(found, tissues, spacing_mm)
+            cells: list[float | str] = [*row.values(), of_head]
+            cells += [f"{value:.4f}" for value in share]
+            table.row(f"{index} {head.name} {view}", cells)
             if view == "whole":
-                shares.append((share, far))
-                drawn.append((equalise_volume(image, "head"), found, f"{index} {name}"))
-    means = {view: float(np.nanmean(np.array(rows)[:, counted])) for view, rows in scores.items()}
-    print(f"mean: whole {means['whole']:.3f}, stripped {means['stripped']:.3f};", end=" ")
+                shares.append(share)
+                sheet.add(canonical(head.image), found, f"{index} {head.name}")
+    sheet.save()
+    return verdict(asked.kind, {view: mean(scores[view]) for view in VIEWS}, shares)
+
+
+def verdict(kind: str, means: Mapping[str, float], shares: Sequence[tuple[float, float]]) -> int:
+    """Print the means; return 1 where they are not as asked."""
     outside, far = np.mean(shares, axis=0)
+    print(f"mean: whole {means['whole']:.3f}, stripped {means['stripped']:.3f};", end=" ")
     print(f"labelled outside whole heads: {outside:.4f}, more than {FAR_MM:g} mm away {far:.4f}")
-    if _PICTURE.value:
-        save_sheet(Path(_PICTURE.value), drawn)
-    if adult:
-        too_low = means["stripped"] - means["whole"] >= ALLOWED_LOSS
+    bounds = {"labelled outside": outside < ALLOWED_OUTSIDE}
+    if kind == "adult":
+        bounds["whole heads"] = means["stripped"] - means["whole"] < ALLOWED_LOSS
     else:
-        too_low = means["whole"] < ASKED_NEWBORN
-    return int(too_low or outside >= ALLOWED_OUTSIDE)
+        bounds["whole heads"] = means["whole"] >= ASKED_NEWBORN
+    return exit_code([name for name, kept in bounds.items() if not kept])
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(main(sys.argv[1:]))

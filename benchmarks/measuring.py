@@ -37,7 +37,7 @@ class Usage:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores that this process may use, memory, GPUs, versions."""
+    """Return processor, cores that this process may use, memory, GPUs, versions."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     fields = dict(line.split("\t:", 1) for line in lines if "\t:" in line)
     names = {name.strip(): value.strip() for name, value in fields.items()}
@@ -55,18 +55,17 @@ def machine() -> dict[str, Any]:
 
 
 def gpus() -> list[str]:
-    """Names of NVIDIA's GPUs, as the driver's own program tells them; empty without one."""
+    """Return names of NVIDIA's GPUs, as the driver's own program tells them; empty without one."""
     try:
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split(
-            "\n"
-        )[:-1]
+        found = subprocess.run(command, capture_output=True, text=True, check=True)
+        return found.stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return []
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that matter, of those installed."""
+    """Return versions of the packages that matter, of those installed."""
     found = {}
     for name in PACKAGES:
         try:
@@ -77,7 +76,7 @@ def versions() -> dict[str, str]:
 
 
 def use_threads(count: int) -> None:
-    """Binds this process, and those it starts, to the first `count` of its processors.
+    """Bind this process, and those it starts, to the first `count` of its processors.
 
     In time before any library has started its threads. Where a GPU does the work, nothing is bound.
     """
@@ -90,7 +89,7 @@ def use_threads(count: int) -> None:
 
 
 def limit_instruction_sets(widest: str | None) -> None:
-    """Holds this process, and those it starts, to "avx2" or "avx512"; None: to nothing.
+    """Hold this process, and those it starts, to "avx2" or "avx512"; None: to nothing.
 
     In time before any library has computed anything. ONNX Runtime cannot be held to one.
     """
@@ -105,14 +104,14 @@ def limit_instruction_sets(widest: str | None) -> None:
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """Time of one run."""
+    """Return the time of one run."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
 def interleaved_medians(runs: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each run: all take turns, `repeats` times after one round that warms up."""
+    """Return the median seconds of each run: all take turns, after one round that warms up."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for repeat in range(repeats + 1):
         for name, run in runs.items():
@@ -124,7 +123,7 @@ def interleaved_medians(runs: Mapping[str, Callable[[], object]], repeats: int) 
 
 
 def run_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
-    """Runs a command to its end; its messages go to stderr as they are."""
+    """Run a command to its end; its messages go to stderr as they are."""
     start = time.perf_counter()
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(environment or {})}
@@ -137,13 +136,21 @@ def run_process(command: Sequence[str], environment: Mapping[str, str] | None = 
     return Usage(took, usage.ru_maxrss * KIBIBYTE / MEBIBYTE, process.returncode, printed)
 
 
+def checked(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Usage:
+    """Run a command as `run_process` does; end this program when it fails."""
+    usage = run_process(command, environment)
+    if usage.exit_code:
+        raise SystemExit(f"{' '.join(command)} ended with {usage.exit_code}")
+    return usage
+
+
 def own_peak_mib() -> float:
-    """The most memory that this process held so far; no process that it starts shows less."""
+    """Return the most memory that this process held; no process that it starts shows less."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIBIBYTE / MEBIBYTE
 
 
 def forget_files() -> bool:
-    """Has the system drop the files that it keeps in memory; False where it is not allowed."""
+    """Have the system drop the files that it keeps in memory; False where it is not allowed."""
     os.sync()
     try:
         DROP_CACHES.write_text("3\n")
@@ -153,7 +160,7 @@ def forget_files() -> bool:
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same keys as a Markdown table; numbers with three significant digits."""
+    """Return rows of the same keys as a Markdown table; numbers with three significant digits."""
     lines = ["| " + " | ".join(rows[0]) + " |", "|---" * len(rows[0]) + "|"]
     lines += ["| " + " | ".join(_cell(value) for value in row.values()) + " |" for row in rows]
     return "\n".join(lines)
@@ -166,7 +173,7 @@ def _cell(value: Any) -> str:
 
 
 def write_results(path: str, tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    """Prints each table under its title and writes all, with the machine, as JSON.
+    """Print each table under its title and writes all, with the machine, as JSON.
 
     An older file is replaced.
     """

@@ -7,43 +7,43 @@ grey matter and WM with its white matter, as Dice, leaving out the voxels that t
 CB. Ends with 1 when one is below 0.80.
 """
 
+import sys
+from collections.abc import Sequence
+
 import numpy as np
-from absl import app, flags
+from arguments import Flags
+from harness import LABELS, Table, exit_code, open_model, segmented
 
 from brainfcn_jax.imaging.nifti import load_codes, load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
-from brainfcn_jax.inference.brain import finder_for
-from brainfcn_jax.inference.segmentation import segment_scan
-from brainfcn_jax.labels import BGT, BS, CB, COGM, WM
 from brainfcn_jax.measures.metrics import dice
-from brainfcn_jax.network.model_file import load_tissue_model
-from brainfcn_jax.network.shipped_models import DEFAULT_MODEL, SHIPPED_MODELS, find_model
-
-_MODEL = flags.DEFINE_enum("model", DEFAULT_MODEL, list(SHIPPED_MODELS), "Shipped model.")
-_WEIGHTS = flags.DEFINE_string("weights", None, "Weight file, instead of --model.")
 
 ASKED = 0.80
 HALF = 127.5
 """0.5 in the maps, which hold 0 to 255."""
 
-COMPARED = {"CoGM + BGT": ("gm", (COGM, BGT)), "WM": ("wm", (WM,))}
+COMPARED = {"gm": ("CoGM", "BGT"), "wm": ("WM",)}
 
 
-def main(argv: list[str]) -> int:
-    """Prints a Dice for each tissue map; 1 when one is too low."""
-    del argv
-    model = load_tissue_model(_WEIGHTS.value or str(find_model(_MODEL.value)))
+def main(arguments: Sequence[str]) -> int:
+    """Print a Dice for each tissue map; return 1 when one is too low."""
+    flags = Flags(__doc__)
+    flags.model()
+    asked = flags.parse_args(arguments)
     scan = load_scan(demo_scan())
-    found = segment_scan(model, scan, finder=finder_for(model.description))
-    compared = ~np.isin(found.labels, (BS, CB))
-    scores = []
-    for name, (image, tissues) in COMPARED.items():
+    model = open_model(asked.model, asked.weights)
+    found = segmented(model, scan, asked.views).segmentation
+    compared = ~np.isin(found.labels, [LABELS["BS"], LABELS["CB"]])
+    table, scores = Table("tissue", ["Dice"]), {}
+    for image, tissues in COMPARED.items():
         expected = load_codes(demo_file(image), scan) > HALF
-        scores.append(dice(np.isin(found.labels, tissues) & compared, expected & compared))
-        print(f"{name:12}{scores[-1]:.3f}  (asked: {ASKED:.2f})")
+        ours = np.isin(found.labels, [LABELS[tissue] for tissue in tissues])
+        name = " + ".join(tissues)
+        scores[name] = dice(ours & compared, expected & compared)
+        table.row(name, [scores[name]], f"(asked: {ASKED:.2f})")
     print(f"seconds: {found.seconds}")
-    return int(min(scores) < ASKED)
+    return exit_code([name for name, score in scores.items() if score < ASKED])
 
 
 if __name__ == "__main__":
-    app.run(main)
+    sys.exit(main(sys.argv[1:]))

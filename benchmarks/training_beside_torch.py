@@ -16,7 +16,9 @@ are also timed in bfloat16, PyTorch compiled. Prints slices a second as well.
 """
 
 import functools
-from collections.abc import Callable
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -24,17 +26,20 @@ import jax.numpy as jnp
 import measuring
 import numpy as np
 import optax
-import torch
-from absl import app, flags
-from our_kernels import MAX_ISA, bfloat16_is_fast, chosen_kernels, described
-from slice_batch import chosen_model, middle_slices
-from torch.nn import functional
-from torch_network import TorchNetwork, gradients, torch_images
+from arguments import Flags
+from networks import (
+    Stacks,
+    bfloat16_is_fast,
+    chosen_kernels,
+    chosen_model,
+    described,
+    middle_slices,
+    network_in,
+    prepare,
+    title,
+)
 
-from brainfcn_jax.inference.prediction import network_of
-from brainfcn_jax.network.fcn import SegmentationNetwork
 from brainfcn_jax.network.model_file import Model
-from brainfcn_jax.runtime.jax_environment import prepare_jax
 from brainfcn_jax.training.batches import Batch
 from brainfcn_jax.training.settings import AugmentationSettings
 from brainfcn_jax.training.step import (
@@ -45,17 +50,6 @@ from brainfcn_jax.training.step import (
     train_step,
 )
 
-_STAGES = flags.DEFINE_integer("stages", 4, "Stages of the network.", 4, 5)
-_WEIGHTS = flags.DEFINE_string("weights", None, "Weight file; the shipped one unless given.")
-_SCAN = flags.DEFINE_string("scan", None, "Scan to take slices of; the demo's unless given.")
-_SLICES = flags.DEFINE_integer("slices", 4, "Slices in the batch.", 1)
-_HEIGHT = flags.DEFINE_integer("height", 176, "Height of a slice.", 16)
-_WIDTH = flags.DEFINE_integer("width", 224, "Width of a slice.", 16)
-_CROP = flags.DEFINE_integer("crop", 64, "Height and width compared with float64.", 16)
-_THREADS = flags.DEFINE_integer("threads", 2, "Threads of each library.", 1)
-_REPEATS = flags.DEFINE_integer("repeats", 7, "Timed runs of each.", 1)
-_OUT = flags.DEFINE_string("out", None, "JSON file for the numbers.", required=True)
-
 RATE, MOMENTUM = 1e-9, 0.9
 """A rate at which the parameters stay what they are, so that all runs do the same work."""
 
@@ -63,17 +57,18 @@ Gradients = dict[str, np.ndarray]
 Run = Callable[[], object]
 
 
-def recipe_of(network: SegmentationNetwork, model: Model) -> StepRecipe:
-    """What the tool's own step is told; its optimiser is the one that PyTorch gets."""
+def recipe_of(model: Model, precision: str, asked: str | None) -> StepRecipe:
+    """Return what the tool's own step is told; its optimiser is the one that PyTorch gets."""
+    network = network_in(precision, model, chosen_kernels(asked, precision))
     augmentation = AugmentationSettings(10.0, (0.9, 1.1), mirror=True)
     means = model.description.channel_means
     return StepRecipe(network, optax.sgd(RATE, MOMENTUM), augmentation, means, "mean")
 
 
 def our_gradients(
-    recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray
+    recipe: StepRecipe, model: Model, stacks: Stacks, labels: np.ndarray
 ) -> Gradients:
-    """By "layer/name", of the loss summed over the images."""
+    """Return them by "layer/name", of the loss summed over the images."""
     batch = microbatch(stacks, labels)
     found = jax.jit(jax.grad(lambda params: loss_and_weight(params, batch, recipe)[0]))(
         jax.device_put(model.params)
@@ -85,48 +80,31 @@ def our_gradients(
     }
 
 
-def microbatch(stacks: np.ndarray, labels: np.ndarray) -> Microbatch:
-    """All pixels of all images count."""
+def microbatch(stacks: Stacks, labels: np.ndarray) -> Microbatch:
+    """Return a batch in which all pixels of all images count."""
     valid = np.ones(labels.shape, bool)
     parts = (stacks, labels, valid, np.ones(len(stacks), np.float32))
     return Microbatch(*jax.device_put(parts))
 
 
-def torch_loss(
-    network: torch.nn.Module, images: torch.Tensor, labels: torch.Tensor
-) -> torch.Tensor:
-    """The mean over an image's pixels, summed over the images, as ours has it."""
-    return functional.cross_entropy(network(images).float(), labels) * len(images)
-
-
-def torch_gradients(
-    model: Model, stacks: np.ndarray, labels: np.ndarray, dtype: torch.dtype
-) -> Gradients:
-    """The same, from PyTorch on the CPU."""
-    network = TorchNetwork(model.params, model.description.stages).to(dtype)
-    scores = network(torch_images(stacks).to(dtype))
-    loss = functional.cross_entropy(scores, torch.tensor(labels)) * len(stacks)
-    loss.backward()
-    return gradients(network)
-
-
 def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
-    """Largest difference over the largest expected value."""
+    """Return the largest difference over the largest expected value."""
     return float(np.abs(found - expected).max() / np.abs(expected).max())
 
 
 def compared_gradients(
-    recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray
+    recipe: StepRecipe, model: Model, stacks: Stacks, labels: np.ndarray, crop: int
 ) -> list[dict[str, Any]]:
-    """A row for each array."""
-    crop = (slice(None), slice(_CROP.value), slice(_CROP.value))
-    middle = tuple(slice((n - _CROP.value) // 2, None) for n in labels.shape[1:])
-    small, small_labels = stacks[:, *middle][crop], labels[:, *middle][crop]
-    exact = torch_gradients(model, small, small_labels, torch.float64)
+    """Return a row for each array."""
+    import torch_peers
+
+    rows, columns = (slice((n - crop) // 2, (n - crop) // 2 + crop) for n in labels.shape[1:])
+    small, small_labels = stacks[:, rows, columns], labels[:, rows, columns]
+    exact = torch_peers.gradients(model, small, small_labels, "float64")
     ours_small = our_gradients(recipe, model, small, small_labels)
-    torch_small = torch_gradients(model, small, small_labels, torch.float32)
+    torch_small = torch_peers.gradients(model, small, small_labels, "float32")
     ours = our_gradients(recipe, model, stacks, labels)
-    others = torch_gradients(model, stacks, labels, torch.float32)
+    others = torch_peers.gradients(model, stacks, labels, "float32")
     return [
         {
             "gradient": name,
@@ -138,24 +116,19 @@ def compared_gradients(
     ]
 
 
-def network_in(precision: str, model: Model) -> SegmentationNetwork:
-    """The model's network with the convolutions of `--kernels`."""
-    return network_of(model).clone(precision=precision, kernels=chosen_kernels(precision))
-
-
-def our_runs(model: Model, stacks: np.ndarray, labels: np.ndarray) -> dict[str, Run]:
-    """Ours, in bfloat16 too where it is not emulated, bare and as in training."""
+def our_runs(model: Model, stacks: Stacks, labels: np.ndarray, asked: str | None) -> dict[str, Run]:
+    """Return ours, in bfloat16 too where it is not emulated, bare and as in training."""
     runs: dict[str, Run] = {}
-    for precision in ("float32", "bfloat16") if bfloat16_is_fast() else ("float32",):
-        recipe = recipe_of(network_in(precision, model), model)
-        name = f"ours {precision}, {described(recipe.network.kernels)}"
+    for precision in ("float32", "bfloat16") if bfloat16_is_fast(asked) else ("float32",):
+        recipe = recipe_of(model, precision, asked)
+        name = described(precision, recipe.network.kernels)
         runs[name] = our_bare_run(recipe, model, stacks, labels)
         runs[f"{name}, as in training"] = our_whole_run(recipe, model, stacks, labels)
     return runs
 
 
 def our_bare_run(recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray) -> Run:
-    """Forward, backward and update; the state of the last step is the next one's."""
+    """Return forward, backward and update; the state of the last step is the next one's."""
     batch = microbatch(stacks, labels)
 
     @functools.partial(jax.jit, donate_argnums=0)
@@ -177,7 +150,7 @@ def our_bare_run(recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: n
 
 
 def our_whole_run(recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray) -> Run:
-    """`train_step` on one microbatch of uint8 images, which it augments."""
+    """Return `train_step` on one microbatch of uint8 images, which it augments."""
     means = np.asarray(recipe.channel_means, np.float32)
     images = np.clip(np.rint(stacks + means), 0, 255).astype(np.uint8)
     weight = np.ones((1, len(stacks)), np.float32)
@@ -193,77 +166,50 @@ def our_whole_run(recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: 
     return run
 
 
-def torch_runs(model: Model, stacks: np.ndarray, labels: np.ndarray) -> dict[str, Run]:
-    """PyTorch's, eager and compiled; in bfloat16 too on a GPU."""
-    device = "cuda" if jax.default_backend() == "gpu" else "cpu"
-    runs: dict[str, Run] = {}
-    for precision in ("float32", "bfloat16") if device == "cuda" else ("float32",):
-        for name, wrap in {"PyTorch eager": lambda f: f, "torch.compile": torch.compile}.items():
-            network = TorchNetwork(model.params, model.description.stages)
-            network = network.to(device, memory_format=torch.channels_last)
-            arguments = (torch_images(stacks).to(device), torch.tensor(labels).to(device))
-            runs[f"{name} {precision}"] = torch_step(
-                network, wrap(functools.partial(torch_loss, network)), arguments, precision
-            )
-    return runs
+def flags() -> Flags:
+    """Return the flags."""
+    found = Flags(__doc__)
+    found.slices(176, 224)
+    found.kernels()
+    found.timing(7)
+    found.number("crop", 64, "Height and width compared with float64.", 16)
+    return found
 
 
-def torch_step(
-    network: TorchNetwork,
-    loss: Callable[..., torch.Tensor],
-    arguments: tuple[torch.Tensor, torch.Tensor],
-    precision: str,
-) -> Run:
-    """Forward, backward and update in PyTorch."""
-    images, labels = arguments
-    optimizer = torch.optim.SGD(network.parameters(), RATE, MOMENTUM)
-    short = torch.autocast(images.device.type, torch.bfloat16, enabled=precision == "bfloat16")
+def compared(asked: Namespace) -> None:
+    """Compare, time, print and write."""
+    import torch
+    import torch_peers
 
-    def run() -> None:
-        optimizer.zero_grad(set_to_none=True)
-        with short:
-            total = loss(images, labels)
-        (total / len(images)).backward()
-        optimizer.step()
-        if images.is_cuda:
-            torch.cuda.synchronize()
-
-    return run
-
-
-def main(argv: list[str]) -> None:
-    """Compares, times, prints and writes."""
-    del argv
-    measuring.use_threads(_THREADS.value)
-    measuring.limit_instruction_sets(MAX_ISA.value)
-    prepare_jax()
-    torch.set_num_threads(_THREADS.value)
-    model = chosen_model(_STAGES.value, _WEIGHTS.value)
-    height, width = _HEIGHT.value, _WIDTH.value
-    stacks = middle_slices(model, _SCAN.value, _SLICES.value, height, width)
+    torch.set_num_threads(asked.threads)
+    model = chosen_model(asked)
+    stacks = middle_slices(model, asked)
     labels = np.random.default_rng(0).integers(0, 8, stacks.shape[:3])
-    compared = compared_gradients(
-        recipe_of(network_in("float32", model), model), model, stacks, labels
-    )
-    runs = our_runs(model, stacks, labels) | torch_runs(model, stacks, labels)
-    medians = measuring.interleaved_medians(runs, _REPEATS.value)
+    recipe = recipe_of(model, "float32", asked.kernels)
+    gradients = compared_gradients(recipe, model, stacks, labels, asked.crop)
+    runs = our_runs(model, stacks, labels, asked.kernels)
+    runs |= torch_peers.training_runs(model, stacks, labels, RATE, MOMENTUM)
+    medians = measuring.interleaved_medians(runs, asked.repeats)
     peer = min(took for name, took in medians.items() if "ours" not in name and "32" in name)
     rows = [
         {
             "training step": name,
-            "ms a slice": 1000 * took / _SLICES.value,
-            "slices a second": _SLICES.value / took,
+            "ms a slice": 1000 * took / asked.slices,
+            "slices a second": asked.slices / took,
             "times as fast as PyTorch float32": peer / took,
         }
         for name, took in medians.items()
     ]
-    title = f"{_STAGES.value} stages, {_SLICES.value} slices of {height}x{width}"
-    title += f", at most {MAX_ISA.value}" if MAX_ISA.value else ""
-    measuring.write_results(
-        _OUT.value,
-        {f"{title}, {_THREADS.value} threads": rows, "Relative differences": compared},
-    )
+    tables = {title(asked): rows, "Relative differences": gradients}
+    measuring.write_results(asked.out, tables)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Compare as the flags say."""
+    asked = flags().parse_args(arguments)
+    prepare(asked)
+    compared(asked)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main(sys.argv[1:])

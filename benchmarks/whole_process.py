@@ -12,53 +12,38 @@ the largest resident set of the process. `--help` is timed with files dropped.
 import json
 import statistics
 import sys
-from collections.abc import Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import measuring
-from absl import app, flags
-
-_FOLDER = flags.DEFINE_string("folder", None, "Where the scans are, or are made.", required=True)
-_LABELS = flags.DEFINE_string("labels", None, "SynthSeg's label maps and T1 priors.")
-_NEWBORNS = flags.DEFINE_string("newborns", None, "Newborns' tissue maps.")
-_SCANS = flags.DEFINE_list("scans", [], "Names of the scans; all when empty.")
-_THREADS = flags.DEFINE_integer("threads", 2, "Cores.", 1)
-_REPEATS = flags.DEFINE_integer("repeats", 3, "Warm runs of each.", 1)
-_OUT = flags.DEFINE_string("out", None, "JSON file for the numbers.", required=True)
+from arguments import Flags, commas
 
 ROOT = Path(__file__).parents[1]
+RUN_EVAL = [sys.executable, str(ROOT / "run_eval.py")]
 PROGRAMS = "JAX_COMPILATION_CACHE_DIR"
 FORGOTTEN, KEPT = "forgotten", "kept"
 """What the system has of the program's and the scan's files in memory."""
 
+Rows = list[dict[str, Any]]
 
-def make_scans() -> dict[str, dict[str, Any]]:
-    """Path of each scan -> what its JSON file says."""
+
+def make_scans(asked: Namespace) -> list[Path]:
+    """Make the scans that are missing; return those asked for."""
     command = [sys.executable, str(ROOT / "benchmarks" / "benchmark_scans.py")]
-    command += [f"--folder={_FOLDER.value}"]
-    command += [f"--labels={_LABELS.value}"] if _LABELS.value else []
-    command += [f"--newborns={_NEWBORNS.value}"] if _NEWBORNS.value else []
-    checked(command, {"PYTHONPATH": str(ROOT)})
-    found = {
-        str(path): json.loads(path.with_name(path.name.replace(".nii.gz", ".json")).read_text())
-        for path in sorted(Path(_FOLDER.value).glob("*.nii.gz"))
-    }
-    names = {Path(path).name.removesuffix(".nii.gz"): path for path in found}
-    return {names[name]: found[names[name]] for name in _SCANS.value or names}
-
-
-def checked(command: Sequence[str], environment: Mapping[str, str]) -> measuring.Usage:
-    """What a command took; the program ends when it fails."""
-    usage = measuring.run_process(command, environment)
-    if usage.exit_code:
-        raise SystemExit(f"{' '.join(command)} ended with {usage.exit_code}")
-    return usage
+    command += [f"--folder={asked.folder}"]
+    command += [f"--labels={asked.labels}"] if asked.labels else []
+    command += [f"--newborns={asked.newborns}"] if asked.newborns else []
+    measuring.checked(command, {"PYTHONPATH": str(ROOT)})
+    if asked.scans:
+        return [Path(asked.folder) / f"{name}.nii.gz" for name in asked.scans]
+    return sorted(Path(asked.folder).glob("*.nii.gz"))
 
 
 def row(name: str, programs: str, files: str, runs: Sequence[measuring.Usage]) -> dict[str, Any]:
-    """A row of the table: medians of some runs."""
+    """Return a row of the table: medians of some runs."""
     return {
         "scan": name,
         "compiled programs": programs,
@@ -70,39 +55,34 @@ def row(name: str, programs: str, files: str, runs: Sequence[measuring.Usage]) -
 
 
 def forget_files() -> str:
-    """Has the system drop the files it keeps, and says whether it did."""
+    """Have the system drop the files it keeps, and return whether it did."""
     return FORGOTTEN if measuring.forget_files() else f"{KEPT}: to forget is not allowed"
 
 
-def label(scan: str, model: str, programs: Path, results: Path) -> measuring.Usage:
-    """One run of the command."""
-    command = [sys.executable, str(ROOT / "run_eval.py"), f"--volume={scan}", f"--model={model}"]
-    return checked([*command, f"--out_dir={results}"], {PROGRAMS: str(programs)})
-
-
 def steps_of(results: Path) -> dict[str, float]:
-    """Seconds of each step, as the run itself wrote them."""
+    """Return the seconds of each step, as the run itself wrote them."""
     (path,) = results.rglob("*_desc-tissue_dseg.json")
-    return json.loads(path.read_text())["Seconds"]
+    found: dict[str, float] = json.loads(path.read_text())["Seconds"]
+    return found
 
 
-def time_scan(scan: str, described: Mapping[str, Any]) -> tuple[list[dict], list[dict]]:
-    """Rows of times, and of steps, of one scan."""
-    name = Path(scan).name.removesuffix(".nii.gz")
+def time_scan(scan: Path, repeats: int) -> tuple[Rows, Rows]:
+    """Return rows of times, and of steps, of one scan."""
+    name = scan.name.removesuffix(".nii.gz")
+    model = "neonate_t2w" if name.startswith("newborn") else "adult_t1w"
+    states = (("cold", FORGOTTEN, 1), ("warm", FORGOTTEN, repeats), ("warm", KEPT, repeats))
     rows, steps = [], []
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        for programs, files, runs in (
-            ("cold", FORGOTTEN, 1),
-            ("warm", FORGOTTEN, _REPEATS.value),
-            ("warm", KEPT, _REPEATS.value),
-        ):
+        for programs, files, runs in states:
             usages, found = [], files
             for number in range(runs):
                 if files == FORGOTTEN:
                     found = forget_files()
                 results = folder / f"{programs}-{files}-{number}"
-                usages.append(label(scan, described["model"], folder / "programs", results))
+                command = [*RUN_EVAL, f"--volume={scan}", f"--model={model}"]
+                command += [f"--out_dir={results}"]
+                usages.append(measuring.checked(command, {PROGRAMS: str(folder / "programs")}))
             rows.append(row(name, programs, found, usages))
             print(rows[-1], flush=True)
             state = {"scan": name, "compiled programs": programs, "files in memory": found}
@@ -110,33 +90,35 @@ def time_scan(scan: str, described: Mapping[str, Any]) -> tuple[list[dict], list
     return rows, steps
 
 
-def time_help() -> dict[str, Any]:
-    """The row of `--help`."""
+def time_help(repeats: int) -> dict[str, Any]:
+    """Return the row of `--help`."""
     runs, files = [], FORGOTTEN
-    for _ in range(_REPEATS.value):
+    for _ in range(repeats):
         files = forget_files()
-        runs.append(measuring.run_process([sys.executable, str(ROOT / "run_eval.py"), "--help"]))
+        runs.append(measuring.run_process([*RUN_EVAL, "--help"]))
     return row("--help", "", files, runs)
 
 
-def main(argv: list[str]) -> None:
-    """Times, prints and writes."""
-    del argv
-    measuring.use_threads(_THREADS.value)
-    scans = make_scans()
-    rows, steps = [time_help()], []
-    for scan, described in scans.items():
-        times, seconds = time_scan(scan, described)
+def main(arguments: Sequence[str]) -> None:
+    """Time, print and write."""
+    flags = Flags(__doc__)
+    flags.timing(3)
+    flags.add_argument("--folder", required=True, help="Where the scans are, or are made.")
+    flags.add_argument("--labels", help="SynthSeg's label maps and T1 priors.")
+    flags.add_argument("--newborns", help="Newborns' tissue maps.")
+    flags.add_argument("--scans", type=commas, default=(), help="Names of the scans; else all.")
+    asked = flags.parse_args(arguments)
+    measuring.use_threads(asked.threads)
+    scans = make_scans(asked)
+    rows, steps = [time_help(asked.repeats)], []
+    for scan in scans:
+        times, seconds = time_scan(scan, asked.repeats)
         rows += times
         steps += seconds
-    sizes = [{"scan": Path(scan).name, **described} for scan, described in scans.items()]
     floor = f"(no process shows less than {measuring.own_peak_mib():.0f} MiB)"
-    title = f"Whole process, {_THREADS.value} cores {floor}"
-    measuring.write_results(
-        _OUT.value,
-        {title: rows, "Steps inside, seconds": steps, "What is left after cropping": sizes},
-    )
+    tables = {f"Whole process, {asked.threads} cores {floor}": rows, "Steps inside, seconds": steps}
+    measuring.write_results(asked.out, tables)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main(sys.argv[1:])
