@@ -23,7 +23,6 @@ from harness import (
     LABELS,
     SIX,
     Case,
-    OpenModel,
     Table,
     Volume,
     cases,
@@ -34,6 +33,8 @@ from harness import (
     open_model,
     tissue_dice,
 )
+
+from brainfcn_jax.inference.segmenter import Segmenter
 
 ALLOWED_LOSS, BRIGHT = 0.01, 98
 
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str]) -> int:
     found = list(cases(asked))
     table = Table("", [*LABELS, "mean"])
 
-    def shown(name: str, model: OpenModel, cases: Sequence[Case]) -> float:
+    def shown(name: str, model: Segmenter, cases: Sequence[Case]) -> float:
         rows = [
             tissue_dice(labels_of(model, case.scan, asked.views), case.labels) for case in cases
         ]

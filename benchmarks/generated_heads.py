@@ -30,7 +30,6 @@ from harness import (
     HELD_OUT,
     LABELS,
     SIX,
-    OpenModel,
     Sheet,
     Table,
     exit_code,
@@ -42,6 +41,7 @@ from harness import (
 from scipy import ndimage
 
 from brainfcn_jax.imaging.nifti import load_scan
+from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.synthesis.examples import save_example
 from brainfcn_jax.synthesis.generator import GeneratedScan, Generator, load_generator
 from brainfcn_jax.synthesis.recipes import NEWBORN_T1W, RECIPES, Kind, Recipe
@@ -76,7 +76,7 @@ def canonical(volume: np.ndarray) -> np.ndarray:
     return np.moveaxis(volume, 0, 2)
 
 
-def labelled(model: OpenModel, head: GeneratedScan, spacing_mm: float) -> np.ndarray:
+def labelled(model: Segmenter, head: GeneratedScan, spacing_mm: float) -> np.ndarray:
     """Return what the model finds, through a file and the whole inference path."""
     with TemporaryDirectory() as folder:
         image, tissues = canonical(head.image), canonical(head.tissues)

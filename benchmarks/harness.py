@@ -18,12 +18,14 @@ from brainfcn_jax import labels as package_labels
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference.brain import Brain as Brain
-from brainfcn_jax.inference.brain import find_brain, finder_for
-from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
+from brainfcn_jax.inference.brain import find_brain, load_finder, sized_finder
+from brainfcn_jax.inference.prediction import ReadyNetwork
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
+from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.measures.metrics import dice
-from brainfcn_jax.network.model_file import Model, load_model, load_tissue_model
+from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.network.shipped_models import weight_file
-from brainfcn_jax.synthesis import label_maps
+from brainfcn_jax.synthesis import known_maps
 from brainfcn_jax.synthesis.examples import save_sheet
 from brainfcn_jax.training.subjects import find_subjects, load_subject
 
@@ -35,9 +37,9 @@ SIX = tuple(tissue for tissue in LABELS if tissue != FLUID)
 """The tissues without the extracerebral fluid, of which each data set has its own idea."""
 
 HELD_OUT = {
-    "adult": label_maps.HELD_OUT,
+    "adult": known_maps.HELD_OUT,
     "newborn": ("dhcp40w_dseg",),
-    "newborn_t1w": label_maps.HELD_OUT_NEWBORNS,
+    "newborn_t1w": known_maps.HELD_OUT_NEWBORNS,
 }
 """Label maps that generated heads to test with are made from."""
 
@@ -47,42 +49,33 @@ Volume = Float32[np.ndarray, "x y z"]
 Labels = UInt8[np.ndarray, "x y z"]
 
 
-@dataclass(frozen=True)
-class OpenModel:
-    """A model, and what finds the brain for it, if anything does."""
-
-    model: Model
-    finder: Model | None
-
-
 def open_model(
     name: str | None,
     weights: str | None = None,
     finder: bool = True,
     finder_weights: str | None = None,
-) -> OpenModel:
+) -> Segmenter:
     """Load a weight file, or the shipped model of a name, with the finder that it goes with."""
-    model = load_tissue_model(weight_file(None if weights else name, weights))
-    found = finder_for(model.description) if finder else None
-    if found is not None and finder_weights:
-        found = replace(found, params=load_model(finder_weights).params)
-    return OpenModel(model, found)
+    model = load_model(weight_file(None if weights else name, weights))
+    if not finder:
+        model = replace(model, description=replace(model.description, find_brain=False))
+    return Segmenter(model, finder=load_model(finder_weights) if finder_weights else None)
 
 
-def segmented(opened: OpenModel, scan: Scan, views: int = 1) -> SegmentedScan:
+def segmented(opened: Segmenter, scan: Scan, views: int = 1) -> SegmentedScan:
     """Segment a scan and assess what was found, as the tool does."""
-    return analyse_scan(opened.model, scan, finder=opened.finder, views=views)
+    return opened.segment(scan, views=views)
 
 
-def labels_of(opened: OpenModel, scan: Scan, views: int = 1) -> Labels:
+def labels_of(opened: Segmenter, scan: Scan, views: int = 1) -> Labels:
     """Return the labels of a scan on its own canonical grid."""
-    return segmented(opened, scan, views).segmentation.labels
+    return opened.segment(scan, views=views).canonical_labels
 
 
-def brain_of(opened: OpenModel, scan: Scan) -> Brain | None:
-    """Return the brain that is found in a scan."""
-    assert opened.finder is not None, "this model goes without a finder"
-    return find_brain(opened.finder, scan)
+def brain_of(opened: Segmenter, scan: Scan) -> Brain | None:
+    """Return the brain that the shipped finder finds in a scan."""
+    people = opened.model.description.people
+    return find_brain(ReadyNetwork(sized_finder(load_finder(), people)), scan)
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,7 @@ def cases(found: Namespace) -> Iterator[Case]:
     """Read the pairs that the flags of `Flags.pairs` ask for, one after another."""
     patterns = found.scan_pattern, found.labels_pattern
     for pair in find_subjects(found.data, *patterns, tuple(found.subjects)):
-        yield Case(pair.name, *load_subject(pair, "tissues"))
+        yield Case(pair.name, *load_subject(pair))
 
 
 def tissue_dice(found: np.ndarray, expected: np.ndarray) -> dict[str, float]:

@@ -179,7 +179,7 @@ def copy(
 
     def write(results: ScanResults, settings: SegmentationSettings) -> Outcome:
         outputs, segmented = results.planned.outputs, results.segmented
-        save_label_map(outputs.label_map, segmented.segmentation.labels, segmented.scan)
+        save_label_map(outputs.label_map, segmented.canonical_labels, segmented.scan)
         write_volumes(outputs.volumes, segmented.volumes, settings.overwrite)
         os.link(found.planned.outputs.picture, outputs.picture)
         files = (outputs.label_map, outputs.volumes, outputs.picture)

@@ -32,12 +32,12 @@ def main(arguments: Sequence[str]) -> int:
     asked = flags.parse_args(arguments)
     scan = load_scan(demo_scan())
     model = open_model(asked.model, asked.weights)
-    found = segmented(model, scan, asked.views).segmentation
-    compared = ~np.isin(found.labels, [LABELS["BS"], LABELS["CB"]])
+    found = segmented(model, scan, asked.views)
+    compared = ~np.isin(found.canonical_labels, [LABELS["BS"], LABELS["CB"]])
     table, scores = Table("tissue", ["Dice"]), {}
     for image, tissues in COMPARED.items():
         expected = load_codes(demo_file(image), scan) > HALF
-        ours = np.isin(found.labels, [LABELS[tissue] for tissue in tissues])
+        ours = np.isin(found.canonical_labels, [LABELS[tissue] for tissue in tissues])
         name = " + ".join(tissues)
         scores[name] = dice(ours & compared, expected & compared)
         table.row(name, [scores[name]], f"(asked: {ASKED:.2f})")

@@ -15,7 +15,7 @@ from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.equalisation import equalise
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_scan
-from brainfcn_jax.inference.prediction import network_of
+from brainfcn_jax.inference.prediction import ReadyNetwork
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.fcn import (
     SegmentationNetwork,
@@ -78,7 +78,7 @@ def middle_slices(model: Model, asked: Namespace) -> Stacks:
 
 def network_in(precision: str, model: Model, ours: str) -> SegmentationNetwork:
     """Return the model's network with such convolutions."""
-    return network_of(model).clone(precision=precision, kernels=ours)
+    return ReadyNetwork(model).network.clone(precision=precision, kernels=ours)
 
 
 def forward(network: SegmentationNetwork, params: Parameters, stacks: Stacks) -> Callable[[], Any]:

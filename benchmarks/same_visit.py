@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> int:
         table.row(name, [*scores.values(), six, *shares], remark)
         if not six >= ASKED:
             missed.append(name)
-        sheet.add(found.scan.data, found.segmentation.labels, name)
+        sheet.add(found.scan.data, found.canonical_labels, name)
     sheet.save()
     return exit_code(missed)
 

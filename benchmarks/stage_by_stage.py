@@ -57,7 +57,7 @@ def timed_run(
     scores = measuring.seconds(lambda: reference_scores(read, results.segmented, settings.scheme))
     if not references:
         reference.write_bytes(planned.outputs.label_map.read_bytes())
-    steps = dict(results.segmented.segmentation.seconds)
+    steps = dict(results.segmented.seconds)
     return {
         "reading": read_at - start,
         **steps,

@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         start = time.perf_counter()
         found = segmented(model, scan, asked.views)
         seconds = time.perf_counter() - start
-        labels, quality = found.segmentation.labels, found.quality
+        labels, quality = found.canonical_labels, found.quality
         outside = outside_brain(labels, mask, scan.spacing_mm)._asdict()
         cells = [f"{outside[name]:.2%}" for name in SHARES]
         cells += [f"{outside['below_mm']:.0f}", f"{seconds:.1f}"]

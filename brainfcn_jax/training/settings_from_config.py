@@ -80,6 +80,9 @@ def _generator_contradictions(settings: Settings) -> list[str]:
     both = sorted(set(generator.maps) & set(generator.held_out))
     rules = {
         f"generator.maps and generator.held_out share {first_few(both)}": not both,
+        "data.label_table is for scans alone; a generator makes the seven tissues": (
+            data.label_table == ""
+        ),
         "generator.heads_root is for newborns and generator.kind 'brain'": (
             generator.kind not in ADULT_KINDS or not generator.heads_root
         ),
