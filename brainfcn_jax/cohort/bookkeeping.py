@@ -7,33 +7,43 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from brainfcn_jax.cohort.outcome import Outcome
 from brainfcn_jax.cohort.resume import Todo, is_unchanged, left_behind, left_to_do
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.results.options import Replacing, Wanted
+from brainfcn_jax.results.paths import RECORD, below
+from brainfcn_jax.results.planned_scan import PlannedScan
+from brainfcn_jax.results.provenance import Provenance
 from brainfcn_jax.results.record import (
     FileState,
     Record,
-    below,
     file_state,
     output_states,
     read_record,
     write_record,
 )
-from brainfcn_jax.results.scan_results import Outcome, PlannedScan
-from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.results.result_files import planned_files
 
-NOT_IN_REQUEST = frozenset({"model", "weights", "overwrite", "force", "source_dataset"})
-"""Settings that decide no byte of a result: the weights are known by their SHA-256."""
+NOT_IN_REQUEST = frozenset({"model", "weights", "force", "source_dataset"})
+"""Choices that decide no byte of a result: the weights are known by their SHA-256."""
 
 
 class Bookkeeping:
-    """Reads and writes the records of one run's scans; a scan is in the hands of one run only."""
+    """Reads and writes the records of one run's scans; a scan is in the hands of one run only.
 
-    def __init__(
-        self, settings: SegmentationSettings, provenance: Mapping[str, Any], resume: bool
-    ) -> None:
-        self._settings = settings
-        self._request = request(settings, provenance)
-        self._resume = resume
+    Attributes:
+        provenance: what makes the results.
+        wanted: what is written.
+        replacing: what may be replaced.
+    """
+
+    def __init__(self, provenance: Provenance, wanted: Wanted, replacing: Replacing) -> None:
+        self.provenance, self.wanted, self.replacing = provenance, wanted, replacing
+        self._request = request(provenance, wanted)
+
+    def files(self, planned: PlannedScan) -> list[Path]:
+        """Return the files that segmenting a scan writes for it alone."""
+        return planned_files(planned, self.wanted, self.provenance.description.labels)
 
     def todo(self, planned: PlannedScan) -> Todo:
         """Tells what is to be done of a scan.
@@ -42,28 +52,23 @@ class Bookkeeping:
             InputError: an input or the scan's record cannot be read.
             OutputError: a result that is in the way may not be replaced.
         """
-        record, overwrite = self._record(planned), self._settings.overwrite
+        record, overwrite = self._record(planned), self.replacing.overwrite
         files = input_files(planned)
-        if self._resume:
+        if self.replacing.resume:
             todo = left_to_do(
                 record,
                 files,
                 self._request,
                 planned.outputs.root,
-                planned_files(planned, self._settings),
+                self.files(planned),
                 overwrite,
             )
         else:
             todo = Todo(True, replace=overwrite)
         if not todo.needed:
             return todo
-        earlier = left_behind(record, planned.outputs.record, planned.outputs.root)
+        earlier = left_behind(record, planned.outputs.file(RECORD), planned.outputs.root)
         return dataclasses.replace(todo, inputs=_states(planned, files), earlier=earlier)
-
-    def settings(self, todo: Todo) -> SegmentationSettings:
-        """Gives the run's settings, which for this scan may allow to overwrite."""
-        overwrite = self._settings.overwrite or todo.replace
-        return dataclasses.replace(self._settings, overwrite=overwrite)
 
     def begin(self, planned: PlannedScan, todo: Todo) -> None:
         """Notes that the scan's files may be half there; OutputError if it cannot.
@@ -73,9 +78,9 @@ class Bookkeeping:
         if not os.path.lexists(planned.path):
             return
         root = planned.outputs.root
-        names = tuple(below(root, path) for path in planned_files(planned, self._settings))
+        names = tuple(below(root, path) for path in self.files(planned))
         record = Record("writing", todo.inputs, self._request, todo.earlier, writing=names)
-        write_record(planned.outputs.record, record)
+        write_record(planned.outputs.file(RECORD), record)
 
     def finish(self, planned: PlannedScan, todo: Todo, outcome: Outcome) -> None:
         """Notes that a scan is done, after removing results of an earlier run that it has no more.
@@ -100,7 +105,7 @@ class Bookkeeping:
             seconds=outcome.seconds,
             summary=outcome.summary,
         )
-        write_record(planned.outputs.record, record)
+        write_record(planned.outputs.file(RECORD), record)
 
     def fail(self, planned: PlannedScan, failure: str) -> None:
         """Notes that a scan failed, unless an earlier run finished it or there is no such scan.
@@ -108,7 +113,7 @@ class Bookkeeping:
         Raises:
             InputError, OutputError: the record cannot be read or written.
         """
-        before = read_record(planned.outputs.record)
+        before = read_record(planned.outputs.file(RECORD))
         if before is None and not os.path.lexists(planned.path):
             return
         if before is not None and before.status == "done":
@@ -121,20 +126,15 @@ class Bookkeeping:
             writing=before.writing if before else (),
             failure=without_folders(failure, planned),
         )
-        write_record(planned.outputs.record, record)
+        write_record(planned.outputs.file(RECORD), record)
 
     def _record(self, planned: PlannedScan) -> Record | None:
         try:
-            return read_record(planned.outputs.record)
+            return read_record(planned.outputs.file(RECORD))
         except InputError:
-            if not self._settings.overwrite:
+            if not self.replacing.overwrite:
                 raise
             return None
-
-
-def planned_files(planned: PlannedScan, settings: SegmentationSettings) -> list[Path]:
-    """Gives the files that segmenting a scan writes for it alone."""
-    return planned.outputs.all(settings, planned.reference is not None)
 
 
 def input_files(planned: PlannedScan) -> dict[str, Path]:
@@ -149,15 +149,11 @@ def input_files(planned: PlannedScan) -> dict[str, Path]:
     return files
 
 
-def request(settings: SegmentationSettings, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives all that decides the results of a scan, but for its files."""
-    chosen = dataclasses.asdict(settings)
-    return {
-        "version": provenance["GeneratedBy"][0]["Version"],
-        "weights_sha256": provenance["Weights"]["SHA256"],
-        "finder_sha256": provenance.get("Finder", {}).get("SHA256"),
-        "settings": {key: chosen[key] for key in chosen if key not in NOT_IN_REQUEST},
-    }
+def request(provenance: Provenance, wanted: Wanted) -> dict[str, Any]:
+    """Return all that decides the results of a scan, but for its files."""
+    chosen = {**dataclasses.asdict(provenance.analysis), **dataclasses.asdict(wanted)}
+    settings = {key: value for key, value in chosen.items() if key not in NOT_IN_REQUEST}
+    return {**provenance.as_request(), "settings": settings}
 
 
 def without_folders(text: str, planned: PlannedScan) -> str:

@@ -17,15 +17,17 @@ from typing import Any
 
 from distributed import Client, LocalCluster, Security, WorkerPlugin, as_completed, get_worker
 
-from brainfcn_jax.cohort.bookkeeping import Bookkeeping, planned_files
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.many_scans import Executor, skipped
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents, written
+from brainfcn_jax.cohort.outcome import Outcome
 from brainfcn_jax.cohort.resume import Todo
-from brainfcn_jax.cohort.run import Executor, skipped
-from brainfcn_jax.cohort.steps import OpenModel, Segmenter, open_model, read_planned
 from brainfcn_jax.errors import ClusterError
+from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.results.options import Analysis
 from brainfcn_jax.results.paths import refuse_existing
-from brainfcn_jax.results.scan_results import Outcome, PlannedScan
-from brainfcn_jax.results.settings import SegmentationSettings
-from brainfcn_jax.results.writing import write_results
+from brainfcn_jax.results.planned_scan import PlannedScan
+from brainfcn_jax.results.provenance import Provenance
 from brainfcn_jax.runtime.background import Done
 from brainfcn_jax.runtime.jax_environment import prepare_jax
 
@@ -53,10 +55,10 @@ class LoadedModel(WorkerPlugin):
     name = _PLUGIN
 
     def __init__(
-        self, settings: SegmentationSettings, request: dict[str, Any], local_workers: int | None
+        self, analysis: Analysis, expected: dict[str, Any], local_workers: int | None
     ) -> None:
-        self._settings = settings
-        self._request = request
+        self._analysis = analysis
+        self._expected = expected
         self._local_workers = local_workers
         self.segmenter: Segmenter | None = None
 
@@ -65,20 +67,19 @@ class LoadedModel(WorkerPlugin):
         if self._local_workers is not None:
             use_share_of_processors(int(worker.name), self._local_workers)
         prepare_jax()
-        opened = open_model(self._settings)
-        found = identity(opened)
-        if found != self._request:
+        model, provenance = open_model(self._analysis)
+        found = identity(provenance)
+        if found != self._expected:
             raise ClusterError(
                 f"a worker would not give the same results: it has {found}, asked for is "
-                f"{self._request}; install the same software and weights on all machines"
+                f"{self._expected}; install the same software and weights on all machines"
             )
-        self.segmenter = Segmenter(opened)
+        self.segmenter = Segmenter(model)
 
 
 @contextlib.contextmanager
 def cluster_executor(
-    opened: OpenModel,
-    settings: SegmentationSettings,
+    provenance: Provenance,
     *,
     scheduler: str | None = None,
     tls: Tls | None = None,
@@ -87,8 +88,7 @@ def cluster_executor(
     """Gives an executor for `segment_all`: on the cluster of a scheduler, or of processes here.
 
     Args:
-        opened: the model, as this process has it; the workers must have the same.
-        settings: of the run.
+        provenance: of the run, as this process has it; the workers must have the same.
         scheduler: the address of a scheduler; None: the cluster is made here.
         tls: for a tls:// scheduler.
         local_workers: the number of processes of a cluster made here.
@@ -103,19 +103,20 @@ def cluster_executor(
             client = stack.enter_context(_client(cluster.scheduler_address, cluster.security))
         else:
             client = stack.enter_context(_client(scheduler, _security(tls)))
-        plugin = LoadedModel(_absolute_settings(settings), identity(opened), local_workers)
+        analysis = _absolute_analysis(provenance.analysis)
+        plugin = LoadedModel(analysis, identity(provenance), local_workers)
         client.register_plugin(plugin)
 
         def execute(
-            scans: Sequence[PlannedScan], bookkeeping: Bookkeeping
+            scans: Sequence[PlannedScan], books: Bookkeeping
         ) -> Generator[Done[PlannedScan], None, None]:
-            return segment_on(client, scans, bookkeeping)
+            return segment_on(client, scans, books)
 
         yield execute
 
 
 def segment_on(
-    client: Client, scans: Sequence[PlannedScan], bookkeeping: Bookkeeping
+    client: Client, scans: Sequence[PlannedScan], books: Bookkeeping
 ) -> Generator[Done[PlannedScan], None, None]:
     """Segments the scans on a cluster, and gives what became of them in their order.
 
@@ -126,10 +127,9 @@ def segment_on(
     todos: dict[int, Todo] = {}
     for index, planned in enumerate(scans):
         try:
-            todo = bookkeeping.todo(planned)
+            todo = books.todo(planned)
             if todo.needed:
-                settings = bookkeeping.settings(todo)
-                refuse_existing(planned_files(planned, settings), settings.overwrite)
+                refuse_existing(books.files(planned), todo.replace)
                 todos[index] = todo
             else:
                 ready[index] = Done(planned, skipped(planned, todo))
@@ -139,9 +139,8 @@ def segment_on(
         client.submit(
             segment_job,
             _absolute(scans[index]),
-            _absolute_settings(bookkeeping.settings(todo)),
-            bookkeeping,
-            todo,
+            _absolute_books(books),
+            dataclasses.replace(todo, replace=True),
             key=f"{scans[index].name}-{os.urandom(8).hex()}",
             pure=False,
         ): index
@@ -157,32 +156,28 @@ def segment_on(
                 continue
             future = next(finished)
             index = indices[future]
-            ready[index] = _done(scans[index], todos[index], future, bookkeeping)
+            ready[index] = _done(scans[index], todos[index], future, books)
             future.release()
     finally:
         client.cancel(list(indices))
 
 
-def segment_job(
-    planned: PlannedScan, settings: SegmentationSettings, bookkeeping: Bookkeeping, todo: Todo
-) -> Outcome:
-    """Reads, segments and writes one scan, maybe a second time: what a worker does.
+def segment_job(planned: PlannedScan, books: Bookkeeping, todo: Todo) -> Outcome:
+    """Read, segment and write one scan, maybe a second time: what a worker does.
 
     Its record says when its files are being written. They were not there before, or may be
-    replaced; what is there now was left by a worker that was lost.
+    replaced (`todo.replace`); what is there now was left by a worker that was lost.
     """
     plugin = get_worker().plugins[_PLUGIN]
     assert isinstance(plugin, LoadedModel) and plugin.segmenter is not None
-    settings = dataclasses.replace(settings, overwrite=True)
-    read = read_planned(planned, settings)
-    results = plugin.segmenter.segment(read, settings)
-    bookkeeping.begin(planned, todo)
-    return write_results(results, settings)
+    inputs = read_inputs(planned, books, todo)
+    return written(segmented_contents(planned, inputs, plugin.segmenter, books), books, todo)
 
 
-def identity(opened: OpenModel) -> dict[str, Any]:
-    """Gives the software and the weights that results come from."""
-    return {name: opened.provenance.get(name) for name in ("GeneratedBy", "Weights", "Finder")}
+def identity(provenance: Provenance) -> dict[str, Any]:
+    """Return the software and the weights that results come from."""
+    found = provenance.as_sidecar()
+    return {name: found.get(name) for name in ("GeneratedBy", "Weights", "Finder")}
 
 
 def use_share_of_processors(number: int, count: int) -> None:
@@ -193,15 +188,13 @@ def use_share_of_processors(number: int, count: int) -> None:
         os.sched_setaffinity(0, share)
 
 
-def _done(
-    planned: PlannedScan, todo: Todo, future: Any, bookkeeping: Bookkeeping
-) -> Done[PlannedScan]:
+def _done(planned: PlannedScan, todo: Todo, future: Any, books: Bookkeeping) -> Done[PlannedScan]:
     try:
         outcome = future.result()
         root = planned.outputs.root
         files = tuple(root / path.relative_to(root.absolute()) for path in outcome.files)
         outcome = dataclasses.replace(outcome, planned=planned, files=files)
-        bookkeeping.finish(planned, todo, outcome)
+        books.finish(planned, todo, outcome)
     except Exception as error:  # told to whoever takes the scan
         return Done(planned, error=error)
     return Done(planned, outcome)
@@ -214,18 +207,26 @@ def _absolute(planned: PlannedScan) -> PlannedScan:
         root=planned.outputs.root.absolute(),
         folder=planned.outputs.folder.absolute(),
     )
-    reference = None if planned.reference is None else str(Path(planned.reference).absolute())
     return dataclasses.replace(
-        planned, path=str(Path(planned.path).absolute()), reference=reference, outputs=outputs
+        planned,
+        path=str(Path(planned.path).absolute()),
+        reference=_absolute_path(planned.reference),
+        outputs=outputs,
     )
 
 
-def _absolute_settings(settings: SegmentationSettings) -> SegmentationSettings:
-    weights, source = (
-        None if path is None else str(Path(path).absolute())
-        for path in (settings.weights, settings.source_dataset)
-    )
-    return dataclasses.replace(settings, weights=weights, source_dataset=source)
+def _absolute_analysis(analysis: Analysis) -> Analysis:
+    return dataclasses.replace(analysis, weights=_absolute_path(analysis.weights))
+
+
+def _absolute_books(books: Bookkeeping) -> Bookkeeping:
+    source = _absolute_path(books.wanted.source_dataset)
+    wanted = dataclasses.replace(books.wanted, source_dataset=source)
+    return Bookkeeping(books.provenance, wanted, books.replacing)
+
+
+def _absolute_path(path: str | None) -> str | None:
+    return None if path is None else str(Path(path).absolute())
 
 
 @contextlib.contextmanager

@@ -15,8 +15,9 @@ from jaxtyping import Int32
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.file_names import without_extension
-from brainfcn_jax.labels import BACKGROUND, BACKGROUND_TISSUE, TISSUE_SCHEME, TISSUES, CodeScheme
-from brainfcn_jax.results.sidecars import LABEL_MAP
+from brainfcn_jax.labels import BACKGROUND, TISSUES
+from brainfcn_jax.results.sidecars import label_values
+from brainfcn_jax.schemes import TISSUE_SCHEME, CodeScheme
 from brainfcn_jax.text import first_few
 
 _BELOW_DATA_SET = ("sub-", "ses-", "anat")
@@ -24,7 +25,7 @@ _LARGEST_CODE = 2**15 - 1
 
 _MEANINGS = {
     word.casefold(): tissue.index
-    for tissue in (BACKGROUND_TISSUE, *TISSUES)
+    for tissue in TISSUES.with_background
     for word in (tissue.abbreviation, tissue.name)
 }
 """Label values by the words for them."""
@@ -40,7 +41,7 @@ def told_scheme(path: Path) -> CodeScheme | None:
     """
     sidecar = path.with_name(f"{without_extension(path.name)}.json")
     try:
-        if json.loads(sidecar.read_text("utf-8"))["LabelMap"] == LABEL_MAP:
+        if json.loads(sidecar.read_text("utf-8"))["LabelMap"] == label_values(TISSUES):
             return TISSUE_SCHEME
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         pass

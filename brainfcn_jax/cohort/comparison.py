@@ -19,9 +19,9 @@ from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.nifti import load_codes, load_scan
-from brainfcn_jax.labels import CodeScheme, to_tissues
 from brainfcn_jax.measures.metrics import Score, score
 from brainfcn_jax.results.tables import write_table
+from brainfcn_jax.schemes import CodeScheme, classes_of
 from brainfcn_jax.text import first_few, natural_order
 
 TABLE = "comparison_scores.tsv"
@@ -111,14 +111,14 @@ def compare(
     grid = load_scan(pair.reference)
     reference = load_codes(pair.reference, grid)
     with naming(pair.reference):
-        to_tissues(reference, scheme)
+        classes_of(reference, scheme)
     codes = load_codes(pair.prediction, grid)
     known = prediction_scheme or told_scheme(pair.prediction)
     if known is None:
         refuse_ambiguous(pair.prediction, codes, scheme)
     with naming(pair.prediction):
-        tissues = to_tissues(codes, known or scheme)
-    return score(tissues, reference, grid.spacing_mm, scheme, slice_axis=SLICE_AXES[slice_axis])
+        classes = classes_of(codes, known or scheme)
+    return score(classes, reference, grid.spacing_mm, scheme, slice_axis=SLICE_AXES[slice_axis])
 
 
 def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:

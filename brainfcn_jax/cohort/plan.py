@@ -9,8 +9,8 @@ from pathlib import Path
 from brainfcn_jax.cohort.bids_dataset import BidsScan
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.nilearn_files import DEMO, demo_scan
-from brainfcn_jax.results.paths import distinct_names, output_paths, scan_name
-from brainfcn_jax.results.scan_results import PlannedScan
+from brainfcn_jax.results.paths import LABEL_MAP, distinct_names, output_paths, scan_name
+from brainfcn_jax.results.planned_scan import PlannedScan
 
 
 def plan_files(scans: Sequence[str], references: Sequence[str], out_dir: str) -> list[PlannedScan]:
@@ -57,7 +57,7 @@ def _checked(planned: list[PlannedScan], given: Sequence[str]) -> list[PlannedSc
     }
     writers: dict[Path, str] = {}
     for scan, called in zip(planned, given, strict=True):
-        label_map = scan.outputs.label_map
+        label_map = scan.outputs.file(LABEL_MAP)
         if label_map in writers:
             raise UsageError(
                 f"'{writers[label_map]}' and '{called}' would both write '{label_map}'; "

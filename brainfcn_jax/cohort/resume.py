@@ -7,11 +7,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brainfcn_jax.errors import OutputError
-from brainfcn_jax.results.record import FileState, Record, Summary, below, file_state
+from brainfcn_jax.results.paths import below
+from brainfcn_jax.results.record import FileState, Record, Summary, file_state
 from brainfcn_jax.text import first_few
 
 WRITING_SECONDS = 60.0
-"""So long after its record a run that was stopped may have changed a file, at most."""
+"""Files modified later than this after the record count as edited by the user."""
 
 
 @dataclass(frozen=True)

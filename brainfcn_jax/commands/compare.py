@@ -8,7 +8,7 @@ from tqdm import tqdm
 from brainfcn_jax.commands import runner
 from brainfcn_jax.commands.runner import inform, log
 from brainfcn_jax.errors import BrainfcnError, UsageError
-from brainfcn_jax.labels import find_scheme
+from brainfcn_jax.schemes import TISSUE_SCHEME, find_scheme
 
 
 def compare_command(values: flags.FlagValues) -> int:
@@ -29,7 +29,7 @@ def compare_command(values: flags.FlagValues) -> int:
 
     table = Path(values.out_dir) / TABLE
     refuse_existing([table, *([csv_path(table)] if values.csv else ())], values.overwrite)
-    scheme = find_scheme(values.scheme)
+    scheme = TISSUE_SCHEME if values.scheme is None else find_scheme(values.scheme)
     chosen = values.prediction_scheme
     prediction_scheme = None if chosen is None else find_scheme(chosen)
     pairs, missing = find_pairs(Path(values.prediction), Path(values.reference[0]))

@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 if TYPE_CHECKING:
     from brainfcn_jax.inference.prediction import Progress
-    from brainfcn_jax.results.scan_results import PlannedScan
+    from brainfcn_jax.results.planned_scan import PlannedScan
 
 STEPS = {
     "reading": ("reading", 0.00, 0.05),

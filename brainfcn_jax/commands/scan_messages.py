@@ -5,18 +5,21 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from brainfcn_jax.commands.runner import equipment
+from brainfcn_jax.measures.volumes import BRAIN_ABBREVIATION, INTRACRANIAL_ABBREVIATION
+from brainfcn_jax.results.paths import LABEL_MAP, SCAN_PAGE
+from brainfcn_jax.text import first_few
 
 if TYPE_CHECKING:
-    from brainfcn_jax.cohort.steps import OpenModel
-    from brainfcn_jax.results.scan_results import Outcome
+    from brainfcn_jax.cohort.outcome import Outcome
+    from brainfcn_jax.results.provenance import Provenance
 
 _ML_PER_MM3 = 1e-3
 
 
-def equipment_line(opened: "OpenModel") -> str:
-    """Returns what computes, and with which model; imports JAX."""
-    weights = opened.provenance["Weights"]
-    return f"{equipment()}, model '{weights['File']}' (SHA-256 {weights['SHA256'][:12]}...)"
+def equipment_line(provenance: "Provenance") -> str:
+    """Return what computes, and with which model; imports JAX."""
+    weights = provenance.weights
+    return f"{equipment()}, model '{weights.name}' (SHA-256 {weights.sha256[:12]}...)"
 
 
 def alarming_lines(outcome: "Outcome") -> Iterator[str]:
@@ -34,7 +37,7 @@ def result_lines(outcome: "Outcome") -> Iterator[str]:
     name = f"'{outcome.planned.path}'"
     yield from (f"{name}: {note}" for note in outcome.notes)
     if not outcome.skipped:
-        yield f"{name} -> '{outcome.planned.outputs.label_map}'"
+        yield f"{name} -> '{outcome.planned.outputs.file(LABEL_MAP)}'"
         yield from _verdict_lines(outcome)
 
 
@@ -68,10 +71,12 @@ def _verdict_lines(outcome: "Outcome") -> Iterator[str]:
     """Gives the verdict and the volumes, then every reason for a CHECK."""
     summary = outcome.summary
     assert summary is not None
-    ml = {name: mm3 * _ML_PER_MM3 for name, mm3 in summary.volumes_mm3.items()}
+    ml = {name: f"{mm3 * _ML_PER_MM3:.0f} ml" for name, mm3 in summary.volumes_mm3.items()}
+    if BRAIN_ABBREVIATION in ml:
+        found = f"brain {ml[BRAIN_ABBREVIATION]}, intracranial {ml[INTRACRANIAL_ABBREVIATION]}"
+    else:
+        found = first_few([f"{name} {ml[name]}" for name in summary.colours])
     name = f"'{outcome.planned.path}'"
-    yield (
-        f"{name}: {summary.verdict}, brain {ml['Brain']:.0f} ml, intracranial {ml['ICV']:.0f} ml; "
-        f"look at '{outcome.planned.outputs.report}'"
-    )
+    page = outcome.planned.outputs.file(SCAN_PAGE)
+    yield f"{name}: {summary.verdict}, {found}; look at '{page}'"
     yield from (f"{name}: CHECK, since {flag.reason}" for flag in summary.flags)

@@ -48,10 +48,11 @@ from brainfcn_jax.network.shipped_models import SHIPPED_MODELS
 from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 if TYPE_CHECKING:
-    from brainfcn_jax.cohort.run import Executor
-    from brainfcn_jax.cohort.steps import OpenModel
-    from brainfcn_jax.results.scan_results import Outcome, PlannedScan
-    from brainfcn_jax.results.settings import SegmentationSettings
+    from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+    from brainfcn_jax.cohort.many_scans import Executor
+    from brainfcn_jax.cohort.outcome import Outcome
+    from brainfcn_jax.network.model_file import Model
+    from brainfcn_jax.results.planned_scan import PlannedScan
 
 
 def segment_command(values: flags.FlagValues) -> int:
@@ -78,10 +79,10 @@ def segment_scans(values: flags.FlagValues) -> int:
     from brainfcn_jax.results.tables import screen_table
 
     runner.require_device(values)
-    scans, settings, opened = plan_run(values)
+    scans, model, books = plan_run(values)
     if values.verbose:
-        log(equipment_line(opened))
-    outcomes = segment_planned(values, scans, settings, opened)
+        log(equipment_line(books.provenance))
+    outcomes = segment_planned(values, scans, model, books)
     scores = {out.planned.name: out.scores for out in outcomes if out.scores is not None}
     if scores:
         print(screen_table(with_means(scores)))
@@ -103,24 +104,24 @@ def segment_scans(values: flags.FlagValues) -> int:
 def segment_planned(
     values: flags.FlagValues,
     scans: Sequence["PlannedScan"],
-    settings: "SegmentationSettings",
-    opened: "OpenModel",
+    model: "Model",
+    books: "Bookkeeping",
 ) -> list["Outcome"]:
     """Segments the scans here or on a cluster, telling what becomes of each."""
-    from brainfcn_jax.cohort.run import segment_all
+    from brainfcn_jax.cohort.many_scans import segment_all
 
     outcomes = []
     bar = ScanBar(len(scans), hidden=values.quiet)
     try:
-        with bar, choose_executor(values, settings, opened, bar) as executor:
-            run = segment_all(
-                scans, settings, opened.provenance, executor, resume=values.resume, note=log
-            )
-            with contextlib.closing(run):
-                for outcome in run:
-                    bar.scan_done(outcome.planned)
-                    tell(values, outcome)
-                    outcomes.append(outcome)
+        with (
+            bar,
+            choose_executor(values, model, books, bar) as executor,
+            contextlib.closing(segment_all(scans, books, executor, log)) as run,
+        ):
+            for outcome in run:
+                bar.scan_done(outcome.planned)
+                tell(values, outcome)
+                outcomes.append(outcome)
     except KeyboardInterrupt:
         log(
             f"{len(outcomes)} of {len(scans)} scans are done; the same command with --resume goes "
@@ -131,7 +132,7 @@ def segment_planned(
 
 
 def choose_executor(
-    values: flags.FlagValues, settings: "SegmentationSettings", opened: "OpenModel", bar: ScanBar
+    values: flags.FlagValues, model: "Model", books: "Bookkeeping", bar: ScanBar
 ) -> contextlib.AbstractContextManager["Executor"]:
     """Gives what segments the scans: this process, processes of this machine, or a cluster.
 
@@ -139,11 +140,10 @@ def choose_executor(
         UsageError: flags for a cluster contradict each other, or Dask is not installed.
     """
     if values.scheduler is None and values.local_workers is None:
-        from brainfcn_jax.cohort.run import local_executor
-        from brainfcn_jax.cohort.steps import Segmenter
+        from brainfcn_jax.cohort.many_scans import local_executor
+        from brainfcn_jax.inference.segmenter import Segmenter
 
-        segment = Segmenter(opened).segment
-        return contextlib.nullcontext(local_executor(segment, bar.progress_of))
+        return contextlib.nullcontext(local_executor(Segmenter(model), bar.progress_of))
     try:
         from brainfcn_jax.cohort.cluster import CONNECT_SECONDS, Tls, cluster_executor
     except ModuleNotFoundError as error:
@@ -156,8 +156,7 @@ def choose_executor(
     certificates = (values.tls_ca_file, values.tls_cert, values.tls_key)
     tls = Tls(*certificates) if any(certificates) else None
     return cluster_executor(
-        opened,
-        settings,
+        books.provenance,
         scheduler=values.scheduler,
         tls=tls,
         local_workers=values.local_workers,

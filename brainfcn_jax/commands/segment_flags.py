@@ -8,8 +8,8 @@ from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES, VIEWS
 from brainfcn_jax.imaging.contrasts import KNOWN
-from brainfcn_jax.labels import SCHEMES
 from brainfcn_jax.network.shipped_models import ANY_MODEL, AUTO, DEFAULT_MODEL, SHIPPED_MODELS
+from brainfcn_jax.schemes import SCHEMES, TISSUE_SCHEME
 
 LEVELS = ("participant", "group")
 
@@ -105,14 +105,19 @@ def _define_work(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     flags.DEFINE_enum(
-        "scheme", "tissues", list(SCHEMES), "label codes of the references", flag_values=values
+        "scheme",
+        None,
+        list(SCHEMES),
+        "label codes of the references, unless they are the model's own labels; for --prediction "
+        f"{TISSUE_SCHEME.name} unless given",
+        flag_values=values,
     )
 
 
 def _define_outputs(values: flags.FlagValues) -> None:
     flags.DEFINE_string("out_dir", "out", "folder of the results", flag_values=values)
     flags.DEFINE_bool(
-        "save_prob", False, "also write the probability map of each tissue", flag_values=values
+        "save_prob", False, "also write the probability map of each label", flag_values=values
     )
     flags.DEFINE_bool(
         "save_uncertainty",

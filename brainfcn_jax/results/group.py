@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from csv import reader as csv_reader
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +13,26 @@ from typing import Any
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.measures.volumes import NO_SHARE, percent_of_icv
-from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
+from brainfcn_jax.results.pages.group_page import group_page
 from brainfcn_jax.results.pages.picture import thumbnail
 from brainfcn_jax.results.paths import (
     GROUP_FILES,
     GROUP_RECORD,
     PAGE,
+    PICTURE,
+    SCAN_PAGE,
+    SCAN_SCORES,
     SCORES,
     VOLUMES,
     OutputPaths,
+    below,
     csv_path,
     output_paths,
     refuse_existing,
 )
-from brainfcn_jax.results.record import Record, below, find_records, refuse_earlier_manifest
-from brainfcn_jax.results.tables import write_json, write_table
+from brainfcn_jax.results.record import Record, find_records, refuse_earlier_manifest
+from brainfcn_jax.results.tables import write_json, write_table, write_text
 from brainfcn_jax.runtime.locks import Claims
-
-FAILED = "FAILED"
 
 THUMBNAIL_BYTES = 6_000_000
 """All pictures of a group's page together, at most."""
@@ -81,8 +83,9 @@ def write_group(
                 (root / name).unlink()
         for path in files:
             if path.name == PAGE:
-                rows, omitted = with_thumbnails(root, group_rows(root, records))
-                write_group_page(path, rows, overwrite=True, omitted=omitted)
+                shown, omitted = thumbnails(root, records)
+                text = group_page(records, page_links(root, records), shown, omitted)
+                write_text(path, text, overwrite=True)
             elif path.name in (VOLUMES, SCORES):
                 table = volumes_table if path.name == VOLUMES else scores_table
                 write_table(path, table(root, records), overwrite=True, csv=csv)
@@ -123,43 +126,50 @@ def group_files(records: Mapping[str, Record], csv: bool = False) -> list[str]:
     return [*tables, *(csv_path(Path(name)).name for name in tables if csv), PAGE]
 
 
-def group_rows(root: Path, records: Mapping[str, Record]) -> list[GroupRow]:
-    """Gives what the page of all scans shows of each."""
-    return [_row(root, name, record) for name, record in records.items()]
+def page_links(root: Path, records: Mapping[str, Record]) -> dict[str, str]:
+    """Return where the pages of scans are below the folder, as far as they are there."""
+    pages = {
+        name: paths_of(root, name).file(SCAN_PAGE) for name, told in records.items() if told.summary
+    }
+    return {name: below(root, page) for name, page in pages.items() if page.is_file()}
 
 
-def with_thumbnails(root: Path, rows: Sequence[GroupRow]) -> tuple[list[GroupRow], int]:
-    """Gives rows small pictures while `THUMBNAIL_BYTES` last, of scans that did not pass first.
+def thumbnails(root: Path, records: Mapping[str, Record]) -> tuple[dict[str, bytes], int]:
+    """Return small pictures while `THUMBNAIL_BYTES` last, of scans that did not pass first.
 
-    Gives the number of rows with labels that get none as well.
+    The second is the number of scans with labels that get none for want of room.
     """
-    shown, room = list(rows), THUMBNAIL_BYTES
-    labelled = [index for index, row in enumerate(rows) if row.verdict != FAILED]
-    waiting = sorted(labelled, key=lambda index: rows[index].verdict == "PASS")
-    for done, index in enumerate(waiting):
-        content = _thumbnail(paths_of(root, rows[index].name).picture)
-        if content is not None and len(content) > room:
+    shown, room = dict[str, bytes](), THUMBNAIL_BYTES
+    labelled = [name for name, record in records.items() if record.summary is not None]
+    waiting = sorted(labelled, key=lambda name: records[name].verdict == "PASS")
+    for done, name in enumerate(waiting):
+        content = _thumbnail(paths_of(root, name).file(PICTURE))
+        if content is None:
+            continue
+        if len(content) > room:
             return shown, len(waiting) - done
-        shown[index] = dataclasses.replace(rows[index], thumbnail=content)
-        room -= len(content or b"")
+        shown[name] = content
+        room -= len(content)
     return shown, 0
 
 
 def volumes_table(_: Path, records: Mapping[str, Record]) -> list[list[Any]]:
     """Gives one line a scan: quality, model, volumes in mm3, and in percent of the intracranial."""
-    summaries = {name: record.summary for name, record in records.items()}
-    volumes = {name: told.volumes_mm3 if told else {} for name, told in summaries.items()}
+    volumes = {
+        name: record.summary.volumes_mm3 if record.summary else {}
+        for name, record in records.items()
+    }
     columns = list(dict.fromkeys(column for row in volumes.values() for column in row))
     shared = [column for column in columns if column not in NO_SHARE]
     lines = [
         [
             name,
-            told.verdict if told else FAILED,
-            told.model if told else None,
+            record.verdict,
+            record.summary and record.summary.model,
             *map(volumes[name].get, columns),
             *(percent_of_icv(volumes[name], column) for column in shared),
         ]
-        for name, told in summaries.items()
+        for name, record in records.items()
     ]
     header = ["scan", "quality", "model", *(f"{column}_mm3" for column in columns)]
     header += [f"{column}_percent_of_icv" for column in shared]
@@ -175,28 +185,15 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
     lines: list[list[str]] = [["scan", *(field.name for field in dataclasses.fields(Score))]]
     for name, record in records.items():
         if record.status == "done" and "reference" in record.inputs:
-            lines.extend([name, *row] for row in _read_table(paths_of(root, name).scores)[1:])
+            lines.extend(
+                [name, *row] for row in _read_table(paths_of(root, name).file(SCAN_SCORES))[1:]
+            )
     return lines
 
 
 def paths_of(root: Path, name: str) -> OutputPaths:
     """Gives the result files of the scan that tables call by a name."""
     return output_paths(root, Path(name).name, Path(name).parent)
-
-
-def _row(root: Path, name: str, record: Record) -> GroupRow:
-    paths, told = paths_of(root, name), record.summary
-    if told is None:
-        return GroupRow(name, FAILED, failure=record.failure)
-    return GroupRow(
-        name,
-        told.verdict,
-        flags=told.flags,
-        volumes_mm3=told.volumes_mm3,
-        mean_entropy=told.mean_entropy,
-        page=below(root, paths.report) if paths.report.is_file() else None,
-        model=told.model,
-    )
 
 
 def _thumbnail(path: Path) -> bytes | None:

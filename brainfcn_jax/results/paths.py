@@ -9,8 +9,6 @@ from pathlib import Path
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.file_names import without_extension
-from brainfcn_jax.labels import TISSUES
-from brainfcn_jax.results.settings import SegmentationSettings
 
 CONTRAST_SUFFIXES = tuple(f"_{contrast}" for contrast in KNOWN)
 
@@ -20,8 +18,12 @@ GROUP_FILES = (VOLUMES, SCORES, PAGE, "group_volumes.csv", "group_scores.csv")
 GROUP_RECORD = "group_record.json"
 """Tells which files about all scans runs wrote, and may replace."""
 
-RECORD_ENDING = "desc-tissue_record.json"
-"""How the record of a scan's results ends, after the scan's name and "_"."""
+LABEL_MAP = "desc-tissue_dseg.nii.gz"
+PICTURE = "desc-tissue_qc.png"
+SCAN_PAGE = "desc-tissue_report.html"
+SCAN_SCORES = "desc-tissue_scores.tsv"
+RECORD = "desc-tissue_record.json"
+"""How names of results of one scan end, after its own name and "_"; `result_files` has all."""
 
 
 @dataclass(frozen=True)
@@ -38,73 +40,8 @@ class OutputPaths:
     folder: Path
     name: str
 
-    @property
-    def label_map(self) -> Path:
-        """The tissues."""
-        return self._own("desc-tissue_dseg.nii.gz")
-
-    @property
-    def volumes(self) -> Path:
-        """The table of volumes."""
-        return self._own("desc-tissue_volumes.tsv")
-
-    @property
-    def brain_mask(self) -> Path:
-        """1 where there is a tissue."""
-        return self._own("desc-brain_mask.nii.gz")
-
-    @property
-    def probabilities(self) -> dict[int, Path]:
-        """The probability map of each tissue, by its label value."""
-        return {t.index: self._own(f"label-{t.abbreviation}_probseg.nii.gz") for t in TISSUES}
-
-    @property
-    def uncertainty(self) -> Path:
-        """The entropy of the probabilities."""
-        return self._own("desc-tissue_uncertainty.nii.gz")
-
-    @property
-    def brain_image(self) -> Path:
-        """The scan cut to the brain."""
-        return self._own("desc-brain_image.nii.gz")
-
-    @property
-    def picture(self) -> Path:
-        """The picture for quality control."""
-        return self._own("desc-tissue_qc.png")
-
-    @property
-    def report(self) -> Path:
-        """The page for quality control."""
-        return self._own("desc-tissue_report.html")
-
-    @property
-    def scores(self) -> Path:
-        """How the labels compare with a reference."""
-        return self._own("desc-tissue_scores.tsv")
-
-    @property
-    def record(self) -> Path:
-        """What was made of which scan, and how."""
-        return self._own(RECORD_ENDING)
-
-    def all(self, settings: SegmentationSettings, scored: bool = False) -> list[Path]:
-        """Gives the scan's own files that will be written, `scored` when it has a reference.
-
-        Neither its record nor what scans share (label table, colours, description of the folder)
-        is among them.
-        """
-        maps = [self.label_map, self.brain_mask]
-        maps += self.probabilities.values() if settings.save_prob else ()
-        maps += [self.uncertainty] if settings.save_uncertainty else ()
-        maps += [self.brain_image] if settings.brain_image else ()
-        described = [*maps, self.volumes]
-        others = [self.picture, self.report, *([self.scores] if scored else ())]
-        if settings.csv:
-            others += map(csv_path, [self.volumes, *([self.scores] if scored else ())])
-        return [*described, *map(sidecar_path, described), *others]
-
-    def _own(self, ending: str) -> Path:
+    def file(self, ending: str) -> Path:
+        """Return the scan's own file that ends so."""
         return self.folder / f"{self.name}_{ending}"
 
 
@@ -164,6 +101,11 @@ def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
     for path in paths:
         if not overwrite and os.path.lexists(path):
             raise OutputError(f"'{path}' exists already; choose another --out_dir or --overwrite")
+
+
+def below(folder: Path, path: Path) -> str:
+    """Return a file's path below a folder, with "/"."""
+    return path.relative_to(folder).as_posix()
 
 
 def make_folder(path: Path) -> None:

@@ -14,18 +14,22 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.measures.quality import Flag
-from brainfcn_jax.results.paths import RECORD_ENDING, make_folder
+from brainfcn_jax.results.paths import RECORD, below, make_folder
 from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.text import natural_order
 
-FORMAT, FORMAT_VERSION = "brainfcn_jax.record", 1
+FORMAT, FORMAT_VERSION = "brainfcn_jax.record", 2
 
 EARLIER_MANIFEST = "brainfcn_manifest.json"
 """What earlier versions wrote for all scans together."""
 
 _FOLDERS = ("", "sub-*/anat/", "sub-*/ses-*/anat/")
 """Where records lie below a folder of results, as patterns."""
+
+FAILED = "FAILED"
+"""How tables and pages call a scan without labels."""
 
 Status = Literal["writing", "done", "failed"]
 
@@ -58,6 +62,7 @@ class Summary:
         flags: why somebody should look at it.
         mean_entropy: of the labelled voxels, 0 to 1; None where nothing is labelled.
         volumes_mm3: of each row of its volumes table, by abbreviation.
+        colours: red, green and blue of each label, by abbreviation, in the order of their values.
         model: the weight file that made the labels, without its ending.
     """
 
@@ -65,6 +70,7 @@ class Summary:
     flags: tuple[Flag, ...]
     mean_entropy: float | None
     volumes_mm3: Mapping[str, float]
+    colours: Mapping[str, tuple[int, int, int]]
     model: str
 
 
@@ -91,6 +97,24 @@ class Record:
     seconds: Mapping[str, float] = field(default_factory=dict)
     summary: Summary | None = None
     failure: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict in tables and pages of all scans."""
+        return FAILED if self.summary is None else self.summary.verdict
+
+
+def summary_of(segmented: SegmentedScan, model: str) -> Summary:
+    """Return what is told of a scan among others; `model` made its labels."""
+    quality = segmented.quality
+    return Summary(
+        verdict=quality.verdict,
+        flags=quality.flags,
+        mean_entropy=quality.measurements.get("mean_entropy"),
+        volumes_mm3={row.abbreviation: row.volume_mm3 for row in segmented.volumes},
+        colours={label.abbreviation: label.colour for label in segmented.description.labels},
+        model=model,
+    )
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -133,9 +157,9 @@ def find_records(root: Path) -> dict[str, Record]:
     """
     found = {}
     for folder in _FOLDERS:
-        for path in root.glob(f"{folder}*_{RECORD_ENDING}"):
+        for path in root.glob(f"{folder}*_{RECORD}"):
             if (record := read_record(path)) is not None:
-                found[below(root, path).removesuffix(f"_{RECORD_ENDING}")] = record
+                found[below(root, path).removesuffix(f"_{RECORD}")] = record
     return {name: found[name] for name in sorted(found, key=natural_order)}
 
 
@@ -162,11 +186,6 @@ def file_state(path: str | Path, name: str) -> FileState:
 def output_states(folder: Path, files: Iterable[Path]) -> tuple[FileState, ...]:
     """Reads what result files hold now, named below their folder; InputError as `file_state`."""
     return tuple(file_state(path, below(folder, path)) for path in files)
-
-
-def below(folder: Path, path: Path) -> str:
-    """Gives a file's path below a folder, with "/"."""
-    return path.relative_to(folder).as_posix()
 
 
 def _record(found: Any) -> Record:
@@ -207,8 +226,13 @@ def _summary(found: Any) -> Summary:
         flags=tuple(flags),
         mean_entropy=None if entropy is None else float(entropy),
         volumes_mm3=_numbers(found["volumes_mm3"]),
+        colours={name: _colour(*colour) for name, colour in found["colours"].items()},
         model=_of(str, found["model"]),
     )
+
+
+def _colour(red: Any, green: Any, blue: Any) -> tuple[int, int, int]:
+    return _of(int, red), _of(int, green), _of(int, blue)
 
 
 def _numbers(found: Any) -> dict[str, float]:

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from brainfcn_jax.errors import OutputError
+from brainfcn_jax.labels import LabelTable, table_text
 from brainfcn_jax.results.label_tables import (
-    bids_table,
     freeview_table,
     fsleyes_table,
     itksnap_table,
     slicer_table,
 )
-from brainfcn_jax.results.paths import GROUP_FILES, GROUP_RECORD, RECORD_ENDING
-from brainfcn_jax.results.sidecars import SOFTWARE
+from brainfcn_jax.results.paths import GROUP_FILES, GROUP_RECORD, RECORD, OutputPaths
+from brainfcn_jax.results.provenance import Provenance
+from brainfcn_jax.results.result_files import patterns_in_bids, patterns_not_in_bids
 from brainfcn_jax.runtime.atomic_files import new_file
 
 BIDS_VERSION = "1.10.0"
@@ -44,60 +45,50 @@ SHARED = (
 )
 """Names of all files of a results folder that are not of one scan."""
 
-NOT_IN_BIDS = (
-    *COLOUR_TABLES,
-    *GROUP_FILES,
-    GROUP_RECORD,
-    f"*_{RECORD_ENDING}",
-    "*_desc-tissue_volumes.tsv",
-    "*_desc-tissue_volumes.csv",
-    "*_desc-tissue_volumes.json",
-    "*_desc-tissue_uncertainty.nii.gz",
-    "*_desc-tissue_uncertainty.json",
-    "*_desc-brain_image.nii.gz",
-    "*_desc-brain_image.json",
-    "*_desc-tissue_qc.png",
-    "*_desc-tissue_report.html",
-    "*_desc-tissue_scores.tsv",
-    "*_desc-tissue_scores.csv",
-)
-"""Results that BIDS has no word for, as patterns of .bidsignore."""
-
-BESIDE_SUBJECTS = ("/*_desc-tissue_dseg.*", "/*_desc-brain_mask.*", "/*_label-*_probseg.*")
-"""Results that BIDS wants in a subject's folder, where they lie in the folder of all results."""
-
 RAW = "raw"
 """How sidecars call the data set that the scans come from, in BIDS URIs and in DatasetLinks."""
 
 
 def shared_files(
-    root: Path, *, version: str, flat: bool, source_dataset: str | None
+    outputs: OutputPaths, provenance: Provenance, source_dataset: str | None = None
 ) -> dict[Path, str]:
-    """Gives the shared files of a results folder and their contents.
+    """Return the shared files of a results folder and their contents.
 
     Args:
-        root: the results folder.
-        version: of this software.
-        flat: whether the scans' files lie in `root` itself and not in subjects' folders.
+        outputs: of one scan of them.
+        provenance: of the results.
         source_dataset: folder of the BIDS data set that the scans come from, or None.
     """
-    ignored = (*NOT_IN_BIDS, *(BESIDE_SUBJECTS if flat else ()))
+    labels, root = provenance.description.labels, outputs.root
     contents = {
-        DESCRIPTION: _as_json(dataset_description(root, version, source_dataset)),
-        IGNORED: "".join(f"{pattern}\n" for pattern in ignored),
-        LABEL_TABLE: bids_table(),
-        **{name: table() for name, table in COLOUR_TABLES.items()},
+        DESCRIPTION: _as_json(dataset_description(root, provenance, source_dataset)),
+        IGNORED: "".join(f"{pattern}\n" for pattern in ignored(labels, outputs.folder == root)),
+        LABEL_TABLE: table_text(labels, kinds=False),
+        **{name: table(labels) for name, table in COLOUR_TABLES.items()},
     }
     return {root / name: text for name, text in contents.items()}
 
 
-def dataset_description(root: Path, version: str, source_dataset: str | None) -> dict[str, Any]:
-    """Gives the contents of dataset_description.json; links are relative to `root`."""
+def ignored(labels: LabelTable, flat: bool) -> list[str]:
+    """Return the patterns of .bidsignore.
+
+    BIDS wants what it knows in subjects' folders, and not in `flat` ones, the folder of all
+    results itself.
+    """
+    shared = (*COLOUR_TABLES, *GROUP_FILES, GROUP_RECORD, f"*_{RECORD}")
+    return [*shared, *patterns_not_in_bids(labels), *(patterns_in_bids(labels) if flat else ())]
+
+
+def dataset_description(
+    root: Path, provenance: Provenance, source_dataset: str | None
+) -> dict[str, Any]:
+    """Return the contents of dataset_description.json; links are relative to `root`."""
+    what = "Brain tissues" if provenance.description.labels.fills_brain else "Labels"
     description: dict[str, Any] = {
-        "Name": "Brain tissues, segmented by brainfcn_jax",
+        "Name": f"{what}, segmented by brainfcn_jax",
         "BIDSVersion": BIDS_VERSION,
         "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": SOFTWARE, "Version": version}],
+        "GeneratedBy": provenance.generated_by(),
     }
     if source_dataset is not None:
         link = Path(os.path.relpath(Path(source_dataset).resolve(), root.resolve())).as_posix()

@@ -4,156 +4,147 @@ Source: the Brain Imaging Data Structure 1.10, derivatives, bids-specification.r
 """
 
 import dataclasses
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import brainfcn_jax
 from brainfcn_jax.imaging.nifti import voxel_mm3
-from brainfcn_jax.inference.brain import finder_for
-from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
-from brainfcn_jax.network.model_file import Model
-from brainfcn_jax.network.shipped_models import FINDER, file_digest, shipped_file
-from brainfcn_jax.results.paths import sidecar_path
-from brainfcn_jax.results.scan_results import ScanResults
-from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.labels import Label, LabelTable
 
-Contents = dict[str, Any]
+if TYPE_CHECKING:
+    from brainfcn_jax.results.contents import ScanContents
 
-VOLUME_COLUMNS: Mapping[str, Mapping[str, str]] = {
-    "index": {"Description": "label value; n/a for a sum of tissues"},
-    "name": {
-        "LongName": "tissue",
-        "Description": "brain: all tissues but ventricles and extracerebral fluid; "
-        "intracranial: all seven tissues",
-    },
-    "abbreviation": {"Description": "short name"},
-    "voxels": {"Description": "voxels with this label, after post-processing"},
-    "volume_mm3": {"Description": "voxels times VoxelVolume", "Units": "mm^3"},
-    "soft_volume_mm3": {
-        "Description": "the probability of this label before post-processing, added up over the "
-        "whole grid, times VoxelVolume; background and tissues make up the grid's volume",
-        "Units": "mm^3",
-    },
-    "percent_of_icv": {
-        "Description": "volume_mm3 in percent of the intracranial one; n/a for that one and the "
-        "background",
-    },
-}
+Words = dict[str, Any]
 
-LABEL_MAP = {tissue.name: tissue.index for tissue in (BACKGROUND_TISSUE, *TISSUES)}
-"""What the labels mean, as the sidecar of a label map tells it."""
-
-SOFTWARE = "brainfcn-jax"
-"""How results call this software; the name it is installed by."""
+_COUNTS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_OUTSIDE_BRAIN = {"ventricle": "ventricles", "fluid": "extracerebral fluid"}
+"""How kinds of labels that are no brain are called."""
+_SHARE = "volume_mm3 in percent of the intracranial one; n/a for that one and the background"
+_NO_SHARE = "n/a, since the labels do not fill the intracranial space"
 
 
-def sidecars(results: ScanResults, settings: SegmentationSettings) -> dict[Path, Contents]:
-    """Gives the JSON files of a scan and their contents."""
-    outputs = results.planned.outputs
-    of_results = {
-        outputs.label_map: label_map_contents(results),
-        outputs.brain_mask: brain_mask_contents(results),
-        outputs.volumes: volumes_contents(results),
-    }
-    if settings.save_prob:
-        for tissue in TISSUES:
-            path = outputs.probabilities[tissue.index]
-            of_results[path] = {
-                "Description": f"Probability of {tissue.name}, before post-processing",
-                **common_contents(results),
-            }
-    if settings.save_uncertainty:
-        of_results[outputs.uncertainty] = {
-            "Description": "Entropy of the tissue probabilities before post-processing, as a share "
-            "of the largest possible (ln 8): 0 is sure, 1 is all labels equally probable",
-            **common_contents(results),
-        }
-    if settings.brain_image:
-        of_results[outputs.brain_image] = {
-            "Description": "The scan where the brain mask is 1, and 0 elsewhere",
-            **common_contents(results),
-            "SkullStripped": True,
-        }
-    return {sidecar_path(path): contents for path, contents in of_results.items()}
+def kind_word(table: LabelTable) -> str:
+    """Return what sentences call one of these labels."""
+    return "tissue" if table.fills_brain else "label"
 
 
-def common_contents(results: ScanResults) -> Contents:
-    """Gives what the files of one scan have in common."""
+def label_values(table: LabelTable) -> dict[str, int]:
+    """Return what values mean, as the sidecar of a label map tells it."""
+    return {label.name: label.index for label in table.with_background}
+
+
+def volume_columns(table: LabelTable) -> dict[str, dict[str, str]]:
+    """Return what the columns of a table of volumes are."""
+    kind = kind_word(table)
+    name = {"LongName": kind}
+    if table.fills_brain:
+        outside = [word for kind, word in _OUTSIDE_BRAIN.items() if kind in _kinds(table)]
+        name["Description"] = (
+            f"brain: all tissues{' but ' if outside else ''}{' and '.join(outside)}; "
+            f"intracranial: all {_in_skull(table)} tissues"
+        )
     return {
-        "Sources": [results.planned.source_name],
-        "SpatialReference": results.planned.source or "orig",
-        "SkullStripped": results.segmented.skull_stripped,
-        "Manual": False,
-        **results.provenance,
-        "Warnings": list(results.segmented.warnings),
-        "Notes": list(results.segmented.notes),
+        "index": {"Description": "label value" + "; n/a for a sum of tissues" * table.fills_brain},
+        "name": name,
+        "abbreviation": {"Description": "short name"},
+        "voxels": {"Description": "voxels with this label, after post-processing"},
+        "volume_mm3": {"Description": "voxels times VoxelVolume", "Units": "mm^3"},
+        "soft_volume_mm3": {
+            "Description": "the probability of this label before post-processing, added up over "
+            f"the whole grid, times VoxelVolume; background and {kind}s make up the grid's volume",
+            "Units": "mm^3",
+        },
+        "percent_of_icv": {"Description": _SHARE if table.fills_brain else _NO_SHARE},
     }
 
 
-def label_map_contents(results: ScanResults) -> Contents:
-    """Tells of the label map also what its labels mean and what is worth knowing about it."""
-    segmentation, quality = results.segmented.segmentation, results.segmented.quality
+def label_map(contents: "ScanContents") -> Words:
+    """Tell of the label map also what its labels mean and what is worth knowing about it."""
+    found, table = contents.segmented, contents.segmented.description.labels
     return {
-        "Description": "Brain tissues, one label a voxel, on the grid of the scan",
-        "LabelMap": LABEL_MAP,
-        **common_contents(results),
-        "SliceDirections": segmentation.slice_axes,
-        "NetworkSpacing": segmentation.network_spacing_mm,
-        "RegionsRemoved": segmentation.removed_regions,
+        "Description": f"{'Brain tissues' if table.fills_brain else 'Labels'}, one label a voxel, "
+        "on the grid of the scan",
+        "LabelMap": label_values(table),
+        **_common(contents),
+        "SliceDirections": found.slice_axes,
+        "NetworkSpacing": found.network_spacing_mm,
+        "RegionsRemoved": found.removed_regions,
         "Quality": {
-            "Verdict": quality.verdict,
-            "Flags": [dataclasses.asdict(flag) for flag in quality.flags],
-            "Measurements": dict(quality.measurements),
+            "Verdict": found.quality.verdict,
+            "Flags": [dataclasses.asdict(flag) for flag in found.quality.flags],
+            "Measurements": dict(found.quality.measurements),
         },
-        "Seconds": segmentation.seconds,
+        "Seconds": found.seconds,
     }
 
 
-def brain_mask_contents(results: ScanResults) -> Contents:
-    """Tells of the brain mask what it is."""
+def brain_mask(contents: "ScanContents") -> Words:
+    """Tell of the brain mask what it is."""
+    count = _in_skull(contents.segmented.description.labels)
     return {
-        "Description": "1 where there is one of the seven tissues, fluids included",
+        "Description": f"1 where there is one of the {count} tissues, fluids included",
         "Type": "Brain",
-        **common_contents(results),
+        **_common(contents),
     }
 
 
-def volumes_contents(results: ScanResults) -> Contents:
-    """Tells of the volumes table its columns, and the volume of one voxel in mm³."""
+def volumes(contents: "ScanContents") -> Words:
+    """Tell of the volumes table its columns, and the volume of one voxel in mm³."""
+    table = contents.segmented.description.labels
+    sums = ", of the brain and of the intracranial space" if table.fills_brain else ""
     return {
-        "Description": "Volume of each tissue, of the brain and of the intracranial space",
-        **VOLUME_COLUMNS,
-        "VoxelVolume": voxel_mm3(results.segmented.scan),
-        **common_contents(results),
+        "Description": f"Volume of each {kind_word(table)}{sums}",
+        **volume_columns(table),
+        "VoxelVolume": voxel_mm3(contents.segmented.scan),
+        **_common(contents),
     }
 
 
-def model_provenance(model: Model, weights: str, settings: SegmentationSettings) -> dict[str, Any]:
-    """Gives the part of a sidecar that all scans share: software, weights and settings."""
-    finder = {}
-    if finder_for(model.description) is not None:
-        path = shipped_file(FINDER)
-        finder = {"Finder": {"File": path.name, "SHA256": file_digest(path)}}
+def probability(contents: "ScanContents", label: Label) -> Words:
+    """Tell of the probability map of a label what it is."""
     return {
-        "GeneratedBy": [{"Name": SOFTWARE, "Version": software_version()}],
-        "Weights": {"File": Path(weights).name, "SHA256": file_digest(weights)},
-        **finder,
-        "Model": dataclasses.asdict(model.description),
-        "Settings": {
-            "frame": settings.frame,
-            "scheme": settings.scheme,
-            "contrast": settings.contrast,
-            "views": settings.views,
-        },
+        "Description": f"Probability of {label.name}, before post-processing",
+        **_common(contents),
     }
 
 
-def model_name(provenance: Mapping[str, Any]) -> str:
-    """Gives the name of the model in tables and pages: its weight file, without the ending."""
-    return str(provenance["Weights"]["File"]).removesuffix(".h5")
+def uncertainty(contents: "ScanContents") -> Words:
+    """Tell of the entropy how large it can be."""
+    table = contents.segmented.description.labels
+    return {
+        "Description": f"Entropy of the {kind_word(table)} probabilities before post-processing, "
+        f"as a share of the largest possible (ln {table.classes}): 0 is sure, 1 is all labels "
+        "equally probable",
+        **_common(contents),
+    }
 
 
-def software_version() -> str:
-    """Returns the version of this package, or "not installed" when it runs from its source."""
-    return brainfcn_jax.__version__
+def brain_image(contents: "ScanContents") -> Words:
+    """Tell of the scan that was cut to the brain that it is."""
+    return {
+        "Description": "The scan where the brain mask is 1, and 0 elsewhere",
+        **_common(contents),
+        "SkullStripped": True,
+    }
+
+
+def _common(contents: "ScanContents") -> Words:
+    """Return what the files of one scan have in common."""
+    planned, found = contents.planned, contents.segmented
+    return {
+        "Sources": [planned.source_name],
+        "SpatialReference": planned.source or "orig",
+        "SkullStripped": found.skull_stripped,
+        "Manual": False,
+        **contents.provenance.as_sidecar(),
+        "Warnings": list(found.warnings),
+        "Notes": list(found.notes),
+    }
+
+
+def _kinds(table: LabelTable) -> set[str]:
+    return {label.kind for label in table}
+
+
+def _in_skull(table: LabelTable) -> str:
+    """Return how many labels lie in the intracranial space."""
+    count = len(table.indices_where("in_skull"))
+    return _COUNTS[count] if count < len(_COUNTS) else str(count)

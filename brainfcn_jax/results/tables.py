@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.measures.volumes import TissueVolume, percent_of_icv
+from brainfcn_jax.measures.volumes import LabelVolume, percent_of_icv
 from brainfcn_jax.results.paths import csv_path
 from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.text import printable
@@ -39,21 +39,16 @@ def write_table(
         write_text(csv_path(path), table_text(lines, ",", missing=""), overwrite)
 
 
-def write_scores(
-    path: Path, scores: Sequence[Score], overwrite: bool = False, csv: bool = False
-) -> None:
-    """Writes one line a structure, in full precision; "n/a" where a measure has no value."""
-    write_table(path, [_columns(Score), *map(_cells, scores)], overwrite, csv)
+def score_lines(scores: Sequence[Score]) -> list[list[Any]]:
+    """Return a table with one line a structure."""
+    return [_columns(Score), *map(_cells, scores)]
 
 
-def write_volumes(
-    path: Path, volumes: Sequence[TissueVolume], overwrite: bool = False, csv: bool = False
-) -> None:
-    """Writes one line a tissue or sum of tissues, in full precision, its share of the ICV last."""
+def volume_lines(volumes: Sequence[LabelVolume]) -> list[list[Any]]:
+    """Return a table with one line a label or sum of labels, its share of the ICV last."""
     of_scan = {row.abbreviation: row.volume_mm3 for row in volumes}
     lines = [[*_cells(row), percent_of_icv(of_scan, row.abbreviation)] for row in volumes]
-    header = [*_columns(TissueVolume), "percent_of_icv"]
-    write_table(path, [header, *lines], overwrite, csv)
+    return [[*_columns(LabelVolume), "percent_of_icv"], *lines]
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:

@@ -8,16 +8,14 @@ load nothing from anywhere.
 import base64
 import functools
 import hashlib
+from collections.abc import Iterable
 from importlib import resources
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
 
-from brainfcn_jax.labels import TISSUES
-from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.text import printable
 
 _FOLDER = "templates"
@@ -27,15 +25,18 @@ _POLICY = (
 )
 
 
-def page(template: str, script: str, contents: dict[str, Any]) -> str:
-    """Returns a page as text.
+def page(
+    template: str, script: str, contents: dict[str, Any], colours: Iterable[tuple[int, int, int]]
+) -> str:
+    """Return a page as text.
 
     Args:
         template: file name of the template.
         script: file name of the page's script, the only one that the page lets run.
         contents: what the template shows.
+        colours: of the swatches "t1", "t2", ...
     """
-    style, code = _style(), _shipped_text(script)
+    style, code = _style(tuple(colours)), _shipped_text(script)
     assert "</" not in style and "</script" not in code
     policy = _POLICY.format(style=_digest(style), script=_digest(code))
     return (
@@ -76,13 +77,12 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-@functools.cache
-def _style() -> str:
-    colours = (
-        f".t{tissue.index} {{ background: rgb({', '.join(map(str, tissue.colour))}); }}"
-        for tissue in TISSUES
+def _style(colours: tuple[tuple[int, int, int], ...]) -> str:
+    swatches = (
+        f".t{index} {{ background: rgb({', '.join(map(str, colour))}); }}"
+        for index, colour in enumerate(colours, start=1)
     )
-    return _shipped_text("page.css") + "\n".join(colours)
+    return _shipped_text("page.css") + "\n".join(swatches)
 
 
 @functools.lru_cache(maxsize=8)
@@ -97,10 +97,6 @@ def _short(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _base64(content: bytes) -> str:
+def base64_text(content: bytes) -> str:
+    """Return what stands for bytes in a data: address."""
     return base64.b64encode(content).decode("ascii")
-
-
-def _write(path: Path, text: str, overwrite: bool) -> None:
-    with new_file(path, overwrite) as temporary:
-        temporary.write_text(text, encoding="utf-8")

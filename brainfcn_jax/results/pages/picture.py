@@ -1,4 +1,4 @@
-"""The picture of a segmented scan: slices with the tissues outlined, and a legend (output).
+"""The picture of a segmented scan: slices with the labels outlined, and a legend (output).
 
 It is painted as pixels, which takes a fraction of the time of a plotting library.
 """
@@ -7,14 +7,16 @@ import functools
 import io
 import json
 import math
+from dataclasses import dataclass
 from importlib import util
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import UInt8
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
+from brainfcn_jax.labels import Label, LabelTable
 from brainfcn_jax.results.pages.slices import DIRECTIONS, View, choose_view, slice_panels
 from brainfcn_jax.text import printable
 
@@ -30,42 +32,42 @@ PixelBox = tuple[int, int, int, int]
 _GAP, _TITLE_PIXELS, _LEGEND_PIXELS, _SWATCH_PIXELS = 4, 34, 34, 14
 _FONT = "mpl-data/fonts/ttf/DejaVuSans.ttf"
 _LETTERS, _TITLE = 14, 17
-_GREY_LEVELS = 240
+_LEGEND_LEFT, _LEGEND_WIDTH = 8, 1300
+"""Where lines of the legend begin, and how wide they may be beside narrower slices."""
+_PALETTE_COLOURS, _MOST_GREY_LEVELS = 256, 240
 _MIDDLE = "middle panels"
 
 
-def scan_picture(
-    image: Float32[np.ndarray, "x y z"],
-    labels: UInt8[np.ndarray, "x y z"],
-    spacing_mm: tuple[float, float, float],
-    name: str,
-) -> bytes:
-    """Draws a PNG of axial, coronal and sagittal slices through the brain, `COLUMNS` of each.
+def scan_picture(segmented: SegmentedScan, name: str) -> bytes:
+    """Draw a PNG of axial, coronal and sagittal slices through the brain, `COLUMNS` of each.
 
-    Arrays are in the canonical frame. All slices are shown to one scale, whatever the voxel's
-    shape, in the neurological view: letters say which side is which. Each tissue is outlined in
-    its colour (`labels.TISSUES`).
+    All slices are shown to one scale, whatever the voxel's shape, in the neurological view: letters
+    say which side is which. Each label is outlined in its colour.
     """
-    view = choose_view(image, labels, spacing_mm, PANEL_PIXELS)
+    image, labels = segmented.scan.data, segmented.canonical_labels
+    table = segmented.description.labels
+    view = choose_view(image, labels, segmented.scan.spacing_mm, PANEL_PIXELS)
     boxes = _panel_boxes(view)
-    legend_width = _legend()[-1][1]
-    width = max(boxes[0][-1][2] + _GAP, legend_width)
-    height = boxes[-1][0][3] + _GAP + _LEGEND_PIXELS
-    grey, tissues = np.zeros((2, height, width), np.uint8)
+    legend = _legend(table, max(boxes[0][-1][2] + _GAP, _LEGEND_WIDTH))
+    width = max(boxes[0][-1][2] + _GAP, *(entry.right for entry in legend))
+    legend_top = boxes[-1][0][3] + _GAP
+    height = legend_top + (1 + legend[-1].row) * _LEGEND_PIXELS
+    grey, outlined = np.zeros((2, height, width), np.uint8)
     for direction, row in zip(DIRECTIONS, boxes, strict=True):
         panels = slice_panels(image, labels, view, direction, COLUMNS)
         for panel, (left, top, right, bottom) in zip(panels, row, strict=True):
             high, wide = panel.grey.shape
             across, down = (left + right - wide) // 2, top
             grey[down : down + high, across : across + wide] = panel.grey
-            tissues[down : down + high, across : across + wide] = panel.outlines
+            outlined[down : down + high, across : across + wide] = panel.outlines
             assert down + high == bottom
-    with_text = _with_text(grey, boxes, printable(name))
-    tissues[with_text != grey] = 0
-    for tissue, (left, _) in zip(TISSUES, _legend(), strict=True):
-        top = height - (_LEGEND_PIXELS + _SWATCH_PIXELS) // 2
-        tissues[top : top + _SWATCH_PIXELS, left : left + _SWATCH_PIXELS] = tissue.index
-    return _png(with_text, tissues, [row[COLUMNS // 2] for row in boxes])
+    with_text = _with_text(grey, boxes, printable(name), legend, legend_top)
+    outlined[with_text != grey] = 0
+    for entry in legend:
+        top = legend_top + entry.row * _LEGEND_PIXELS + (_LEGEND_PIXELS - _SWATCH_PIXELS) // 2
+        across = slice(entry.left, entry.left + _SWATCH_PIXELS)
+        outlined[top : top + _SWATCH_PIXELS, across] = entry.label.index
+    return _png(with_text, outlined, table, [row[COLUMNS // 2] for row in boxes])
 
 
 def thumbnail(picture: bytes) -> bytes:
@@ -101,27 +103,40 @@ def _panel_boxes(view: View) -> list[list[PixelBox]]:
     return rows
 
 
-def _legend() -> list[tuple[int, int]]:
-    """Returns where the entry of each tissue starts and ends, from left to right."""
-    font, left, entries = _font(_LETTERS), 8, []
-    for tissue in TISSUES:
-        right = left + _SWATCH_PIXELS + 6 + math.ceil(font.getlength(tissue.name)) + 18
-        entries.append((left, right))
-        left = right
+@dataclass(frozen=True)
+class _Entry:
+    """Where a label stands in the legend: its line, and where it starts and ends in it."""
+
+    label: Label
+    row: int
+    left: int
+    right: int
+
+
+def _legend(table: LabelTable, width: int) -> list[_Entry]:
+    """Return the labels from left to right, in as many lines as it needs."""
+    font, row, left, entries = _font(_LETTERS), 0, _LEGEND_LEFT, list[_Entry]()
+    for label in table:
+        wide = _SWATCH_PIXELS + 6 + math.ceil(font.getlength(printable(label.name))) + 18
+        if left > _LEGEND_LEFT and left + wide > width:
+            row, left = row + 1, _LEGEND_LEFT
+        entries.append(_Entry(label, row, left, left + wide))
+        left += wide
     return entries
 
 
 def _with_text(
-    grey: UInt8[np.ndarray, "height width"], boxes: list[list[PixelBox]], name: str
+    grey: UInt8[np.ndarray, "height width"],
+    boxes: list[list[PixelBox]],
+    name: str,
+    legend: list[_Entry],
+    legend_top: int,
 ) -> UInt8[np.ndarray, "height width"]:
-    """Returns the grey picture with its title, the letters of the sides and the tissues' names."""
+    """Returns the grey picture with its title, the letters of the sides and the labels' names."""
     canvas = Image.fromarray(grey)
     draw = ImageDraw.Draw(canvas)
-    letters, title = (
-        _font(_LETTERS),
-        _font(_TITLE),
-    )
-    width, height = canvas.size
+    letters, title = _font(_LETTERS), _font(_TITLE)
+    width, _ = canvas.size
     draw.text((8, 7), name, 255, title)
     draw.rectangle((width - letters.getlength(SIDES) - 24, 0, width, _TITLE_PIXELS - 2), 0)
     draw.text((width - 8, 9), SIDES, 200, letters, "ra")
@@ -134,24 +149,27 @@ def _with_text(
             )  # fmt: skip
             for letter, (x, y, anchor) in zip(direction.letters, ends, strict=True):
                 draw.text((x, y), letter, 255, letters, anchor, stroke_width=2, stroke_fill=0)
-    for tissue, (left, _) in zip(TISSUES, _legend(), strict=True):
-        middle_left = (left + _SWATCH_PIXELS + 6, height - _LEGEND_PIXELS // 2)
-        draw.text(middle_left, tissue.name, 255, letters, "lm")
+    for entry in legend:
+        middle = legend_top + entry.row * _LEGEND_PIXELS + _LEGEND_PIXELS // 2
+        place = (entry.left + _SWATCH_PIXELS + 6, middle)
+        draw.text(place, printable(entry.label.name), 255, letters, "lm")
     return np.asarray(canvas)
 
 
 def _png(
     grey: UInt8[np.ndarray, "height width"],
-    tissues: UInt8[np.ndarray, "height width"],
+    outlined: UInt8[np.ndarray, "height width"],
+    table: LabelTable,
     middle: list[PixelBox],
 ) -> bytes:
-    """Writes grey levels and the tissues' colours with one palette, which keeps the file small."""
-    levels = grey.astype(np.uint16) * (_GREY_LEVELS - 1) // 255
-    indices = np.where(tissues > 0, _GREY_LEVELS + tissues, levels).astype(np.uint8)
-    palette = np.zeros((256, 3), np.uint8)
-    palette[:_GREY_LEVELS] = np.linspace(0, 255, _GREY_LEVELS)[:, None]
-    for tissue in TISSUES:
-        palette[_GREY_LEVELS + tissue.index] = tissue.colour
+    """Return grey levels and the labels' colours with one palette, which keeps the file small."""
+    greys = min(_MOST_GREY_LEVELS, _PALETTE_COLOURS - table.classes)
+    levels = grey.astype(np.uint16) * (greys - 1) // 255
+    indices = np.where(outlined > 0, greys + outlined, levels).astype(np.uint8)
+    palette = np.zeros((_PALETTE_COLOURS, 3), np.uint8)
+    palette[:greys] = np.linspace(0, 255, greys)[:, None]
+    for label in table:
+        palette[greys + label.index] = label.colour
     picture = Image.fromarray(indices, "P")
     picture.putpalette(palette.tobytes())
     notes = PngInfo()

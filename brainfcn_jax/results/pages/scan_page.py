@@ -1,106 +1,96 @@
-"""The page of one scan, to look at in a browser (output)."""
+"""The page of one scan, to look at in a browser (plain Python, but for the templates)."""
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float16, Float32, UInt8
-
-from brainfcn_jax.imaging.grid import Grid
-from brainfcn_jax.imaging.histograms import Histogram
-from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
-from brainfcn_jax.measures.quality import Quality
-from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.imaging.nifti import image_grid
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.results.pages.charts import Area, histogram_area
-from brainfcn_jax.results.pages.html import _base64, _write, page
+from brainfcn_jax.results.pages.html import base64_text, page
 from brainfcn_jax.results.pages.training_record import all_settings, training_rows
 from brainfcn_jax.results.pages.viewer import viewer_volumes
+from brainfcn_jax.results.planned_scan import PlannedScan
+from brainfcn_jax.results.provenance import SOFTWARE, Provenance
 
 _HISTOGRAM_SIZE = (520, 120)
 
 
-@dataclass(frozen=True)
-class ScanReport:
-    """All that the page of one scan shows. Arrays are in the canonical frame.
+def scan_page(
+    planned: PlannedScan,
+    segmented: SegmentedScan,
+    provenance: Provenance,
+    *,
+    picture: bytes,
+    group_page: str | None = None,
+) -> str:
+    """Return the page of one scan, which holds all that it shows.
 
-    Attributes:
-        name: of the scan, as its result files are named.
-        image: intensities of the scan.
-        labels: tissues after post-processing, on the same grid.
-        entropy: uncertainty, 0 (certain) to 1.
-        grid: where the voxels of the scan's file lie, in the file's own axis order.
-        volumes: rows of the volumes table.
-        quality: verdict, flags and measurements.
-        scan_histogram: intensities of the head before equalisation; None when not known.
-        equalised_histogram: grey levels of the head after equalisation; None when not known.
-        picture: the picture of the scan (PNG), as `picture.scan_picture` draws it.
+    Args:
+        planned: what was planned.
+        segmented: what was found.
+        provenance: what it was found with.
+        picture: of the scan (PNG), as `picture.scan_picture` draws it.
         group_page: path from this page's folder to the page of all scans, with "/", if there is one
             when the run ends; None: there is none.
-        name_in_group: of the scan, as that page calls it.
-        model: name of the model that made the labels.
-        training: how that was trained, as `ModelDescription.training` has it.
-        provenance: (what, value) pairs for the page's last table: software, weights, source, ...
-        notes: sentences for the user.
-        warnings: sentences on why the labels may be wrong.
     """
-
-    name: str
-    image: Float32[np.ndarray, "x y z"]
-    labels: UInt8[np.ndarray, "x y z"]
-    entropy: Float16[np.ndarray, "x y z"]
-    grid: Grid
-    volumes: tuple[TissueVolume, ...]
-    quality: Quality
-    picture: bytes
-    group_page: str | None
-    name_in_group: str
-    model: str
-    training: str
-    scan_histogram: Histogram | None = None
-    equalised_histogram: Histogram | None = None
-    provenance: Sequence[tuple[str, str]] = ()
-    notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-
-def write_scan_page(path: Path, report: ScanReport, overwrite: bool = False) -> None:
-    """Writes the page of one scan, which holds all that it shows.
-
-    Raises OutputError when the file exists and `overwrite` is false, or it cannot be written.
-    """
+    labels, training = segmented.description.labels, segmented.description.training
     contents = {
-        "report": report,
-        "picture": _base64(report.picture),
-        "tissues": TISSUES,
-        "viewer_data": viewer_data(report),
-        "histograms": _histograms(report),
+        "name": planned.outputs.name,
+        "name_in_group": planned.name,
+        "model": provenance.model_name,
+        "segmented": segmented,
+        "quality": segmented.quality,
+        "kind": "tissue" if labels.fills_brain else "label",
+        "picture": base64_text(picture),
+        "group_page": group_page,
+        "tissues": labels,
+        "viewer_data": viewer_data(segmented),
+        "histograms": _histograms(segmented),
         "histogram_size": _HISTOGRAM_SIZE,
-        "mean_entropy": report.quality.measurements.get("mean_entropy"),
-        "training": training_rows(report.training),
-        "settings": all_settings(report.training),
+        "mean_entropy": segmented.quality.measurements.get("mean_entropy"),
+        "provenance": provenance_rows(planned, segmented, provenance),
+        "training": training_rows(training),
+        "settings": all_settings(training),
     }
-    _write(path, page("scan.html", "viewer.js", contents), overwrite)
+    return page("scan.html", "viewer.js", contents, [label.colour for label in labels])
 
 
-def viewer_data(report: ScanReport) -> dict[str, Any]:
-    """Returns what the viewer's script reads: the volumes, and names and colours of the labels."""
-    volumes = viewer_volumes(report.image, report.labels, report.entropy, report.grid)
-    tissues = [
-        {"name": tissue.name, "colour": tissue.colour} for tissue in (BACKGROUND_TISSUE, *TISSUES)
+def viewer_data(segmented: SegmentedScan) -> dict[str, Any]:
+    """Return what the viewer's script reads: the volumes, and names and colours of the labels."""
+    volumes = viewer_volumes(
+        segmented.scan.data,
+        segmented.canonical_labels,
+        segmented.canonical_entropy,
+        image_grid(segmented.scan.image),
+    )
+    shown = [
+        {"name": label.name, "colour": label.colour}
+        for label in segmented.description.labels.with_background
     ]
-    return {**dataclasses.asdict(volumes), "tissues": tissues}
+    return {**dataclasses.asdict(volumes), "tissues": shown}
 
 
-def _histograms(report: ScanReport) -> list[tuple[str, Area]]:
-    titles = {
-        "Before equalisation, in the scan's unit": report.scan_histogram,
-        "After equalisation, in grey levels": report.equalised_histogram,
-    }
+def provenance_rows(
+    planned: PlannedScan, segmented: SegmentedScan, provenance: Provenance
+) -> list[tuple[str, str]]:
+    """Tell what made the labels, as pairs of words."""
+    spacing_mm = segmented.network_spacing_mm
+    return [
+        ("scan", planned.source_name),
+        ("software", f"{SOFTWARE} {provenance.version}"),
+        ("weights", provenance.weights.name),
+        ("SHA-256 of the weights", provenance.weights.sha256),
+        ("people", segmented.description.people),
+        ("contrasts", ", ".join(segmented.description.contrasts)),
+        ("slices", ", ".join(segmented.slice_axes)),
+        ("voxels that the network saw", " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"),
+        ("regions removed", str(segmented.removed_regions)),
+    ]
+
+
+def _histograms(segmented: SegmentedScan) -> list[tuple[str, Area]]:
+    titles = ("Before equalisation, in the scan's unit", "After equalisation, in grey levels")
     return [
         (title, histogram_area(histogram, *_HISTOGRAM_SIZE))
-        for title, histogram in titles.items()
-        if histogram is not None
+        for title, histogram in zip(titles, segmented.histograms, strict=True)
     ]

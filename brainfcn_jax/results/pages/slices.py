@@ -8,7 +8,6 @@ from jaxtyping import Float32, Shaped, UInt8
 
 from brainfcn_jax.imaging.boxes import Box, bounding_box, box_slices, parts, whole, widened
 from brainfcn_jax.imaging.resampling import centred_line, interpolation_matrix
-from brainfcn_jax.labels import CLASSES
 
 VIEW_MARGIN_MM = 10.0
 """What is shown around the brain."""
@@ -106,12 +105,12 @@ def slice_panels(
         index = start + int(fraction * (stop - start))
         intensities = _plane(image, direction, index, view.box)
         levels = (_scaled(intensities, direction, view) - black) / (white - black)
-        layers = _plane(labels, direction, index, view.box) == np.arange(CLASSES)[:, None, None]
-        # Interpolated class by class, so that borders are smooth and no tissue lies in between.
-        classes = _scaled(layers.astype(np.float32), direction, view).argmax(axis=0)
-        yield Panel(
-            (np.clip(levels, 0, 1) * 255).astype(np.uint8), outlines(classes.astype(np.uint8))
-        )
+        plane = _plane(labels, direction, index, view.box)
+        there = np.unique(plane)
+        layers = plane == there[:, None, None]
+        # Interpolated label by label, so that borders are smooth and no label lies in between.
+        nearest = there[_scaled(layers.astype(np.float32), direction, view).argmax(axis=0)]
+        yield Panel((np.clip(levels, 0, 1) * 255).astype(np.uint8), outlines(nearest))
 
 
 def outlines(classes: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
