@@ -110,7 +110,6 @@ def written(contents: ScanContents, books: Bookkeeping, todo: Todo) -> Outcome:
         planned,
         summary=summary_of(segmented, contents.provenance.model_name),
         notes=(*segmented.notes, *notes),
-        warnings=segmented.warnings,
         scores=contents.scores,
         files=tuple(books.files(planned)),
         seconds=segmented.seconds,

@@ -27,7 +27,6 @@ class Outcome:
         failure: why there are no labels, in one line; None when there are.
         skipped: whether an earlier run had finished it.
         notes: sentences for the user.
-        warnings: sentences too, on why the labels may be wrong.
         scores: how the labels compare with the reference; None without one.
         files: what was written for this scan alone.
         seconds: wall time of each step of the segmentation.
@@ -39,7 +38,6 @@ class Outcome:
     failure: str | None = None
     skipped: bool = False
     notes: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
     scores: Sequence[Score] | None = None
     files: tuple[Path, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)

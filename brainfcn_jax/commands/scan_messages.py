@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from brainfcn_jax.commands.runner import equipment
+from brainfcn_jax.measures.quality import OTHER_CONTRAST
 from brainfcn_jax.measures.volumes import BRAIN_ABBREVIATION, INTRACRANIAL_ABBREVIATION
 from brainfcn_jax.results.paths import LABEL_MAP, SCAN_PAGE
 from brainfcn_jax.text import first_few
@@ -23,15 +24,15 @@ def equipment_line(provenance: "Provenance") -> str:
 
 
 def alarming_lines(outcome: "Outcome") -> Iterator[str]:
-    """Gives why a scan failed, or why its labels may be wrong."""
+    """Yield why a scan failed, or that it is not what its name, its model or the user says."""
     yield from outcome.trace
     if outcome.failure is not None:
         yield outcome.failure
-    yield from (f"warning: '{outcome.planned.path}': {warning}" for warning in outcome.warnings)
+    yield from _check_lines(outcome, of_contrast=True)
 
 
 def result_lines(outcome: "Outcome") -> Iterator[str]:
-    """Gives what is worth knowing of a scan that did not fail: notes, files, verdict, volumes."""
+    """Yield what is worth knowing of a scan that did not fail: notes, files, verdict, volumes."""
     if outcome.failure is not None:
         return
     name = f"'{outcome.planned.path}'"
@@ -42,20 +43,20 @@ def result_lines(outcome: "Outcome") -> Iterator[str]:
 
 
 def timing_line(outcome: "Outcome") -> str:
-    """Returns the seconds that each step of a scan took."""
+    """Return the seconds that each step of a scan took."""
     steps = ", ".join(f"{step} {seconds:.1f}" for step, seconds in outcome.seconds.items())
     return f"'{outcome.planned.path}': seconds: {steps}"
 
 
 def closing_line(outcomes: Sequence["Outcome"]) -> str:
-    """Returns how many scans of a run ended how."""
+    """Return how many scans of a run ended how."""
     found = Counter(map(_ending, outcomes))
     counts = ", ".join(f"{found[end]} {end}" for end in ("PASS", "CHECK", "failed", "skipped"))
     return f"{len(outcomes)} scans: {counts}"
 
 
 def to_be_checked(outcome: "Outcome") -> bool:
-    """Whether a scan's verdict is CHECK, also where an earlier run gave it."""
+    """Return whether a scan's verdict is CHECK, also where an earlier run gave it."""
     return outcome.summary is not None and outcome.summary.verdict == "CHECK"
 
 
@@ -68,7 +69,7 @@ def _ending(outcome: "Outcome") -> str:
 
 
 def _verdict_lines(outcome: "Outcome") -> Iterator[str]:
-    """Gives the verdict and the volumes, then every reason for a CHECK."""
+    """Yield the verdict and the volumes, then the reasons for a CHECK."""
     summary = outcome.summary
     assert summary is not None
     ml = {name: f"{mm3 * _ML_PER_MM3:.0f} ml" for name, mm3 in summary.volumes_mm3.items()}
@@ -79,4 +80,11 @@ def _verdict_lines(outcome: "Outcome") -> Iterator[str]:
     name = f"'{outcome.planned.path}'"
     page = outcome.planned.outputs.file(SCAN_PAGE)
     yield f"{name}: {summary.verdict}, {found}; look at '{page}'"
-    yield from (f"{name}: CHECK, since {flag.reason}" for flag in summary.flags)
+    yield from _check_lines(outcome, of_contrast=False)
+
+
+def _check_lines(outcome: "Outcome", of_contrast: bool) -> Iterator[str]:
+    """Yield the reasons for a CHECK that are, or are not, about the contrast."""
+    for flag in outcome.summary.flags if outcome.summary and not outcome.skipped else ():
+        if (flag.name == OTHER_CONTRAST) == of_contrast:
+            yield f"'{outcome.planned.path}': CHECK, since {flag.reason}"

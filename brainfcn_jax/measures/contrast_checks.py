@@ -9,7 +9,7 @@ from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.imaging.contrasts import named_contrast, names_agent
 from brainfcn_jax.measures.expectations import Expectations
-from brainfcn_jax.measures.quality import Finding, Flag
+from brainfcn_jax.measures.quality import OTHER_CONTRAST, Finding, Flag
 
 STRIPPED_RATIO = 1.5
 
@@ -70,7 +70,7 @@ def contrast_check(
             "too large"
         )
     reason = "; ".join(reasons)
-    return Finding({}, Flag("other_contrast", reason) if reasons else None)
+    return Finding({}, Flag(OTHER_CONTRAST, reason) if reasons else None)
 
 
 def contrast_to_spread(darker: Intensity, brighter: Intensity) -> float:

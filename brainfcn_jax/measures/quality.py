@@ -17,6 +17,9 @@ from brainfcn_jax.measures.expectations import Expectations
 from brainfcn_jax.measures.symmetry import halves
 from brainfcn_jax.measures.volumes import LabelVolume
 
+OTHER_CONTRAST = "other_contrast"
+"""Name of the flag of a scan that is not what its name, its model or the user says."""
+
 MOST_ASYMMETRY = 0.10
 """Of |right - left| / (right + left); the largest in 35 label maps of adults is 0.07."""
 

@@ -6,7 +6,6 @@ Source: the Brain Imaging Data Structure 1.10, derivatives, bids-specification.r
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from brainfcn_jax.imaging.nifti import voxel_mm3
 from brainfcn_jax.labels import Label, LabelTable
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def volumes(contents: "ScanContents") -> Words:
     return {
         "Description": f"Volume of each {kind_word(table)}{sums}",
         **volume_columns(table),
-        "VoxelVolume": voxel_mm3(contents.segmented.scan),
+        "VoxelVolume": contents.segmented.scan.grid.voxel_mm3,
         **_common(contents),
     }
 
@@ -135,7 +134,6 @@ def _common(contents: "ScanContents") -> Words:
         "SkullStripped": found.skull_stripped,
         "Manual": False,
         **contents.provenance.as_sidecar(),
-        "Warnings": list(found.warnings),
         "Notes": list(found.notes),
     }
 

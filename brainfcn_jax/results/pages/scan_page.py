@@ -3,7 +3,6 @@
 import dataclasses
 from typing import Any
 
-from brainfcn_jax.imaging.nifti import image_grid
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.results.pages.charts import Area, histogram_area
 from brainfcn_jax.results.pages.html import base64_text, page
@@ -61,7 +60,7 @@ def viewer_data(segmented: SegmentedScan) -> dict[str, Any]:
         segmented.scan.data,
         segmented.canonical_labels,
         segmented.canonical_entropy,
-        image_grid(segmented.scan.image),
+        segmented.scan.grid,
     )
     shown = [
         {"name": label.name, "colour": label.colour}
