@@ -2,7 +2,7 @@
 
 import pytest
 
-from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN, contrasts_of, named_contrast
+from brainfcn_jax.imaging.contrasts import named_contrast
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,3 @@ from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN, contrasts_of, named
 )
 def test_the_name_of_a_file_may_say_its_contrast(path: str, named: str | None) -> None:
     assert named_contrast(path) == named
-
-
-def test_a_model_of_any_contrast_prefers_one() -> None:
-    assert contrasts_of(ANY) == ("T1w", "T2w", "FLAIR", "PDw")
-    assert contrasts_of(ANY_NEWBORN) == ("T2w", "T1w")
-    assert contrasts_of("T2w") == ("T2w",)
