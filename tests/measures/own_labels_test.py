@@ -1,4 +1,4 @@
-"""Labels of one's own are measured, and nothing is expected of them that holds for tissues alone."""
+"""Labels of one's own are measured; what holds for tissues alone is not expected of them."""
 
 import dataclasses
 
