@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.text import either, first_few
@@ -128,7 +129,7 @@ def parsed_table(text: str) -> LabelTable:
         InputError: a column is missing, a value has another form, kinds are unknown, names or
             abbreviations stand twice, or the values do not count from 1. It names no file.
     """
-    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t"))
+    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
     missing = [column for column in _NEEDED if not rows or column not in rows[0]]
     if missing:
         raise InputError(f"is no label table: it lacks the columns {', '.join(missing)}, or rows")
@@ -153,6 +154,8 @@ def table_problems(table: LabelTable) -> list[str]:
         twice = sorted({word for word in words if words.count(word) > 1})
         problems += [f"the {what} {word!r} stands twice" for word in twice]
         problems += [f"a label has no {what}"] * ("" in words)
+    unclean = [name for name in table.names if not name.isprintable() or name != name.strip()]
+    problems += [f"the name {name!r} holds odd characters, or ends in spaces" for name in unclean]
     odd = [label.abbreviation for label in table if not label.abbreviation.isalnum()]
     problems += [f"the abbreviation {word!r} holds more than letters and digits" for word in odd]
     if any(not 0 <= channel <= 255 for label in table for channel in label.colour):
@@ -160,10 +163,12 @@ def table_problems(table: LabelTable) -> list[str]:
     return problems
 
 
-def _label(row: Mapping[str, str | None]) -> Label:
-    cells = {column: (cell or "").strip() for column, cell in row.items()}
+def _label(row: Mapping[str | None, Any]) -> Label:
+    cells = {column: (cell or "").strip() for column, cell in row.items() if column is not None}
     colour, mapping = cells["color"].removeprefix("#"), cells.get("mapping", "n/a")
     try:
+        if None in row:
+            raise ValueError("more cells than columns")
         red, green, blue = bytes.fromhex(colour)
         return Label(
             int(cells["index"]),

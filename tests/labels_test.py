@@ -1,109 +1,160 @@
-import numpy as np
+"""Tables of labels: the seven tissues, tables as text, and what makes a table unusable."""
+
+import dataclasses
+
 import pytest
-from support.challenge_codes import CODES_OF_TISSUES, challenge_codes
+from support.own_labels import OWN
 
 from brainfcn_jax import labels
-from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.errors import InputError
 from brainfcn_jax.labels import (
-    ABBREVIATIONS,
-    CLASSES,
-    MRBRAINS13,
-    MRBRAINS13_TESTING,
-    NEOBRAINS12,
-    SCHEMES,
-    TISSUE_SCHEME,
+    BRAIN,
+    KINDS,
+    MOST_LABELS,
     TISSUES,
-    CodeScheme,
-    find_scheme,
-    to_tissues,
+    Label,
+    LabelTable,
+    named_table,
+    parsed_table,
+    table_problems,
+    table_text,
 )
 
-ONE_OF_EACH_TISSUE = np.arange(CLASSES, dtype=np.uint8)
+BIDS_TEXT_OF_TISSUES = """\
+index\tname\tabbreviation\tcolor\tmapping
+0\tbackground\tBG\t#000000\t0
+1\tcortical grey matter\tCoGM\t#e68228\t8
+2\tbasal ganglia and thalami\tBGT\t#c83ca0\t9
+3\twhite matter\tWM\t#f0f0dc\t2
+4\tbrainstem\tBS\t#5aaa46\t10
+5\tcerebellum\tCB\t#dc3232\t11
+6\tventricles\tVent\t#3c5adc\t3
+7\textracerebral cerebrospinal fluid\tCSF\t#46c8dc\t3
+"""
+OWN_TEXT = """\
+index\tname\tabbreviation\tcolor\tmapping\tkind
+0\tbackground\tBG\t#000000\t0\tother
+1\tlesion\tLesion\t#ff0010\tn/a\tother
+2\tcyst\tCyst\t#0080ff\t3\tventricle
+3\tœdème\tOedema\t#010203\tn/a\tother
+"""
 
 
 def test_the_tissues_are_those_of_the_papers_table_in_its_order() -> None:
-    assert ABBREVIATIONS == ("CoGM", "BGT", "WM", "BS", "CB", "Vent", "CSF")
+    abbreviations = [tissue.abbreviation for tissue in TISSUES]
+    assert abbreviations == ["CoGM", "BGT", "WM", "BS", "CB", "Vent", "CSF"]
     assert [tissue.index for tissue in TISSUES] == [1, 2, 3, 4, 5, 6, 7]
     assert len({tissue.colour for tissue in TISSUES}) == 7
     assert all(0 <= part <= 255 for tissue in TISSUES for part in tissue.colour)
-    constants = [getattr(labels, name.upper()) for name in ABBREVIATIONS]
+    constants = [getattr(labels, name.upper()) for name in abbreviations]
     assert constants == [tissue.index for tissue in TISSUES]
+    assert TISSUES.classes == 8
+
+
+def test_kinds_say_what_adds_up_to_brain_and_skull() -> None:
+    assert TISSUES.indices_where("in_brain") == (1, 2, 3, 4, 5)
+    assert TISSUES.indices_where("in_skull") == (1, 2, 3, 4, 5, 6, 7)
+    assert TISSUES.indices_where("around_brain") == (7,)
+    assert TISSUES.fills_brain and BRAIN.fills_brain
+    assert not OWN.fills_brain
+    assert OWN.indices_where("in_skull") == (2,)
+
+
+@pytest.mark.parametrize("table", [TISSUES, BRAIN, OWN])
+def test_the_tables_are_usable_and_come_back_from_their_text(table: LabelTable) -> None:
+    assert table_problems(table) == []
+    assert parsed_table(table_text(table)) == table
+    assert isinstance(parsed_table(table_text(table)), LabelTable)
+
+
+def test_texts_by_hand() -> None:
+    assert table_text(TISSUES, kinds=False) == BIDS_TEXT_OF_TISSUES
+    assert table_text(OWN) == OWN_TEXT
+
+
+def test_columns_that_may_be_absent_are_and_others_do_not_matter() -> None:
+    text = "abbreviation\tcolor\tindex\tauthor\tname\nA\t#00ff00\t1\tme\ta b\nB\tABCDEF\t2\t\tc\n"
+    assert parsed_table(text) == (
+        Label(1, "a b", "A", (0, 255, 0), "other"),
+        Label(2, "c", "B", (0xAB, 0xCD, 0xEF), "other"),
+    )
+    assert parsed_table(text.replace("\n", "\r\n")) == parsed_table(text)
+    quoted = parsed_table('index\tname\tabbreviation\tcolor\n1\t"a" b\tA\t#000000\n')
+    assert parsed_table(table_text(quoted)) == quoted
+    assert quoted.names == ('"a" b',)
+
+
+LINES = OWN_TEXT.splitlines()
 
 
 @pytest.mark.parametrize(
-    ("scheme", "codes", "tissues"),
+    ("text", "message"),
     [
-        (TISSUE_SCHEME, range(8), range(8)),
-        # cortical GM, basal ganglia, WM, WM lesions, outer CSF, ventricles, cerebellum, brainstem
-        (MRBRAINS13, range(9), [0, 1, 2, 3, 3, 7, 6, 5, 4]),
-        (MRBRAINS13_TESTING, range(4), [0, 7, 1, 3]),
-        # cerebellum, myelinated WM, BGT, ventricles, unmyelinated WM, brainstem, cortex, outer CSF
-        (NEOBRAINS12, range(9), [0, 5, 3, 2, 6, 3, 4, 1, 7]),
+        ("", "lacks the columns index, name, abbreviation, color, or rows"),
+        (LINES[0], "lacks the columns"),
+        ("index\tname\n1\ta\n", "lacks the columns abbreviation, color, or rows"),
+        (OWN_TEXT.replace("#ff0010", "red"), "a row holds 1, lesion, Lesion, red.*as #ff8000"),
+        (OWN_TEXT.replace("#ff0010", "#ff00"), "a row holds 1, lesion"),
+        (OWN_TEXT.replace("2\tcyst", "two\tcyst"), "a row holds two, cyst.* are whole numbers"),
+        (OWN_TEXT.replace("\t3\tventricle", "\tthree\tventricle"), "a row holds 2, cyst"),
+        (OWN_TEXT.replace("3\tœd", "5\tœd"), "values are 1, 2, 5; they must count from 1"),
+        (OWN_TEXT.replace("ventricle", "hole"), "'hole' is not tissue, ventricle, fluid or other"),
+        (OWN_TEXT + "4\tshort\n", "a row holds 4, short"),
+        (OWN_TEXT + "4\tlong\tL\t#000000\tn/a\tother\tmore\n", "a row holds 4, long"),
     ],
-    ids=lambda value: value.name if isinstance(value, CodeScheme) else None,
 )
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
-def test_codes_become_tissues(
-    scheme: CodeScheme, codes: range, tissues: list[int], dtype: type[np.integer]
-) -> None:
-    found = to_tissues(np.array(codes, dtype), scheme)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, list(tissues))
-
-
-@pytest.mark.parametrize("scheme", [TISSUE_SCHEME, MRBRAINS13, NEOBRAINS12], ids=lambda s: s.name)
-def test_every_tissue_comes_back_from_its_code(scheme: CodeScheme) -> None:
-    volume = np.random.default_rng(0).integers(0, CLASSES, (3, 4, 5)).astype(np.uint8)
-    np.testing.assert_array_equal(to_tissues(challenge_codes(volume, scheme), scheme), volume)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES.values(), ids=lambda s: s.name)
-def test_structures_agree_with_the_code_table(scheme: CodeScheme) -> None:
-    scored = [code for structure in scheme.structures for code in structure.codes]
-    assert sorted([0, *scored, *scheme.ignored_codes]) == sorted(scheme.codes)
-    for structure in scheme.structures:
-        assert {scheme.codes[code] for code in structure.codes} <= structure.tissues
-        assert {
-            CODES_OF_TISSUES[scheme.name][tissue] for tissue in structure.tissues
-        } <= structure.codes
-
-
-def test_mrbrains13_scores_three_structures_and_ignores_cerebellum_and_brainstem() -> None:
-    structures = {s.name: (set(s.tissues), set(s.codes)) for s in MRBRAINS13.structures}
-    assert structures == {"GM": ({1, 2}, {1, 2}), "WM": ({3}, {3, 4}), "CSF": ({6, 7}, {5, 6})}
-    assert MRBRAINS13.ignored_codes == {7, 8}
-    testing = {s.name: (set(s.tissues), set(s.codes)) for s in MRBRAINS13_TESTING.structures}
-    assert testing == {"GM": ({1, 2}, {2}), "WM": ({3}, {3}), "CSF": ({6, 7}, {1})}
-
-
-def test_neobrains12_scores_merged_white_matter() -> None:
-    assert [s.name for s in NEOBRAINS12.structures] == list(ABBREVIATIONS)
-    assert {s.name: set(s.codes) for s in NEOBRAINS12.structures}["WM"] == {2, 5}
-
-
-def test_unknown_codes_are_listed_beside_the_allowed_ones() -> None:
-    codes = np.array([[0, 9], [-1, 300]], np.int32)
-    message = r"label values -1, 9, 300, .* 'mrbrains13' .* allowed are 0, 1, 2, 3, 4, 5, 6, 7, 8$"
+def test_a_text_that_is_no_table_is_refused_with_what_is_wrong(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        to_tissues(codes, MRBRAINS13)
+        parsed_table(text)
 
 
-def test_a_long_list_of_unknown_codes_is_cut() -> None:
-    with pytest.raises(InputError, match="values 8, 9, 10, 11, 12, 13, 14, 15, 16 and 91 more"):
-        to_tissues(np.arange(108), TISSUE_SCHEME)
+def changed(place: int, **changes: object) -> LabelTable:
+    """Returns the table of one's own with one label changed."""
+    table = list(OWN)
+    table[place] = dataclasses.replace(table[place], **changes)  # type: ignore[arg-type]
+    return LabelTable(table)
 
 
-def test_255_is_a_code_like_any_other() -> None:
-    with pytest.raises(InputError, match="label values 255,"):
-        to_tissues(np.array([255], np.uint8), TISSUE_SCHEME)
+MANY = LabelTable(
+    Label(index, f"name {index}", f"L{index}", (0, 0, 0)) for index in range(1, MOST_LABELS + 2)
+)
 
 
-def test_empty_arrays_stay_empty() -> None:
-    empty = np.zeros((0, 2), np.uint8)
-    assert to_tissues(empty, MRBRAINS13).shape == (0, 2)
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        (changed(0, kind="bone"), "kind 'bone' is not tissue, ventricle, fluid or other"),
+        (MANY, "it has 129 labels, must have 1 to 128"),
+        (changed(1, index=0), "its values are 1, 0, 3; they must count from 1, in order"),
+        (changed(1, name="lesion"), "the name 'lesion' stands twice"),
+        (changed(1, name="background"), "the name 'background' stands twice"),
+        (changed(1, abbreviation="BG"), "the abbreviation 'BG' stands twice"),
+        (changed(1, name=""), "a label has no name"),
+        (changed(1, name="a\tb"), "the name 'a\\tb' holds odd characters, or ends in spaces"),
+        (changed(1, name="a "), "the name 'a ' holds odd characters, or ends in spaces"),
+        (changed(1, abbreviation="a/b"), "the abbreviation 'a/b' holds more than letters"),
+        (changed(1, colour=(0, 256, 0)), "a colour is not of channels from 0 to 255"),
+    ],
+)
+def test_each_problem_of_a_table_is_told_once(table: LabelTable, problem: str) -> None:
+    (told,) = table_problems(table)
+    assert problem in told
 
 
-def test_schemes_are_found_by_name() -> None:
-    assert all(find_scheme(name).name == name for name in SCHEMES)
-    with pytest.raises(UsageError, match="'mrbrains'; choose one of tissues, mrbrains13, "):
-        find_scheme("mrbrains")
+def test_all_problems_are_told() -> None:
+    assert "it has 0 labels, must have 1 to 128" in table_problems(LabelTable())
+    table = LabelTable(dataclasses.replace(label, kind="x", abbreviation="") for label in OWN)
+    problems = table_problems(table)
+    assert "kind 'x' is not" in problems[0]
+    assert any("a label has no abbreviation" in problem for problem in problems)
+    assert table_problems(LabelTable(MANY[:-1])) == []
+
+
+def test_names_alone_make_a_table_or_find_that_of_the_tissues() -> None:
+    assert named_table(TISSUES.names) is TISSUES
+    assert named_table(["brain"]) is BRAIN
+    table = named_table([f"part {number}" for number in range(1, 8)])
+    assert table.names[2] == "part 3"
+    assert [label.abbreviation for label in table][:2] == ["L1", "L2"]
+    assert {label.kind for label in table} == {"other"} <= KINDS.keys()
+    assert table_problems(table) == []

@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.nifti import Scan, load_labels, load_scan, to_input_grid
 from brainfcn_jax.imaging.nifti_writing import save_label_map
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.labels import TISSUES
 
 ORIENTATIONS = [
     "".join(ends[axis] for axis in axes)
@@ -24,7 +24,7 @@ ORIENTATIONS = [
 CANONICAL_SPACING_MM = (1.0, 2.0, 3.0)
 RNG = np.random.default_rng(0)
 CANONICAL = RNG.integers(1, 1000, (3, 4, 5)).astype(np.int16)
-LABELS = RNG.integers(0, CLASSES, CANONICAL.shape).astype(np.uint8)
+LABELS = RNG.integers(0, TISSUES.classes, CANONICAL.shape).astype(np.uint8)
 
 
 def stored_as(orientation: str) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def write(image: nibabel.spatialimages.SpatialImage, path: Path) -> Path:
 def check_round_trip(scan: Scan, folder: Path) -> Any:
     """Labels saved for `scan` lie on its file's grid, voxel for voxel; gives the saved image."""
     asked: Any = nibabel.load(scan.path)
-    labels = RNG.integers(0, CLASSES, scan.data.shape).astype(np.uint8)
+    labels = RNG.integers(0, TISSUES.classes, scan.data.shape).astype(np.uint8)
     path = folder / "out_dseg.nii.gz"
     save_label_map(path, labels, scan, overwrite=True)
     saved: Any = nibabel.load(path)

@@ -102,15 +102,16 @@ def test_a_mirrored_volume_gives_a_mirrored_result(axis: int) -> None:
 
 
 @pytest.mark.parametrize("slab_values", [1, 300, 10**9])
-def test_scores_are_the_same_in_slabs_of_any_size(slab_values: int) -> None:
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_scores_are_the_same_in_slabs_of_any_size(slab_values: int, axis: int) -> None:
     scores = RANDOM.random((4, 5, 6, 7)).astype(np.float16)
     source = lines((5, 6, 7), (1.0, 1.0, 1.0))
     target = resampled(source, 0.4, 1.0, 2.0)
     whole = np.stack([resample(score.astype(np.float32), source, target) for score in scores])
     found = np.empty_like(whole)
-    for place, slab in interpolated_scores(scores, source, target, slab_values):
-        assert slab.size <= slab_values or slab.shape[1] == 1
-        found[:, place] = slab
+    for place, slab in interpolated_scores(scores, source, target, axis, slab_values):
+        assert slab.size <= slab_values or slab.shape[1 + axis] == 1
+        found[:, *place] = slab
     np.testing.assert_allclose(found, whole, atol=1e-6)
-    labels = interpolated_labels(scores, source, target, slab_values)
+    labels = interpolated_labels(scores, source, target, axis, slab_values)
     np.testing.assert_array_equal(labels, found.argmax(axis=0))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from faults.bad_inputs import PIXDIM, QUATERNION, SROW_X, VALUES, Field, nifti_bytes
 
-from brainfcn_jax.errors import InputError, OutputError, UsageError
+from brainfcn_jax.errors import InputError, OutputError
 from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
 from brainfcn_jax.imaging.nifti_writing import save_label_map
 from brainfcn_jax.imaging.voxel_checks import (
@@ -162,8 +162,6 @@ def test_labels_must_fit_their_scan(tmp_path: Path) -> None:
         path = write(wrong, tmp_path / "wrong.nii.gz")
         with pytest.raises(InputError, match=f"^'{path}' .*{message}"):
             load_labels(path, scan)
-    with pytest.raises(UsageError, match="no label scheme is called 'tissue'"):
-        load_labels(tmp_path / "l.nii", scan, "tissue")
 
 
 def test_codes_are_read_as_they_are(tmp_path: Path) -> None:

@@ -1,20 +1,22 @@
-"""Scans of another modality than the model's are flagged, by name and by contrast."""
+"""Scans of another contrast than the model's are flagged, by name and by what they look like."""
 
 import numpy as np
 import pytest
 
-from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
-from brainfcn_jax.measures.modality import (
+from brainfcn_jax.measures.contrast_checks import (
+    contrast_warnings,
     looks_skull_stripped,
-    modality_warnings,
-    tissue_medians,
+    substance_medians,
 )
+from brainfcn_jax.measures.expectations import ADULTS, ANYONE, NEWBORNS, NOTHING, Expectations
 
 ADULT_FLAIR = {COGM: 100, WM: 90, VENT: 20, CSF: 30}
 ADULT_T1 = {COGM: 60, WM: 100, VENT: 20, CSF: 25}
 ADULT_T2 = {COGM: 60, WM: 40, VENT: 120, CSF: 110}
 NEWBORN_T2 = {COGM: 60, WM: 80, VENT: 120, CSF: 110}
+NEWBORN_CONTRASTS = ("T2w", "T1w")
 
 
 def labelled(intensities: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -25,45 +27,59 @@ def labelled(intensities: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
     return (means + noise).astype(np.float32), labels
 
 
+def warned(
+    path: str,
+    intensities: dict[int, int],
+    known: tuple[str, ...],
+    expected: Expectations = ADULTS,
+    stated: str | None = None,
+) -> tuple[str, ...]:
+    """The warnings about a scan of these intensities."""
+    medians = substance_medians(*labelled(intensities), expected)
+    return contrast_warnings(path, medians, known, expected, stated)
+
+
 def test_another_name_is_flagged() -> None:
-    (warning,) = modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_T1), "T1w")
+    (warning,) = warned("sub-01_FLAIR.nii", ADULT_T1, ("T1w",))
     assert "FLAIR" in warning
     assert "T1w" in warning
-    assert not modality_warnings("sub-01_T1w.nii", *labelled(ADULT_T1), "T1w")
+    assert not warned("sub-01_T1w.nii", ADULT_T1, ("T1w",))
 
 
-def test_a_model_of_any_contrast_is_held_to_what_the_name_says() -> None:
-    assert not modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_FLAIR), ANY)
-    (warning,) = modality_warnings("sub-01_FLAIR.nii", *labelled(ADULT_T2), ANY)
+def test_a_model_of_several_contrasts_is_held_to_what_the_name_says() -> None:
+    assert not warned("sub-01_FLAIR.nii", ADULT_FLAIR, KNOWN)
+    (warning,) = warned("sub-01_FLAIR.nii", ADULT_T2, KNOWN)
     assert "does not look like a FLAIR scan, which its name says" in warning
-    assert not modality_warnings("a_T1w.nii", *labelled({COGM: 90, WM: 70, VENT: 20}), ANY_NEWBORN)
-    (warning,) = modality_warnings("scan.nii", *labelled(ADULT_T2), ANY, "FLAIR")
+    newborn_t1 = {COGM: 90, WM: 70, VENT: 20}
+    assert not warned("a_T1w.nii", newborn_t1, NEWBORN_CONTRASTS, NEWBORNS)
+    (warning,) = warned("scan.nii", ADULT_T2, KNOWN, stated="FLAIR")
     assert "does not look like a FLAIR scan, which you say it is" in warning
-    (warning,) = modality_warnings("a_T1w.nii", *labelled(NEWBORN_T2), ANY_NEWBORN)
+    (warning,) = warned("a_T1w.nii", NEWBORN_T2, NEWBORN_CONTRASTS, NEWBORNS)
     assert "does not look like a T1w scan" in warning
-    (warning,) = modality_warnings("sub-01_CT.nii", *labelled(ADULT_T1), ANY)
+    (warning,) = warned("sub-01_CT.nii", ADULT_T1, KNOWN)
     assert "its name says CT, and the model is for T1w, T2w, FLAIR, PDw" in warning
 
 
 @pytest.mark.parametrize(
-    ("intensities", "modality", "flagged"),
+    ("intensities", "known", "expected", "flagged"),
     [
-        (ADULT_T1, "T1w", False),
-        (ADULT_T1, "T2w", True),
-        (ADULT_T2, "T1w", True),
-        (ADULT_T2, "T2w", False),
-        (NEWBORN_T2, "T2w", False),
-        (NEWBORN_T2, "T1w", True),
-        (ADULT_T2, "PDw", False),
-        (ADULT_FLAIR, "FLAIR", False),
-        (ADULT_T2, "FLAIR", True),
-        (ADULT_T2, ANY, False),
+        (ADULT_T1, ("T1w",), ADULTS, False),
+        (ADULT_T1, ("T2w",), NEWBORNS, True),
+        (ADULT_T2, ("T1w",), ADULTS, True),
+        (ADULT_T2, ("T2w",), NEWBORNS, False),
+        (NEWBORN_T2, ("T2w",), NEWBORNS, False),
+        (NEWBORN_T2, ("T1w",), ADULTS, True),
+        (ADULT_T2, ("PDw",), ANYONE, False),
+        (ADULT_FLAIR, ("FLAIR",), ANYONE, False),
+        (ADULT_T2, ("FLAIR",), ANYONE, True),
+        (ADULT_T2, KNOWN, ADULTS, False),
+        (ADULT_T2, ("T1w",), NOTHING, False),
     ],
 )
 def test_another_contrast_is_flagged(
-    intensities: dict[int, int], modality: str, flagged: bool
+    intensities: dict[int, int], known: tuple[str, ...], expected: Expectations, flagged: bool
 ) -> None:
-    warnings = modality_warnings("scan.nii", *labelled(intensities), modality)
+    warnings = warned("scan.nii", intensities, known, expected)
     assert bool(warnings) == flagged
     assert all("does not look like" in warning for warning in warnings)
 
@@ -72,10 +88,11 @@ def test_tissues_with_few_voxels_have_no_say() -> None:
     data, labels = labelled(ADULT_T2)
     labels[labels == WM] = 0
     labels[labels == VENT] = 0
-    medians = tissue_medians(data, labels)
+    medians = substance_medians(data, labels, ADULTS)
     assert set(medians) == {"grey matter", "fluid"}
     assert medians["fluid"] == pytest.approx(110, abs=2)
-    assert not tissue_medians(data, np.zeros_like(labels))
+    assert not substance_medians(data, np.zeros_like(labels), ADULTS)
+    assert not substance_medians(data, labels, NOTHING)
 
 
 def test_a_scan_without_skull_shows_hardly_more_than_its_labels() -> None:

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jaxtyping import Bool
 
-from brainfcn_jax.labels import MRBRAINS13, MRBRAINS13_TESTING, NEOBRAINS12, TISSUE_SCHEME
 from brainfcn_jax.measures.metrics import (
     absolute_volume_difference_percent,
     dice,
@@ -20,6 +19,7 @@ from brainfcn_jax.measures.metrics import (
     surface_distances_mm,
     volumetric_similarity,
 )
+from brainfcn_jax.schemes import MRBRAINS13, MRBRAINS13_TESTING, NEOBRAINS12, TISSUE_SCHEME
 
 Mask = Bool[np.ndarray, "x y z"]
 Spacing = tuple[float, float, float]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from support.labelled_brain import (
     SPACING_MM,
     entropies,
@@ -15,18 +15,18 @@ from support.labelled_brain import (
 )
 
 from brainfcn_jax.imaging.nifti import load_labels, load_scan
-from brainfcn_jax.labels import ABBREVIATIONS, BS, CB, COGM, CSF, VENT, WM
-from brainfcn_jax.measures.plausible_volumes import ADULT, NEWBORN, OF_MODALITY
+from brainfcn_jax.labels import BS, CB, COGM, CSF, TISSUES, VENT, WM
+from brainfcn_jax.measures.expectations import ADULTS, ANYONE, NEWBORNS, Expectations
 from brainfcn_jax.measures.quality import (
     Quality,
-    assess,
     asymmetry,
     brain_left_out,
     cut_by_field_of_view,
     high_uncertainty,
     implausible_volumes,
     many_removed_regions,
-    missing_tissues,
+    missing_labels,
+    verdict_of,
 )
 from brainfcn_jax.measures.symmetry import halves
 
@@ -36,15 +36,23 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="BRAINFCN_DATA is not 
 Labels = UInt8[np.ndarray, "x y z"]
 
 
-def assessed(labels: Labels, removed_regions: int = 0, modality: str = "T1w") -> Quality:
-    return assess(
-        labels,
-        intensities(labels),
-        entropies(labels),
-        volumes(labels),
-        removed_regions,
-        SPACING_MM,
-        modality,
+def assessed(
+    labels: Labels,
+    image: Float32[np.ndarray, "x y z"],
+    spacing_mm: tuple[float, float, float] = SPACING_MM,
+    expected: Expectations = ADULTS,
+) -> Quality:
+    """What the checks that need no network come to together."""
+    rows = volumes(labels, spacing_mm)
+    return verdict_of(
+        (
+            missing_labels(rows),
+            implausible_volumes(rows, expected),
+            asymmetry(labels, spacing_mm, TISSUES, expected),
+            cut_by_field_of_view(labels, image, spacing_mm, TISSUES, expected),
+            many_removed_regions(labels, 0),
+            high_uncertainty(labels, entropies(labels), TISSUES),
+        )
     )
 
 
@@ -53,7 +61,8 @@ def names(quality: Quality) -> set[str]:
 
 
 def test_a_whole_brain_passes_and_everything_is_measured() -> None:
-    quality = assessed(labelled_brain())
+    labels = labelled_brain()
+    quality = assessed(labels, intensities(labels))
     assert (quality.verdict, quality.flags) == ("PASS", ())
     assert all(
         type(value) is float and np.isfinite(value) for value in quality.measurements.values()
@@ -63,7 +72,8 @@ def test_a_whole_brain_passes_and_everything_is_measured() -> None:
 
 
 def test_nothing_labelled_is_said_and_breaks_nothing() -> None:
-    quality = assessed(np.zeros((20, 20, 20), np.uint8))
+    labels = np.zeros((20, 20, 20), np.uint8)
+    quality = assessed(labels, intensities(labels))
     assert quality.verdict == "CHECK"
     assert [flag.reason for flag in quality.flags] == ["no tissue was found"]
     assert "mean_entropy" not in quality.measurements
@@ -72,16 +82,16 @@ def test_nothing_labelled_is_said_and_breaks_nothing() -> None:
 def test_a_tissue_without_a_voxel_is_missing() -> None:
     labels = labelled_brain()
     labels[labels == CB] = WM
-    finding = missing_tissues(volumes(labels))
+    finding = missing_labels(volumes(labels))
     assert finding.flag is not None
     assert finding.flag.reason == "not found: cerebellum"
 
 
-def test_the_limits_belong_to_the_modality() -> None:
+def test_the_limits_belong_to_the_people() -> None:
     rows = volumes(labelled_brain())
-    assert implausible_volumes(rows, "T1w").flag is None
-    assert implausible_volumes(rows, "FLAIR").flag is None
-    flag = implausible_volumes(rows, "T2w").flag
+    assert implausible_volumes(rows, ADULTS).flag is None
+    assert implausible_volumes(rows, ANYONE).flag is None
+    flag = implausible_volumes(rows, NEWBORNS).flag
     assert flag is not None
     assert flag.reason.startswith("for newborns of 28 to 45 weeks, cortical grey matter")
     assert "(plausible: 18 to 330)" in flag.reason
@@ -91,24 +101,24 @@ def test_a_tissue_that_is_too_small_is_named_with_its_limits() -> None:
     labels = labelled_brain()
     first = np.argwhere(labels == BS)[100:]  # leaves 100 voxels of 27 mm3
     labels[tuple(first.T)] = WM
-    flag = implausible_volumes(volumes(labels), "T1w").flag
+    flag = implausible_volumes(volumes(labels), ADULTS).flag
     assert flag is not None
     assert flag.reason == "for adults, brainstem 2.7 ml (plausible: 8 to 35)"
 
 
 def test_limits_are_known_for_rows_of_the_table() -> None:
     rows = {row.abbreviation for row in volumes(labelled_brain())}
-    for known in OF_MODALITY.values():
+    for known in (ADULTS, NEWBORNS):
         assert set(known.limits_ml) == rows - {"BG", "CSF"}
         assert all(0 < low < high for low, high in known.limits_ml.values())
-    for tissue in set(ABBREVIATIONS) - {"CSF"}:
-        assert ADULT.limits_ml[tissue][0] >= NEWBORN.limits_ml[tissue][0]
+    for tissue in {label.abbreviation for label in TISSUES} - {"CSF"}:
+        assert ADULTS.limits_ml[tissue][0] >= NEWBORNS.limits_ml[tissue][0]
 
 
 @pytest.mark.parametrize(("turn", "tilt"), [(0.0, 0.0), (15.0, 0.0), (0.0, -12.0), (-10.0, 8.0)])
 def test_a_turned_head_stays_symmetric(turn: float, tilt: float) -> None:
     labels = labelled_brain(turn_degrees=turn, tilt_degrees=tilt)
-    found = halves(labels, SPACING_MM)
+    found = halves(labels, SPACING_MM, TISSUES)
     assert found is not None
     index = (found.right_mm3 - found.left_mm3)[1:6] / (found.right_mm3 + found.left_mm3)[1:6]
     assert np.abs(index[[0, 1, 2, 4]]).max() < 0.04
@@ -120,7 +130,7 @@ def test_a_turned_head_stays_symmetric(turn: float, tilt: float) -> None:
 
 def test_halves_leave_fluid_out_and_add_up() -> None:
     labels = labelled_brain()
-    found = halves(labels, SPACING_MM)
+    found = halves(labels, SPACING_MM, TISSUES)
     assert found is not None
     counted = np.bincount(labels.ravel(), minlength=8) * 27.0
     np.testing.assert_allclose((found.left_mm3 + found.right_mm3)[1:CSF], counted[1:CSF])
@@ -128,7 +138,7 @@ def test_halves_leave_fluid_out_and_add_up() -> None:
 
 
 def test_voxels_may_be_flat() -> None:
-    found = halves(labelled_brain((90, 105, 50), (2.0, 2.0, 4.0), 8.0), (2.0, 2.0, 4.0))
+    found = halves(labelled_brain((90, 105, 50), (2.0, 2.0, 4.0), 8.0), (2.0, 2.0, 4.0), TISSUES)
     assert found is not None
     assert found.mismatch < 0.25
 
@@ -136,8 +146,8 @@ def test_voxels_may_be_flat() -> None:
 def test_too_little_brain_has_no_halves() -> None:
     labels = np.zeros((30, 30, 30), np.uint8)
     labels[:5, :5, :7] = WM
-    assert halves(labels, SPACING_MM) is None
-    assert asymmetry(labels, SPACING_MM).flag is None
+    assert halves(labels, SPACING_MM, TISSUES) is None
+    assert asymmetry(labels, SPACING_MM, TISSUES, ADULTS).flag is None
 
 
 def test_a_side_that_is_larger_is_named() -> None:
@@ -145,11 +155,11 @@ def test_a_side_that_is_larger_is_named() -> None:
     right_cerebellum = labels == CB
     right_cerebellum[:33] = False
     labels[right_cerebellum] = 0
-    finding = asymmetry(labels, SPACING_MM)
+    finding = asymmetry(labels, SPACING_MM, TISSUES, ADULTS)
     assert finding.flag is not None
     assert "of the cerebellum is on the left" in finding.flag.reason
     assert finding.measurements["asymmetry_CB"] < -0.1
-    mirrored = asymmetry(labels[::-1], SPACING_MM)
+    mirrored = asymmetry(labels[::-1], SPACING_MM, TISSUES, ADULTS)
     assert mirrored.flag is not None
     assert "of the cerebellum is on the right" in mirrored.flag.reason
 
@@ -157,7 +167,7 @@ def test_a_side_that_is_larger_is_named() -> None:
 def test_a_missing_half_is_flagged() -> None:
     labels = labelled_brain()
     labels[:30] = 0
-    assert {"asymmetry", "implausible_volume"} <= names(assessed(labels))
+    assert {"asymmetry", "implausible_volume"} <= names(assessed(labels, intensities(labels)))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +190,7 @@ def test_a_brain_cut_by_the_field_of_view_is_flagged(
     labels = labelled_brain()[tuple(index)]
     image = intensities(labels) + 1 + np.random.default_rng(0).random(labels.shape, np.float32)
     labels, image = (np.pad(volume, padding) for volume in (labels, image))
-    finding = cut_by_field_of_view(labels, image, SPACING_MM)
+    finding = cut_by_field_of_view(labels, image, SPACING_MM, TISSUES, ADULTS)
     assert finding.flag is not None
     assert f"of brain lie on its {name} edge" in finding.flag.reason
     cut = {key for key, amount in finding.measurements.items() if amount > 0}
@@ -192,7 +202,7 @@ def test_a_section_is_measured_in_square_millimetres() -> None:
     labels[2:7, 3:9, 9] = WM
     labels[2, 3, 9] = CSF
     image = np.random.default_rng(0).random(labels.shape, np.float32)
-    finding = cut_by_field_of_view(labels, image, (2.0, 3.0, 5.0))
+    finding = cut_by_field_of_view(labels, image, (2.0, 3.0, 5.0), TISSUES, ADULTS)
     assert finding.measurements["section_at_top_mm2"] == (5 * 6 - 1) * 6.0
     assert finding.flag is not None
     assert "1.74 cm2" in finding.flag.reason
@@ -205,7 +215,7 @@ def test_what_is_cut_off_is_estimated_from_the_section(cut_mm: int, flagged: boo
     ball = places[:, None, None] ** 2 + places[:, None] ** 2 + places**2 <= radius_mm**2
     labels = np.where(ball, np.uint8(WM), np.uint8(0))[:, :, : 70 + radius_mm - cut_mm + 1]
     image = np.random.default_rng(0).random(labels.shape, np.float32)
-    finding = cut_by_field_of_view(labels, image, (1.0, 1.0, 1.0))
+    finding = cut_by_field_of_view(labels, image, (1.0, 1.0, 1.0), TISSUES, ADULTS)
     beyond = 1 - labels.sum() / (WM * ball.sum())
     assert finding.measurements["share_cut_off"] == pytest.approx(beyond, rel=0.25, abs=1e-3)
     assert (finding.flag is not None) == flagged == (beyond > 0.01)
@@ -215,14 +225,15 @@ def test_the_brainstem_may_leave_at_the_bottom_only() -> None:
     labels = np.zeros((12, 12, 12), np.uint8)
     labels[3:9, 3:9, :] = BS
     image = np.random.default_rng(0).random(labels.shape, np.float32)
-    finding = cut_by_field_of_view(labels, image, SPACING_MM)
+    finding = cut_by_field_of_view(labels, image, SPACING_MM, TISSUES, ADULTS)
     assert finding.measurements["section_at_bottom_mm2"] == 0
     assert finding.measurements["section_at_top_mm2"] == 36 * 9
 
 
 def test_a_masked_brain_is_not_cut_by_its_mask() -> None:
     labels = labelled_brain((60, 70, 30), (3.0, 3.0, 6.0))  # the last slice with brain is large
-    assert cut_by_field_of_view(labels, intensities(labels), (3.0, 3.0, 6.0)).flag is None
+    spacing_mm, image = (3.0, 3.0, 6.0), intensities(labels)
+    assert cut_by_field_of_view(labels, image, spacing_mm, TISSUES, ADULTS).flag is None
 
 
 def test_removed_regions_count_against_slices() -> None:
@@ -239,7 +250,7 @@ def test_the_mean_entropy_is_that_of_labelled_voxels() -> None:
     labels[1, 3, 2:4], labels[2, 4, 2:4] = COGM, (WM, VENT)
     entropy = np.full(labels.shape, 1, np.float16)
     entropy[1, 3, 2:4], entropy[2, 4, 2:4] = 0.5, (0.25, 0.75)
-    finding = high_uncertainty(labels, entropy)
+    finding = high_uncertainty(labels, entropy, TISSUES)
     assert finding.measurements == {
         "mean_entropy": 0.5,
         "mean_entropy_CoGM": 0.5,
@@ -252,19 +263,17 @@ def test_the_mean_entropy_is_that_of_labelled_voxels() -> None:
 
 @needs_data
 @pytest.mark.parametrize(
-    ("path", "modality"),
+    ("path", "expected"),
     [
-        ("oasis_malf/train/1007_dseg.nii.gz", "T1w"),
-        ("oasis_malf/train/1036_dseg.nii.gz", "T1w"),
-        ("neonatal/dhcp_40w/dhcp40w_dseg.nii.gz", "T2w"),
+        ("oasis_malf/train/1007_dseg.nii.gz", ADULTS),
+        ("oasis_malf/train/1036_dseg.nii.gz", ADULTS),
+        ("neonatal/dhcp_40w/dhcp40w_dseg.nii.gz", NEWBORNS),
     ],
 )
-def test_real_label_maps_pass(path: str, modality: str) -> None:
+def test_real_label_maps_pass(path: str, expected: Expectations) -> None:
     labels = load_labels(DATA / path)
     spacing_mm = load_scan(DATA / path).spacing_mm
-    rows = volumes(labels, spacing_mm)
-    image = labels.astype(np.float32)
-    quality = assess(labels, image, entropies(labels), rows, 0, spacing_mm, modality)
+    quality = assessed(labels, labels.astype(np.float32), spacing_mm, expected)
     assert quality.flags == ()
 
 

@@ -2,13 +2,16 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
+from support.own_labels import OWN
 from support.threshold_model import WIDTHS, threshold_model
 
 from brainfcn_jax.errors import OutputError, WeightsError
+from brainfcn_jax.labels import BRAIN, LabelTable
 from brainfcn_jax.network import sealed_hdf5
 from brainfcn_jax.network.fcn import VGG16_WIDTHS, SegmentationNetwork, parameter_shapes
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
@@ -17,11 +20,14 @@ from brainfcn_jax.network.parameters import Parameters
 DESCRIPTION = ModelDescription(
     stages=4,
     maps=2,
-    tissues=("cortical grey matter", "matière blanche"),
+    labels=OWN,
+    people="newborns",
+    contrasts=("T2w", "FLAIR"),
+    find_brain=False,
+    colours="neighbours",
     channel_means=(101.25, 102.5, 1 / 3),
     slice_axis="coronal",
     spacing_mm=(0.35, 0.35, 2.0),
-    modality="T2w",
     equalise="head",
     mask_slice="middle",
     licence="CC0-1.0",
@@ -39,7 +45,7 @@ def small_model() -> Model:
             else np.zeros(shape, np.float32)
             for name, shape in names.items()
         }
-        for layer, names in parameter_shapes(4, 2, 3).items()
+        for layer, names in parameter_shapes(4, 2, OWN.classes).items()
     }
     return Model(params, DESCRIPTION)
 
@@ -136,14 +142,19 @@ def test_a_failed_write_leaves_nothing(
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e6])
 def test_values_that_cannot_be_stored(tmp_path: Path, model: Model, bad: float) -> None:
     params = {**model.params, "fusion": {**model.params["fusion"]}}
-    params["fusion"]["bias"] = np.full(3, bad, np.float32)
+    params["fusion"]["bias"] = np.full(OWN.classes, bad, np.float32)
     with pytest.raises(WeightsError, match="fusion/bias is not finite as float16"):
         save_model(tmp_path / "m.h5", Model(params, DESCRIPTION), storage="float16")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_parameters_of_another_network_are_not_written(tmp_path: Path, model: Model) -> None:
-    for changes in ({"stages": 5}, {"maps": 3}, {"tissues": ("a",)}, {"slice_axis": "oblique"}):
-        other = dataclasses.replace(DESCRIPTION, **changes)
+    changes: list[dict[str, Any]] = [
+        {"stages": 5}, {"maps": 3}, {"labels": BRAIN}, {"slice_axis": "oblique"},
+        {"people": "cats"}, {"contrasts": ()}, {"colours": "red"},
+        {"labels": LabelTable(OWN[::-1])},
+    ]  # fmt: skip
+    for change in changes:
+        other = dataclasses.replace(DESCRIPTION, **change)
         with pytest.raises(WeightsError, match="cannot hold this model"):
             save_model(tmp_path / "m.h5", Model(model.params, other))

@@ -1,7 +1,7 @@
 """Sealed HDF5: flipped bits, cuts, other files, and files crafted to mislead the reader."""
 
-import dataclasses
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import h5py
@@ -9,17 +9,21 @@ import numpy as np
 import pytest
 
 from brainfcn_jax.errors import WeightsError
+from brainfcn_jax.labels import named_table, table_text
 from brainfcn_jax.network import model_file, sealed_hdf5, vgg16
 from brainfcn_jax.network.model_file import ModelDescription, load_model
 
 DESCRIPTION = ModelDescription(
     stages=4,
     maps=2,
-    tissues=("grey", "white"),
+    labels=named_table(("grey", "white")),
+    people="adults",
+    contrasts=("T1w",),
+    find_brain=True,
+    colours="neighbours",
     channel_means=(1.0, 2.0, 3.0),
     slice_axis="axial",
     spacing_mm=(1.0, 1.0, 3.0),
-    modality="T1w",
     equalise="volume",
     mask_slice="largest",
     licence="CC0-1.0",
@@ -35,7 +39,8 @@ def saved(tmp_path: Path) -> Path:
 
 def write_crafted(path: Path, change: Callable[[h5py.File], None]) -> None:
     """A correctly sealed model file of declared but unwritten arrays, after `change`."""
-    attributes = dataclasses.asdict(DESCRIPTION)
+    attributes = {field.name: getattr(DESCRIPTION, field.name) for field in fields(DESCRIPTION)}
+    attributes |= {"labels": table_text(DESCRIPTION.labels), "find_brain": 1}
     sealed_hdf5.write_sealed(path, model_file.MODEL_FORMAT, attributes, {}, overwrite=True)
     with h5py.File(path, "r+") as file:
         for name, shape in DESCRIPTION.parameter_shapes().items():
@@ -161,7 +166,33 @@ def group_in_itself(file: h5py.File) -> None:
 
 
 def missing_attributes(file: h5py.File) -> None:
-    del file.attrs["licence"], file.attrs["modality"]
+    del file.attrs["licence"], file.attrs["people"]
+
+
+def unknown_people(file: h5py.File) -> None:
+    file.attrs["people"] = np.bytes_("cats")
+
+
+def unknown_contrast(file: h5py.File) -> None:
+    file.attrs["contrasts"] = [np.bytes_("T1w"), np.bytes_("t1w")]
+
+
+def unknown_colours(file: h5py.File) -> None:
+    file.attrs["colours"] = np.bytes_("red")
+
+
+def unknown_kind(file: h5py.File) -> None:
+    table = table_text(DESCRIPTION.labels).replace("other", "bone")
+    file.attrs["labels"] = np.bytes_(table.encode())
+
+
+def no_table(file: h5py.File) -> None:
+    file.attrs["labels"] = np.bytes_("grey, white")
+
+
+def several_problems(file: h5py.File) -> None:
+    unknown_people(file)
+    unknown_contrast(file)
 
 
 def stages_as_text(file: h5py.File) -> None:
@@ -204,8 +235,14 @@ def not_finite(file: h5py.File) -> None:
         (object_array, "fusion/bias is object"),
         (named_type, "fusion/type is not an array"),
         (group_in_itself, "over 1000 items"),
-        (missing_attributes, "attribute modality is missing; attribute licence is missing"),
+        (missing_attributes, "attribute people is missing; attribute licence is missing"),
         (stages_as_text, "stages is '4', must be"),
+        (unknown_people, "people is 'cats', must be adults, newborns or anyone"),
+        (unknown_contrast, "contrasts are T1w, t1w; they must be some of T1w, T2w, FLAIR, PDw"),
+        (unknown_colours, "colours is 'red', must be neighbours"),
+        (unknown_kind, "kind 'bone' is not tissue, ventricle, fluid or other"),
+        (no_table, "is no label table: it lacks the columns index, name, abbreviation, color"),
+        (several_problems, "must be adults, newborns or anyone; contrasts are T1w, t1w"),
         (large_attribute, "attribute training is over"),
         (compressed, "fusion/bias is kept in chunks, must be in one piece"),
         (tiny_spacing, "spacing_mm must be 3 numbers in 0.01..100.0"),
