@@ -50,8 +50,11 @@ PURE_NUMPY = {
     "imaging.boxes",
     "imaging.choices",
     "imaging.file_names",
+    "imaging.flatness",
     "imaging.grid",
     "imaging.histograms",
+    "imaging.missing_voxels",
+    "imaging.outliers",
     "imaging.resampling",
     "imaging.voxel_checks",
     "inference.postprocessing",
@@ -101,7 +104,7 @@ ONLY_IMPORTERS = {
     "distributed": {"cohort.cluster"},
     "fcntl": {"runtime.locks"},
     "h5py": {"network.sealed_hdf5"},
-    "nibabel": {"imaging.grid", "imaging.nifti", "imaging.nifti_writing"},
+    "nibabel": {"imaging.grid", "imaging.image_files", "imaging.nifti", "imaging.nifti_writing"},
     "orbax": {"training.checkpoints"},
 }
 JAX_LIBRARIES = {"jax", "jaxlib", "flax", "optax", "orbax", "chex"}

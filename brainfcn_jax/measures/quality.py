@@ -16,6 +16,7 @@ from brainfcn_jax.labels import BACKGROUND, BGT, BS, CB, CLASSES, COGM, CSF, TIS
 from brainfcn_jax.measures.plausible_volumes import OF_MODALITY
 from brainfcn_jax.measures.symmetry import halves
 from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.text import number
 
 MOST_ASYMMETRY = 0.10
 """Of |right - left| / (right + left); the largest in 35 label maps of adults is 0.07."""
@@ -133,7 +134,8 @@ def implausible_volumes(volumes: Sequence[TissueVolume], modality: str) -> Findi
         low_ml, high_ml = known.limits_ml.get(row.abbreviation, (0, np.inf))
         volume_ml = row.volume_mm3 * _ML_PER_MM3
         if row.voxels and not low_ml <= volume_ml <= high_ml:
-            reasons.append(f"{row.name} {volume_ml:.3g} ml (plausible: {low_ml:g} to {high_ml:g})")
+            plausible = f"{number(low_ml)} to {number(high_ml)}"
+            reasons.append(f"{row.name} {number(volume_ml)} ml (plausible: {plausible})")
     reason = f"for {known.people}, {'; '.join(reasons)}"
     return _flagged_if(reasons, {}, "implausible_volume", reason)
 
@@ -193,7 +195,7 @@ def cut_by_field_of_view(
             measured[f"section_at_{name}_mm2"] = section_mm2
             if section_mm2 > 0:
                 cut_off += share_beyond(section_mm2, brain_mm3)
-                reasons.append(f"{section_mm2 / 100:.3g} cm2 of brain lie on its {name} edge")
+                reasons.append(f"{number(section_mm2 / 100)} cm2 of brain lie on its {name} edge")
     measured["share_cut_off"] = cut_off
     reason = f"the field of view may cut the brain, by {cut_off:.0%}: {', '.join(reasons)}"
     return _flagged_if(cut_off > MOST_CUT_OFF, measured, "cut_by_field_of_view", reason)

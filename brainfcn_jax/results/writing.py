@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brainfcn_jax.imaging.nifti import image_grid
+from brainfcn_jax.imaging.image_files import image_grid
 from brainfcn_jax.imaging.nifti_writing import save_label_map, save_map
 from brainfcn_jax.labels import BACKGROUND
 from brainfcn_jax.results.pages.picture import scan_picture
