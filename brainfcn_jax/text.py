@@ -1,5 +1,6 @@
 """Words of messages: names, numbers and other people's text in one line (plain Python)."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import Literal, SupportsFloat
@@ -46,6 +47,27 @@ def first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+def number(value: SupportsFloat, digits: int = 3) -> str:
+    """Write a number as people do: 2060, not 2.06e+03.
+
+    Whole numbers are written in full, others to so many significant digits; what would take many
+    zeros (under 1e-6, or 1e15 and more) has an exponent.
+    """
+    value = float(value)
+    if not 1e-6 <= abs(value) < 1e15:
+        return f"{value:.{digits}g}"
+    if value.is_integer():
+        return f"{value:.0f}"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, decimals):.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def voxels(count: int) -> str:
+    """Write a number of voxels: "1 voxel", "2 voxels"."""
+    return f"{count} voxel{'s' * (count != 1)}"
+
+
 def listed(numbers: Iterable[SupportsFloat]) -> str:
-    """Numbers for a message, as "1 x 1 x 3"."""
-    return " x ".join(f"{float(number):g}" for number in numbers)
+    """Write numbers for a message, as "1 x 1 x 3"."""
+    return " x ".join(number(each, 6) for each in numbers)

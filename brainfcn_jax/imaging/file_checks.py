@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import IO, cast
 
 import numpy as np
 
@@ -30,8 +31,15 @@ LARGEST_HEADER = 540
 """Bytes of a NIfTI-2 header, the largest of those that are read."""
 
 _COMPRESSED = (".gz", ".mgz")
+_PAIRS = (".hdr", ".img")
+_GZIP = b"\x1f\x8b"
+_ANNEX = "/annex/objects/"
+_LFS_POINTER = b"version https://git-lfs"
+_GET_CONTENT = "get it first (`datalad get`, `git annex get` or `git lfs pull`)"
 _LARGEST_COMPRESSION = 1032
 _SHOWN_BYTES = 12
+_PIECE = 1024**2
+_WITH_GZIP_HEADER = 31
 _SHORTEST_HEADER = 284
 
 _reading = ContextVar("reading", default=False)
@@ -73,7 +81,7 @@ def check_path(path: str | Path, extensions: Sequence[str]) -> None:
         found = os.stat(path)
     except OSError as error:
         if os.path.islink(path):
-            raise InputError("is a symbolic link that leads to no file; give an image") from error
+            raise _link_without_content(path) from error
         if isinstance(error, FileNotFoundError):
             raise InputError("does not exist; give an image file") from error
         raise InputError(f"cannot be opened: {error.strerror}; give another file") from error
@@ -85,6 +93,13 @@ def check_path(path: str | Path, extensions: Sequence[str]) -> None:
         raise InputError(f"is no image that is read; those end in {', '.join(extensions)}")
     if found.st_size == 0:
         raise InputError("is empty: it has 0 bytes; copy it again")
+
+
+def _link_without_content(path: str | Path) -> InputError:
+    """Make the error for a symbolic link that leads nowhere."""
+    if _ANNEX in Path(os.readlink(path)).as_posix():
+        return InputError(f"is a link to content that is not here; {_GET_CONTENT}")
+    return InputError("is a symbolic link that leads to no file; give an image")
 
 
 def header_path(path: str | Path) -> Path:
@@ -99,10 +114,10 @@ def header_path(path: str | Path) -> Path:
 
 
 def first_bytes(path: str | Path, count: int = LARGEST_HEADER) -> bytes:
-    """Gives the beginning of a file, unpacked where its name says that it is compressed.
+    """Return the beginning of a file, unpacked where it is compressed.
 
     Raises:
-        InputError: it may not be read, or is not compressed as its name says.
+        InputError: it may not be read.
     """
     try:
         with open(path, "rb") as stream:
@@ -112,17 +127,19 @@ def first_bytes(path: str | Path, count: int = LARGEST_HEADER) -> bytes:
         raise InputError(f"cannot be read: {reason}; check who may read it") from error
     if not is_compressed(path):
         return start
-    if not start.startswith(b"\x1f\x8b"):
-        raise InputError(
-            f"is not compressed, though its name says so: it begins with {start[:_SHOWN_BYTES]!r}; "
-            "copy it again or correct its name"
-        )
     with gzip.open(path) as packed:
         return packed.read(count)
 
 
-def unknown_kind(start: bytes) -> InputError:
-    """Gives the error for a file that begins like none of the formats that are read."""
+def unknown_kind(path: str | Path, start: bytes) -> InputError:
+    """Make the error for a file that begins like none of the formats that are read."""
+    if start.startswith(_LFS_POINTER) or _ANNEX.encode() in start:
+        return InputError(f"holds a pointer to content that is not here; {_GET_CONTENT}")
+    if is_called_compressed(path) and not is_compressed(path):
+        return InputError(
+            f"is not compressed, though its name says so: it begins with {start[:_SHOWN_BYTES]!r}; "
+            "copy it again or correct its name"
+        )
     if len(start) < _SHORTEST_HEADER:
         return InputError(f"is too short for an image: it has {len(start)} bytes; copy it again")
     return InputError(
@@ -131,9 +148,34 @@ def unknown_kind(start: bytes) -> InputError:
     )
 
 
-def is_compressed(path: str | Path) -> bool:
-    """Whether a file's name says that it is compressed."""
+def is_called_compressed(path: str | Path) -> bool:
+    """Return whether a file's name says that it is compressed."""
     return str(path).lower().endswith(_COMPRESSED)
+
+
+def is_compressed(path: str | Path) -> bool:
+    """Return whether a file is compressed, whatever its name; an .img, of voxels alone, is not."""
+    if Path(path).suffix.lower() == ".img":
+        return False
+    with open(path, "rb") as stream:
+        return stream.read(len(_GZIP)) == _GZIP
+
+
+@contextmanager
+def unlike_its_name(path: str | Path) -> Iterator[tuple[IO[bytes] | None, tuple[str, ...]]]:
+    """Open a file that is compressed though its name does not say so, or the reverse; a note then.
+
+    None stands for a file that is as its name says, which needs no help.
+    """
+    compressed = is_compressed(path)
+    if compressed == is_called_compressed(path) or Path(path).suffix.lower() in _PAIRS:
+        yield None, ()
+    elif compressed:
+        with gzip.open(path) as packed:
+            yield cast(IO[bytes], packed), ("the file is gzipped, though its name does not say so",)
+    else:
+        with open(path, "rb") as plain:
+            yield plain, ("the file is not gzipped, though its name says so",)
 
 
 def check_stored_sizes(header: bytes, layout: str, offset: int) -> None:
@@ -149,12 +191,15 @@ def check_stored_sizes(header: bytes, layout: str, offset: int) -> None:
         raise InputError(f"has voxel sizes {listed(sizes)} in its header; repair it first")
 
 
-def check_file_is_whole(path: Path, declared_bytes: int) -> None:
-    """Raises InputError when a file does not hold `declared_bytes`, or far more.
+def check_file_is_whole(path: Path, declared_bytes: int) -> tuple[str, ...]:
+    """Return notes on a file that holds `declared_bytes`, and more that is passed over.
 
     Readers stop after the last voxel, before the checksum at the end of a compressed file. So it
-    is unpacked once up to there, piece by piece; what is cut off or altered then raises EOFError,
-    OSError or zlib.error (see `naming`).
+    is unpacked once up to there, piece by piece.
+
+    Raises:
+        InputError: it holds less, or far more.
+        EOFError, zlib.error: it is cut off or altered (see `naming`).
     """
     if not path.is_file():
         raise InputError(f"has no voxels: '{path.name}' is missing")
@@ -167,15 +212,22 @@ def check_file_is_whole(path: Path, declared_bytes: int) -> None:
             f"is truncated: its header declares {declared_bytes} bytes, '{path.name}' has "
             f"{found_bytes}{' (compressed)' if compressed else ''}; copy it again"
         )
-    if compressed:
-        _check_unpacked(path, declared_bytes)
+    return _check_unpacked(path, declared_bytes) if compressed else ()
 
 
-def _check_unpacked(path: Path, declared_bytes: int) -> None:
+def _check_unpacked(path: Path, declared_bytes: int) -> tuple[str, ...]:
     unpacked, most = 0, declared_bytes + TRAILING_BYTES
-    with gzip.open(path) as stream:
-        while unpacked <= most and (chunk := stream.read(1024**2)):
-            unpacked += len(chunk)
+    notes: tuple[str, ...] = ()
+    with open(path, "rb") as packed:
+        try:
+            for count in _unpacked_counts(packed):
+                unpacked += count
+                if unpacked > most:
+                    break
+        except _TrailingBytesError as error:
+            if unpacked < declared_bytes:
+                raise zlib.error(str(error)) from error
+            notes = ("other bytes follow the compressed data and are passed over",)
     if unpacked < declared_bytes:
         raise InputError(
             f"is truncated: its header declares {declared_bytes} bytes, '{path.name}' unpacks to "
@@ -186,3 +238,33 @@ def _check_unpacked(path: Path, declared_bytes: int) -> None:
             f"unpacks to over {most} bytes, though its header declares {declared_bytes}; it is "
             "damaged or made to fill the memory"
         )
+    return notes
+
+
+class _TrailingBytesError(Exception):
+    """What follows a whole gzip stream is no other one."""
+
+
+def _unpacked_counts(packed: IO[bytes]) -> Iterator[int]:
+    """Unpack gzip streams that follow one another, yielding how many bytes come out at a time.
+
+    Zeros after them are padding. Their checksums and lengths are checked.
+    """
+    streams, rest = 0, packed.read(_PIECE)
+    while rest:
+        stream, out = zlib.decompressobj(_WITH_GZIP_HEADER), 0
+        try:
+            while rest and not stream.eof:
+                piece = stream.decompress(rest, _PIECE)
+                yield len(piece)
+                out += len(piece)
+                rest = stream.unconsumed_tail or stream.unused_data or packed.read(_PIECE)
+        except zlib.error as error:
+            if streams and not out:
+                raise _TrailingBytesError from error
+            raise
+        if not stream.eof:
+            raise EOFError
+        streams += 1
+        while rest and not (rest := rest.lstrip(b"\0")):
+            rest = packed.read(_PIECE)

@@ -6,6 +6,7 @@ name: the reader puts it in front.
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -21,7 +22,7 @@ from nibabel.orientations import (
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.array_order import laid_out
-from brainfcn_jax.text import listed
+from brainfcn_jax.text import listed, number
 
 SPACING_LIMITS_MM = (0.01, 100.0)
 """Voxel sizes outside these are taken for a damaged header."""
@@ -34,6 +35,9 @@ FARTHEST_MM = 1e6
 
 FORMS_AGREE_MM = 0.1
 """What rounding puts between a header's sform and qform; more is told."""
+
+SIZES_AGREE = 0.01
+"""What rounding and shear put between the sizes in a header and those of its sform's voxels."""
 
 ANALYZE_NOTE = (
     "Analyze files carry no orientation; x is taken to run from right to left, y to the front "
@@ -118,7 +122,7 @@ def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
         return "is singular"
     away_mm = np.abs(affine_mm[:3, 3]).max()
     if away_mm > FARTHEST_MM:
-        return f"lies {away_mm:.3g} mm from where positions are counted from"
+        return f"lies {number(away_mm)} mm from where positions are counted from"
     return None
 
 
@@ -170,6 +174,26 @@ def _form_notes(grid: Grid, qform_mm: Float[np.ndarray, "4 4"]) -> tuple[str, ..
     return (f"the header's sform and qform lie up to {apart_mm:.1f} mm apart; the sform is used",)
 
 
+def size_notes(grid: Grid, header_sizes_mm: Float[np.ndarray, " 3"]) -> tuple[str, ...]:
+    """Return a note where the sizes in a NIfTI header (pixdim) are not those of its sform's voxels.
+
+    Sizes of 0 or less, and those that are no numbers, say nothing.
+    """
+    if not all(0 < mm < np.inf for mm in header_sizes_mm):
+        return ()
+    if np.allclose(grid.spacing_mm, header_sizes_mm, rtol=SIZES_AGREE, atol=0):
+        return ()
+    return (
+        f"the header gives voxels of {listed(_rounded(grid.spacing_mm))} mm in its sform and of "
+        f"{listed(_rounded(header_sizes_mm))} mm in its pixdim; the sform is used, so that all "
+        "volumes are wrong where it is: correct the header if the other is true",
+    )
+
+
+def _rounded(sizes_mm: Iterable[float]) -> list[float]:
+    return [round(float(mm), 3) for mm in sizes_mm]
+
+
 def same_voxels(labels: Grid, scan: Grid, scan_path: str) -> Grid:
     """Gives the grid that brings a label map's array to the scan's canonical frame.
 
@@ -192,6 +216,6 @@ def same_voxels(labels: Grid, scan: Grid, scan_path: str) -> Grid:
     if apart_mm > SAME_GRID_MM:
         raise InputError(
             f"is on another grid than '{scan_path}': the same number of voxels, but up to "
-            f"{apart_mm:.3g} mm away; give labels of this scan"
+            f"{number(apart_mm)} mm away; give labels of this scan"
         )
     return labels

@@ -10,6 +10,8 @@ MOST_VALUES = 1_000_000
 """How many intensities the percentile is taken of."""
 ROBUST_PERCENT = 99.9
 """Intensities above this percentile count in the last bin."""
+_NARROWEST = 1e-6
+"""Width of all bins together as a part of the intensity, where there is but one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +31,8 @@ def intensity_histogram(values: Num[np.ndarray, "*shape"]) -> Histogram:
     """Counts in `BINS` bins of one width from the lowest intensity to the 99.9th percentile.
 
     What is brighter is counted in the last bin, so that a few bright voxels do not press the rest
-    together. No voxel, or voxels of one intensity, give bins of width 1 / `BINS`.
+    together. No voxel, or voxels of one intensity, give bins of width 1 / `BINS`, or wider ones
+    where that is lost beside the intensity.
     """
     values = values.ravel()
     if values.size == 0:
@@ -37,8 +40,9 @@ def intensity_histogram(values: Num[np.ndarray, "*shape"]) -> Histogram:
     some = values[:: 1 + values.size // MOST_VALUES]
     lowest, highest = float(values.min()), float(np.percentile(some, ROBUST_PERCENT))
     if highest <= lowest:
-        highest = lowest + 1
-    counts, edges = np.histogram(np.minimum(values, highest), BINS, (lowest, highest))
+        highest = lowest + max(1.0, abs(lowest) * _NARROWEST)
+    clipped = np.minimum(values, highest).astype(np.float64)  # float32 has no edges between
+    counts, edges = np.histogram(clipped, BINS, (lowest, highest))
     return Histogram(edges.astype(np.float64), counts.astype(np.int64))
 
 

@@ -10,7 +10,10 @@ import numpy as np
 from jaxtyping import Float32, Int32, Num
 
 from brainfcn_jax.errors import InputError
-from brainfcn_jax.text import first_few
+from brainfcn_jax.imaging.flatness import is_label_map
+from brainfcn_jax.imaging.missing_voxels import fill_missing
+from brainfcn_jax.imaging.outliers import take_in_outliers
+from brainfcn_jax.text import first_few, number
 
 MAXIMUM_VOXELS = 512 * 1024**2
 """Volumes that declare more voxels than this are refused before memory is taken for them."""
@@ -18,21 +21,12 @@ MAXIMUM_VOXELS = 512 * 1024**2
 MAXIMUM_SIDE = 32767
 """The longest axis that NIfTI-1 can write."""
 
-MAXIMUM_NON_FINITE_FRACTION = 0.01
-
 LARGEST_INTENSITY = 1e37
 """Intensities beyond this count as not finite: differences of two must fit into float32."""
 
 SMALLEST_RANGE = 1e-30
 """Intensities that span less than this are refused: float32 would lose them."""
 
-MOST_LABELS = 64
-"""Scans of no more different intensities, all whole numbers, are taken for label maps."""
-
-FEWEST_JUDGED = 10_000
-"""Voxels of the smallest scan that is taken for one: a tiny scan has few intensities."""
-
-_LOOKED_AT = 200_000
 _WHOLE_NUMBER = 1e-3
 
 
@@ -89,49 +83,49 @@ def frame_notes(shape: Sequence[int], frame: int) -> tuple[str, ...]:
 def finite_scan(
     values: Num[np.ndarray, "x y z"],
 ) -> tuple[Float32[np.ndarray, "x y z"], tuple[str, ...]]:
-    """Gives intensities as float32, a few that are not finite set to 0, with a note then.
+    """Return intensities as float32, all finite and none absurd, with notes on what was repaired.
 
-    Those beyond `LARGEST_INTENSITY` count as infinite.
+    Those that are NaN or beyond `LARGEST_INTENSITY` are empty outside the head and filled from
+    their neighbours in it (`missing_voxels`); a few that are far from all others are taken in
+    (`outliers`).
 
     Raises:
-        InputError: `MAXIMUM_NON_FINITE_FRACTION` of the voxels or more are not finite, or all
-            voxels have one value, or nearly (`SMALLEST_RANGE`).
+        InputError: too much of the head is not finite, or all voxels have one value, or nearly
+            (`SMALLEST_RANGE`).
     """
     with np.errstate(over="ignore", invalid="ignore"):
         scan = values.astype(np.float32)
-        finite = (scan >= -LARGEST_INTENSITY) & (scan <= LARGEST_INTENSITY)
-    missing = scan.size - int(np.count_nonzero(finite))
-    notes: tuple[str, ...] = ()
-    if missing == scan.size:
+        missing = ~((scan >= -LARGEST_INTENSITY) & (scan <= LARGEST_INTENSITY))
+    if missing.all():
         raise InputError("holds no finite value (all are NaN or infinite); give another scan")
-    if missing >= MAXIMUM_NON_FINITE_FRACTION * scan.size:
-        percent = 100 * missing / scan.size
-        raise InputError(f"is NaN or infinite in {percent:.1f}% of its voxels; repair it first")
-    if missing:
-        scan[~finite] = 0
-        notes = (f"{missing} voxels were NaN or infinite and are taken as 0",)
+    notes: tuple[str, ...] = ()
+    if missing.any():
+        scan[missing] = np.median(scan[~missing])
+        notes += take_in_outliers(scan)
+        notes += fill_missing(scan, missing)
+    else:
+        notes += take_in_outliers(scan)
     lowest, highest = float(scan.min()), float(scan.max())
     if lowest == highest:
-        raise InputError(f"is empty: every voxel is {lowest:g}; give a scan with content")
+        raise InputError(f"is empty: every voxel is {number(lowest)}; give a scan with content")
     if highest - lowest < SMALLEST_RANGE:
         raise InputError(
-            f"holds values from {lowest:g} to {highest:g}, too close together for float32; "
-            "multiply them by a large number"
+            f"holds values from {number(lowest)} to {number(highest)}, too close together for "
+            "float32; multiply them by a large number"
         )
     return scan, notes
 
 
 def refuse_labels(scan: Float32[np.ndarray, "x y z"]) -> None:
-    """Raises InputError when a scan's intensities look like the codes of a label map.
+    """Raise InputError when a scan's intensities lie as the codes of a label map do.
 
-    They do when `FEWEST_JUDGED` voxels or more hold no more than `MOST_LABELS` different whole
-    numbers; of large scans only every so manyth voxel is looked at.
+    `flatness.is_label_map` says when.
     """
-    codes = np.unique(scan.ravel()[:: 1 + scan.size // _LOOKED_AT])
-    if scan.size < FEWEST_JUDGED or len(codes) > MOST_LABELS or (codes != np.rint(codes)).any():
+    if not is_label_map(scan):
         return
+    codes = np.unique(scan)
     raise InputError(
-        f"holds only {len(codes)} different values ({first_few([f'{code:g}' for code in codes])}), "
+        f"holds regions of {len(codes)} values ({first_few([number(code, 6) for code in codes])}), "
         "as label maps do; give the scan, or force it with --force if it is one"
     )
 
@@ -149,11 +143,12 @@ def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:
             whole = np.abs(values - rounded) <= _WHOLE_NUMBER
         if not whole.all():
             raise InputError(
-                f"holds {float(values[~whole][0]):g}, which is no label; labels are whole numbers"
+                f"holds {number(values[~whole][0])}, which is no label; labels are whole numbers"
             )
         values = rounded
     if values.min() < limits.min or values.max() > limits.max:
-        raise InputError(f"holds values from {values.min():g} to {values.max():g}: no label map")
+        lowest, highest = number(values.min()), number(values.max())
+        raise InputError(f"holds values from {lowest} to {highest}: no label map")
     return values.astype(np.int32)
 
 

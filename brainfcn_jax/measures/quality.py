@@ -16,6 +16,7 @@ from brainfcn_jax.labels import BACKGROUND, LabelTable
 from brainfcn_jax.measures.expectations import Expectations
 from brainfcn_jax.measures.symmetry import halves
 from brainfcn_jax.measures.volumes import LabelVolume
+from brainfcn_jax.text import number
 
 OTHER_CONTRAST = "other_contrast"
 """Name of the flag of a scan that is not what its name, its model or the user says."""
@@ -117,7 +118,8 @@ def implausible_volumes(volumes: Sequence[LabelVolume], expected: Expectations) 
         low_ml, high_ml = expected.limits_ml.get(row.abbreviation, (0, np.inf))
         volume_ml = row.volume_mm3 * _ML_PER_MM3
         if row.voxels and not low_ml <= volume_ml <= high_ml:
-            reasons.append(f"{row.name} {volume_ml:.3g} ml (plausible: {low_ml:g} to {high_ml:g})")
+            plausible = f"{number(low_ml)} to {number(high_ml)}"
+            reasons.append(f"{row.name} {number(volume_ml)} ml (plausible: {plausible})")
     reason = f"for {expected.people}, {'; '.join(reasons)}"
     return _flagged_if(reasons, {}, "implausible_volume", reason)
 
@@ -186,7 +188,7 @@ def cut_by_field_of_view(
             measured[f"section_at_{name}_mm2"] = section_mm2
             if section_mm2 > 0:
                 cut_off += share_beyond(section_mm2, brain_mm3)
-                reasons.append(f"{section_mm2 / 100:.3g} cm2 of brain lie on its {name} edge")
+                reasons.append(f"{number(section_mm2 / 100)} cm2 of brain lie on its {name} edge")
     measured["share_cut_off"] = cut_off
     reason = f"the field of view may cut the brain, by {cut_off:.0%}: {', '.join(reasons)}"
     return _flagged_if(cut_off > MOST_CUT_OFF, measured, "cut_by_field_of_view", reason)

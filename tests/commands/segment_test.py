@@ -13,7 +13,7 @@ from support.challenge_codes import challenge_codes
 from support.eval_example import intensities, one_line, read_image, run, write_image
 from support.threshold_model import threshold_labels
 
-from brainfcn_jax.imaging import nifti
+from brainfcn_jax.imaging.image_files import opened_image
 from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM
 
 ROOT = Path(__file__).parents[2]
@@ -145,13 +145,13 @@ def test_a_reference_is_read_once(
 ) -> None:
     reference = write_image(tmp_path / "labels.nii.gz", threshold_labels(intensities()))
     opened: list[str] = []
-    load = nifti._open
+    load = opened_image
 
     def noted(path: str) -> Any:
         opened.append(path)
         return load(path)
 
-    monkeypatch.setattr("brainfcn_jax.imaging.nifti._open", noted)
+    monkeypatch.setattr("brainfcn_jax.imaging.nifti.opened_image", noted)
     arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
     assert run(*arguments, f"--reference={reference}") == 0
     assert opened.count(reference) == 1
@@ -204,7 +204,7 @@ def test_a_label_map_given_as_the_scan_is_refused_unless_it_is_forced(
     scan = write_image(tmp_path / "sub-01_dseg.nii.gz", labels)
     arguments = [f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}"]
     assert run(*arguments) == 1
-    assert "holds only 8 different values (0, 1, 2, 3, 4, 5, 6, 7), as label maps do" in one_line(
+    assert "holds regions of 8 values (0, 1, 2, 3, 4, 5, 6, 7), as label maps do" in one_line(
         capsys.readouterr().err
     )
     assert run(*arguments, "--force") == 0

@@ -81,6 +81,11 @@ def bomb(path: Path) -> None:
     path.write_bytes(gzip.compress(nifti_bytes() + bytes(80_000_000)))
 
 
+def annexed(path: Path) -> None:
+    """Makes a link as git-annex leaves them, whose content is not here."""
+    path.symlink_to("../.git/annex/objects/kq/Fx/MD5E-s9--5f.nii.gz/MD5E-s9--5f.nii.gz")
+
+
 def looped(path: Path) -> None:
     """Makes a symbolic link to itself."""
     path.symlink_to(path.name)
@@ -107,8 +112,9 @@ def mgh_without_orientation(path: Path) -> None:
     path.write_bytes(start.ljust(284, b"\0") + VALUES.astype(">i2").tobytes(order="F"))
 
 
-def share_of_nan(count: int) -> np.ndarray:
-    """`VALUES` with so many of its 120 voxels NaN."""
-    values = VALUES.astype(np.float32)
-    values.ravel()[:count] = np.nan
+def nan_in_the_middle() -> np.ndarray:
+    """A bright cube of 216 voxels in an empty field, the middle 12 of them NaN."""
+    values = np.zeros((8, 8, 8), np.float32)
+    values[1:7, 1:7, 1:7] = 1000
+    values[3:5, 2:5, 3:5] = np.nan
     return values

@@ -22,6 +22,7 @@ from faults.bad_inputs import (
     VOX_OFFSET,
     Maker,
     altered,
+    annexed,
     as_they_are,
     bomb,
     colour,
@@ -31,9 +32,9 @@ from faults.bad_inputs import (
     lone_header,
     looped,
     mgh_without_orientation,
+    nan_in_the_middle,
     nifti_bytes,
     pipe,
-    share_of_nan,
     voxels,
 )
 from support.eval_example import one_line, run
@@ -75,7 +76,8 @@ LONG = "cannot be opened: File name too long; give another file"
 NARROW = "holds values from {}, too close together for float32; multiply them by a large number"
 UNREADABLE = "cannot be read as an image: {}; copy it again"
 START = nifti_bytes()[:12]
-PACKED = gzip.compress(nifti_bytes(), mtime=0)
+WORDS = b"texttexttext"
+GET = "get it first (`datalad get`, `git annex get` or `git lfs pull`)"
 
 FILES: dict[str, tuple[str, Maker, str]] = {
     "missing": ("scan.nii", lambda path: None, "does not exist; give an image file"),
@@ -95,8 +97,23 @@ FILES: dict[str, tuple[str, Maker, str]] = {
     "a word": ("scan.nii", as_they_are(b"a letter"), TOO_SHORT.format(8)),
     "a text": ("scan.nii", as_they_are(b"text" * 200), NO_KIND.format(b"texttexttext")),
     "a text, gz": ("scan.nii.gz", as_they_are(b"text" * 9), UNPACKED.format(b"texttexttext")),
-    "not packed": ("scan.nii.gz", as_they_are(nifti_bytes()), UNPACKED.format(START)),
-    "packed": ("scan.nii", as_they_are(PACKED), NO_KIND.format(PACKED[:12])),
+    "packed text": ("scan.nii", as_they_are(gzip.compress(b"text" * 99)), NO_KIND.format(WORDS)),
+    "annex link": ("scan.nii.gz", annexed, f"is a link to content that is not here; {GET}"),
+    "annex pointer": (
+        "scan.nii.gz",
+        as_they_are(b"/annex/objects/MD5E-s9--5f.nii.gz\n"),
+        f"holds a pointer to content that is not here; {GET}",
+    ),
+    "LFS pointer": (
+        "scan.nii",
+        as_they_are(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 9\n"),
+        f"holds a pointer to content that is not here; {GET}",
+    ),
+    "trailing bytes, too short": (
+        "scan.nii.gz",
+        as_they_are(gzip.compress(nifti_bytes()[:-9]) + b"more"),
+        DAMAGED,
+    ),
     "other magic": ("scan.nii", altered((MAGIC, "4s", b"what")), NO_KIND.format(START)),
     "zeros": (
         "scan.mgh",
@@ -106,6 +123,7 @@ FILES: dict[str, tuple[str, Maker, str]] = {
     "no orientation": (
         "scan.mgh",
         mgh_without_orientation,
+        nan_in_the_middle,
         "gives no orientation (goodRASFlag is 0); repair it first",
     ),
     "no voxels": ("scan.hdr", lone_header, "has no voxels: 'scan.img' is missing"),
@@ -248,9 +266,11 @@ CONTENTS: dict[str, tuple[Maker, str]] = {
     "1e300": (voxels(VALUES * 1e300 + 1e299), NONE_FINITE),
     "1e-300": (voxels(VALUES * 1e-300), EMPTY.format(0)),
     "1e-40": (voxels(VALUES * 1e-40), NARROW.format("2e-40 to 9.97e-38")),
-    "10% NaN": (
-        voxels(share_of_nan(12)),
-        "is NaN or infinite in 10.0% of its voxels; repair it first",
+    "NaN in the middle": (
+        voxels(nan_in_the_middle()),
+        "is NaN or infinite in 5.6 % of the head (12 voxels, at 3-4 x 2-4 x 3-4 of its grid), and "
+        "up to 0.1 % is filled from neighbours; give the scan from before the step that left these "
+        "holes",
     ),
 }
 

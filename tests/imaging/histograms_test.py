@@ -28,6 +28,13 @@ def test_one_intensity_and_none() -> None:
     assert not intensity_histogram(np.zeros(0)).counts.any()
 
 
+def test_intensities_too_close_together_for_float32() -> None:
+    one = intensity_histogram(np.full(7, 1e9, np.float32))
+    assert one.counts.tolist() == [7] + [0] * (BINS - 1)
+    two = intensity_histogram(np.array([1e9, 1e9 + 64], np.float32))
+    assert two.counts[[0, -1]].tolist() == [1, 1]
+
+
 def test_grey_levels_have_a_bin_each() -> None:
     levels = np.array([[0, 0, 1], [255, 1, 1]], np.uint8)
     everything, head = level_histogram(levels), level_histogram(levels, 1)

@@ -17,10 +17,7 @@ from brainfcn_jax.imaging.nifti import load_codes, load_labels, load_scan
 from brainfcn_jax.imaging.nifti_writing import save_label_map
 from brainfcn_jax.imaging.voxel_checks import (
     MAXIMUM_VOXELS,
-    MOST_LABELS,
     check_shape,
-    finite_scan,
-    refuse_labels,
     whole_codes,
 )
 
@@ -94,18 +91,6 @@ def test_the_largest_volume() -> None:
         check_shape((513, 1024, 1024))
     with pytest.raises(InputError, match="and 32767 along an axis"):
         check_shape((2, 2, 32768))
-
-
-def test_a_few_values_that_are_not_finite_become_0() -> None:
-    values = np.random.default_rng(0).uniform(1, 2, (10, 10, 10))
-    values[0, 0, :3] = np.nan, np.inf, 1e300
-    scan, notes = finite_scan(values)
-    assert notes == ("3 voxels were NaN or infinite and are taken as 0",)
-    np.testing.assert_array_equal(scan[0, 0, :3], 0)
-    np.testing.assert_array_equal(scan[1:], values[1:].astype(np.float32))
-    values[1] = np.nan
-    with pytest.raises(InputError, match=r"NaN or infinite in 10.3% of its voxels"):
-        finite_scan(values)
 
 
 @pytest.mark.parametrize("size", [0, -2, np.nan, np.inf])
@@ -187,22 +172,3 @@ def test_label_maps_are_never_written_over_or_half(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="cannot be written"):
         save_label_map(tmp_path / "no" / "out.nii.gz", labels, scan)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out.nii", "scan.nii"]
-
-
-def test_few_whole_numbers_are_a_label_map() -> None:
-    codes = np.random.default_rng(0).integers(0, MOST_LABELS, (30, 30, 30)).astype(np.float32)
-    with pytest.raises(InputError, match=f"holds only {MOST_LABELS} different values"):
-        refuse_labels(codes)
-
-
-@pytest.mark.parametrize(
-    "scan",
-    [
-        np.random.default_rng(0).integers(0, MOST_LABELS + 1, (30, 30, 30)),  # one value more
-        np.random.default_rng(0).integers(0, 8, (30, 30, 30)) / 8,
-        np.random.default_rng(0).integers(0, 8, (10, 10, 10)),
-    ],
-    ids=["many", "fractions", "tiny"],
-)
-def test_a_scan_is_no_label_map(scan: np.ndarray) -> None:
-    refuse_labels(scan.astype(np.float32))
