@@ -10,7 +10,7 @@ import numpy as np
 from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from brainfcn_jax.synthesis.deformation import Field, along_axes, knots_for, smooth_field
+from brainfcn_jax.synthesis.deformation import Field, along_axes, between, knots_for, smooth_field
 from brainfcn_jax.synthesis.ranges import Acquisition, Contrasts
 
 _QUANTILE_BITS = 12
@@ -49,7 +49,7 @@ def acquire(key: PRNGKeyArray, volume: Field, spacing_mm: float, ranges: Acquisi
     down[2] = down[2] @ _ghosts(ghost_key, volume.shape[2], ranges)
     up = [interpolation_matrix(n, voxels[axis]) for axis, n in enumerate(volume.shape)]
     low, high = np.log(ranges.noise)
-    deviation = jnp.exp(jax.random.uniform(level_key, (), minval=low, maxval=high))
+    deviation = jnp.exp(between(level_key, (low, high)))
     sampled = along_axes(volume, (down[0], down[1], down[2]))
     return along_axes(rician(noise_key, sampled, deviation), (up[0], up[1], up[2]))
 
@@ -57,10 +57,7 @@ def acquire(key: PRNGKeyArray, volume: Field, spacing_mm: float, ranges: Acquisi
 def sample_sizes(key: PRNGKeyArray, spacing_mm: float, ranges: Acquisition) -> Float[Array, "3"]:
     """Sizes of the samples along each axis, in voxels of the grid, at least 1."""
     keys = jax.random.split(key, 5)
-    thick_low, thick_high = ranges.thick_mm
-    plane_low, plane_high = ranges.in_plane_mm
-    thick_mm = jax.random.uniform(keys[0], (), minval=thick_low, maxval=thick_high)
-    plane_mm = jax.random.uniform(keys[1], (), minval=plane_low, maxval=plane_high)
+    thick_mm, plane_mm = between(keys[0], ranges.thick_mm), between(keys[1], ranges.in_plane_mm)
     rest = (1 - ranges.thick_along_slices) / 2
     axis = jax.random.choice(keys[2], 3, p=jnp.array([ranges.thick_along_slices, rest, rest]))
     is_thick = jax.random.uniform(keys[3]) < ranges.thick_fraction
@@ -83,8 +80,7 @@ def sampling_matrix(
     together, or, in a share of the images, a windowed sinc, which rings at edges.
     """
     blur_key, ring_key = jax.random.split(key)
-    low, high = ranges.blur_mm
-    blur = jax.random.uniform(blur_key, (), minval=low, maxval=high) / spacing_mm
+    blur = between(blur_key, ranges.blur_mm) / spacing_mm
     width = jnp.sqrt(blur**2 + (_BOX_TO_DEVIATION * voxel) ** 2 - _BOX_TO_DEVIATION**2)
     away = jnp.arange(size)[None, :] - _centres(size, voxel)[:, None]
     bell = jnp.exp(-0.5 * (away / width) ** 2)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from brainfcn_jax.synthesis.deformation import Field, knots_for, smooth_field
+from brainfcn_jax.synthesis.deformation import Field, between, knots_for, smooth_field
 from brainfcn_jax.synthesis.ranges import Anatomy
 from brainfcn_jax.synthesis.structures import CODES
 
@@ -71,8 +71,7 @@ def leaves(
     turn_key, width_key, warp_key, strength_key, share_key = jax.random.split(key, 5)
     direction = 0.6 * jax.random.normal(turn_key, (3,)) + jnp.eye(3)[z_axis]
     direction /= jnp.linalg.norm(direction)
-    low, high = ranges.leaf_mm
-    period_mm = jax.random.uniform(width_key, (), minval=low, maxval=high)
+    period_mm = between(width_key, ranges.leaf_mm)
     along_mm = sum(part * offset for part, offset in zip(direction, offsets_mm, strict=True))
     slices, height, width = code.shape
     shape = slices, height, width

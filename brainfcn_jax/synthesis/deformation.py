@@ -31,6 +31,11 @@ def spline_weights(size: int, knots: int) -> Float32[np.ndarray, "size knots"]:
     return np.where(away < 1, near, far).astype(np.float32)
 
 
+def between(key: PRNGKeyArray, ends: tuple[float, float]) -> Float[Array, ""]:
+    """Draw a number evenly between two ends."""
+    return jax.random.uniform(key, (), minval=ends[0], maxval=ends[1])
+
+
 def smooth_field(key: PRNGKeyArray, shape: Shape, knots: Shape) -> Field:
     """A random field of mean 0 and standard deviation of about 1, as smooth as its knots are few.
 

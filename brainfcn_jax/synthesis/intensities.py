@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from brainfcn_jax.synthesis.deformation import between
 from brainfcn_jax.synthesis.ranges import Contrasts
 from brainfcn_jax.synthesis.sequences import (
     Relaxation,
@@ -87,13 +88,8 @@ def draw_intensities(
     middle = varied[CODES["cortex"]]
     stretch = jnp.exp(ranges.contrast_spread * jax.random.normal(keys[1]))
     likely = jnp.where(_IN_BRAIN, middle + stretch * (varied - middle), varied)
-    brain, other = (
-        jax.random.uniform(k, (), minval=low, maxval=high)
-        for k, (low, high) in zip(
-            keys[2:4], (ranges.brain_spread_used, ranges.other_spread_used), strict=True
-        )
-    )
-    used = jnp.where(_IN_BRAIN, brain, other)
+    brain, other = ranges.brain_spread_used, ranges.other_spread_used
+    used = jnp.where(_IN_BRAIN, between(keys[2], brain), between(keys[3], other))
     likely_spread = used * contrast.spread
     is_remapped = jnp.zeros((), bool)
     if ranges.sequence_fraction > 0 or ranges.remapped_fraction > 0:

@@ -1,9 +1,9 @@
 """What the generator does to the images of each kind: the numbers of `ranges` (plain Python)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal, Protocol
+from typing import Literal
 
 from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.synthesis.ranges import (
@@ -126,12 +126,7 @@ def any_newborn_recipe(
     return replace(recipe, contrasts=contrasts)
 
 
-class _RecipeOf(Protocol):
-    def __call__(self, shape: tuple[int, int, int] = ..., slice_axis: SliceAxis = ...) -> Recipe:
-        """The recipe for images of `shape`, slices first."""
-
-
-RECIPES: Mapping[Kind, _RecipeOf] = MappingProxyType(
+RECIPES: Mapping[Kind, Callable[..., Recipe]] = MappingProxyType(
     {
         "adult": adult_recipe,
         "newborn": newborn_recipe,

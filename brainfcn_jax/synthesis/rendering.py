@@ -15,7 +15,13 @@ from jaxtyping import Array, Bool, Float, Float32, Int, PRNGKeyArray, UInt8, UIn
 from brainfcn_jax.labels import BACKGROUND, CSF
 from brainfcn_jax.synthesis.acquisition import acquire, bias_field
 from brainfcn_jax.synthesis.anatomy import leaves, thickened
-from brainfcn_jax.synthesis.deformation import Field, knots_for, smooth_field, source_offsets_mm
+from brainfcn_jax.synthesis.deformation import (
+    Field,
+    between,
+    knots_for,
+    smooth_field,
+    source_offsets_mm,
+)
 from brainfcn_jax.synthesis.drawn_labels import drawn
 from brainfcn_jax.synthesis.intensities import Contrast, draw_intensities
 from brainfcn_jax.synthesis.packed_labels import (
@@ -198,7 +204,7 @@ def _strip_mask(
     view = recipe.view
     kind = jax.random.uniform(kind_key)
     snug, loose = kind < view.snug_fraction, kind >= view.snug_fraction + view.tight_fraction
-    ends_mm = _between(tight_key, view.tight_mm), _between(loose_key, view.loose_mm)
+    ends_mm = between(tight_key, view.tight_mm), between(loose_key, view.loose_mm)
     limit_mm = jnp.where(loose, ends_mm[1], ends_mm[0])
     wobble_mm = view.mask_wobble_mm * jax.random.uniform(wobble_key)
     knots = knots_for(recipe.shape, recipe.spacing_mm, _MASK_KNOTS_MM)
@@ -210,11 +216,11 @@ def _strip_mask(
 def _not_face(key: PRNGKeyArray, outward_mm: Field, offsets_mm: Offsets, recipe: Recipe) -> Mask:
     """All but what lies beyond a plane in front of and below the brain."""
     angle_key, distance_key = jax.random.split(key)
-    angle = _between(angle_key, (0.35, 1.0))
+    angle = between(angle_key, (0.35, 1.0))
     _, y_axis, z_axis = _AXES_XYZ[recipe.slice_axis]
     forward_mm, up_mm = offsets_mm[y_axis], offsets_mm[z_axis]
     beyond_mm = jnp.cos(angle) * forward_mm - jnp.sin(angle) * up_mm
-    return (beyond_mm < _between(distance_key, recipe.view.deface_mm)) | (outward_mm < _FAR_MM)
+    return (beyond_mm < between(distance_key, recipe.view.deface_mm)) | (outward_mm < _FAR_MM)
 
 
 def _field_of_view(key: PRNGKeyArray, recipe: Recipe) -> Mask:
@@ -227,7 +233,3 @@ def _field_of_view(key: PRNGKeyArray, recipe: Recipe) -> Mask:
         kept = jnp.where(end < 0.5, place >= left_out, place < size - left_out)
         inside &= kept.reshape([-1 if a == axis else 1 for a in range(3)])
     return jnp.broadcast_to(inside, recipe.shape)
-
-
-def _between(key: PRNGKeyArray, ends: tuple[float, float]) -> Float[Array, ""]:
-    return jax.random.uniform(key, (), minval=ends[0], maxval=ends[1])

@@ -81,14 +81,14 @@ def source_of_generated(
     first_volumes = pool.first_volumes()
     generator = settings.generator
     real_fraction = generator.real_fraction if scans and generator else 0.0
-    shape, own = _batch_shape(settings, scans, pool.sizes)
+    shape, own = _batch_shape(settings, scans, pool.maker.sizes)
     return BatchSource(
         lambda first, steps: mixed_batches(
             pool, scans, shape, settings.seed, real_fraction, range(first, steps), own
         ),
         channel_means(first_volumes),
-        pool.spacing_mm,
-        pool.maps + len({volume.name for volume in scans}),
+        pool.maker.spacing_mm,
+        pool.maker.maps + len({volume.name for volume in scans}),
     )
 
 

@@ -42,8 +42,6 @@ SLAB_VOXELS = (15, 50)
 class BrainVolumes:
     """Makes volumes of generated and of real heads, cubes of 2 mm voxels, newborns' smaller."""
 
-    spacing_mm = (SPACING_MM, SPACING_MM, SPACING_MM)
-
     def __init__(
         self,
         adults: Generator,
@@ -55,18 +53,11 @@ class BrainVolumes:
         self._newborns = newborns
         self._heads = heads
         self._settings = settings
-
-    @property
-    def maps(self) -> int:
-        """How many label maps and masked heads there are."""
-        newborns = () if self._newborns is None else self._newborns.sources
-        names = {source.name for source in (*self._adults.sources, *newborns)}
-        return len(names) + len(self._heads)
-
-    @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """Height and width of the slices."""
-        return ((self._settings.size, self._settings.size),)
+        self._recipe = masked_head_recipe(settings.size, SPACING_MM)
+        sources = (*adults.sources, *(newborns.sources if newborns else ()))
+        self.spacing_mm = (SPACING_MM, SPACING_MM, SPACING_MM)
+        self.maps = len({source.name for source in sources}) + len(heads)
+        self.sizes: tuple[tuple[int, int], ...] = ((settings.size, settings.size),)
 
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Makes volume `number`: some slices of each direction, brain 1."""
@@ -100,9 +91,7 @@ class BrainVolumes:
         settings = self._settings
         if self._heads and random.random() < settings.real_fraction:
             head = self._heads[int(random.integers(len(self._heads)))]
-            image, outward_mm, seen = varied(
-                random, head, masked_head_recipe(settings.size, SPACING_MM)
-            )
+            image, outward_mm, seen = varied(random, head, self._recipe)
             return head.name, image, np.where(seen, known_brain(outward_mm), np.uint8(0))
         generator = self._adults
         if self._newborns is not None and random.random() < NEWBORN_FRACTION:

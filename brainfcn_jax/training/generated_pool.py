@@ -14,22 +14,20 @@ VOLUMES_FOR_MEANS = 4
 
 @runtime_checkable
 class VolumeMaker(Protocol):
-    """Makes training volumes by seed and number."""
+    """Makes training volumes by seed and number.
 
-    @property
-    def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size of the images."""
+    Attributes:
+        spacing_mm: voxel size of the images.
+        maps: how many different label maps and heads the images are made from.
+        sizes: heights and widths that slices may have.
+    """
 
-    @property
-    def maps(self) -> int:
-        """How many different label maps and heads the images are made from."""
-
-    @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """Heights and widths that slices may have."""
+    spacing_mm: tuple[float, float, float]
+    maps: int
+    sizes: tuple[tuple[int, int], ...]
 
     def make(self, seed: int, number: int) -> TrainingVolume:
-        """Makes a volume, a function of the two numbers alone."""
+        """Make a volume, a function of the two numbers alone."""
 
 
 class GeneratedPool:
@@ -39,25 +37,10 @@ class GeneratedPool:
     """
 
     def __init__(self, maker: VolumeMaker, settings: GeneratorSettings, seed: int) -> None:
-        self._maker = maker
+        self.maker = maker
         self._settings = settings
         self._seed = seed
         self._slots: dict[int, tuple[int, TrainingVolume]] = {}
-
-    @property
-    def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size of the images."""
-        return self._maker.spacing_mm
-
-    @property
-    def maps(self) -> int:
-        """How many different label maps and heads the images are made from."""
-        return self._maker.maps
-
-    @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """Heights and widths that slices may have."""
-        return self._maker.sizes
 
     def slice_of(self, number: int) -> tuple[TrainingVolume, int]:
         """The volume and the place in it of generated image `number` (see `draw`)."""
@@ -73,7 +56,7 @@ class GeneratedPool:
     def _kept(self, slot: int, number: int) -> TrainingVolume:
         held = self._slots.get(slot)
         if held is None or held[0] != number:
-            held = self._slots[slot] = (number, self._maker.make(self._seed, number))
+            held = self._slots[slot] = (number, self.maker.make(self._seed, number))
         return held[1]
 
 

@@ -43,23 +43,13 @@ class TissueVolumes:
         self._settings = settings
         self._axes = directions(data.slice_axis)
         self._equalise = data.equalise
-
-    @property
-    def spacing_mm(self) -> tuple[float, float, float]:
-        """Voxel size of the images."""
-        spacing_mm = self._generator.recipe.spacing_mm
-        return spacing_mm, spacing_mm, spacing_mm
-
-    @property
-    def maps(self) -> int:
-        """How many different label maps the images are made from."""
-        return len({source.name for source in self._generator.sources})
-
-    @property
-    def sizes(self) -> tuple[tuple[int, int], ...]:
-        """Heights and widths of the slices along each axis."""
-        volume = np.broadcast_to(0, self._settings.shape)  # takes no memory
-        return tuple(cut_along(volume, self._axes[0], axis).shape[1:] for axis in self._axes)
+        spacing_mm = generator.recipe.spacing_mm
+        self.spacing_mm = (spacing_mm, spacing_mm, spacing_mm)
+        self.maps = len({source.name for source in generator.sources})
+        volume = np.broadcast_to(0, settings.shape)  # takes no memory
+        self.sizes: tuple[tuple[int, int], ...] = tuple(
+            cut_along(volume, self._axes[0], axis).shape[1:] for axis in self._axes
+        )
 
     def make(self, seed: int, number: int) -> TrainingVolume:
         """Generates a volume: some of its slices, equalised in the whole, with labels."""

@@ -161,4 +161,4 @@ def test_the_settings_reach_the_generator(
     assert maps == ("m", "m")
     assert (recipe.shape, recipe.spacing_mm, recipe.slice_axis) == ((32, 48, 64), mm, "coronal")
     assert asked["leave_out"] == ("sub-02_dseg",)
-    assert (pool.spacing_mm, pool.maps) == ((1.5, 1.5, 1.5), 2)
+    assert (pool.maker.spacing_mm, pool.maker.maps) == ((1.5, 1.5, 1.5), 2)
