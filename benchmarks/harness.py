@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from brainfcn_jax import labels as package_labels
+from brainfcn_jax.imaging.boxes import Box
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.brain import Brain as Brain
+from brainfcn_jax.imaging.resampling import centred_grid
 from brainfcn_jax.inference.brain import find_brain, finder_for
 from brainfcn_jax.inference.segmented_scan import SegmentedScan, analyse_scan
 from brainfcn_jax.measures.metrics import dice
@@ -79,10 +80,25 @@ def labels_of(opened: OpenModel, scan: Scan, views: int = 1) -> Labels:
     return segmented(opened, scan, views).segmentation.labels
 
 
-def brain_of(opened: OpenModel, scan: Scan) -> Brain | None:
-    """Return the brain that is found in a scan."""
+class FoundBrain(NamedTuple):
+    """A brain's share of its head, its volume, whether it counts as stripped, and its box."""
+
+    head_share: float
+    volume_ml: float
+    stripped: bool
+    box: Box
+
+
+def brain_of(opened: OpenModel, scan: Scan) -> FoundBrain | None:
+    """Return the brain that is found in a scan, its box on the scan's canonical grid."""
     assert opened.finder is not None, "this model goes without a finder"
-    return find_brain(opened.finder, scan)
+    brain = find_brain(opened.finder, scan)
+    if brain is None:
+        return None
+    voxel_ml = np.prod([line.spacing_mm for line in brain.grid]) * 1e-3
+    volume_ml = float((brain.outward_mm == 0).sum() * voxel_ml)
+    box = brain.box(centred_grid(scan.data.shape, scan.spacing_mm), 0.0)
+    return FoundBrain(brain.head_share, volume_ml, brain.skull_stripped, box)
 
 
 @dataclass(frozen=True)
@@ -115,6 +131,18 @@ def mean(values: Iterable[float]) -> float:
 def mean_dice(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of each tissue over some rows."""
     return {tissue: mean(row[tissue] for row in rows) for tissue in LABELS}
+
+
+def scored(opened: OpenModel, found: Iterable[Case], views: int = 1) -> dict[str, float]:
+    """Return the mean Dice of each tissue over some cases that are labelled."""
+    return mean_dice(
+        [tissue_dice(labels_of(opened, case.scan, views), case.labels) for case in found]
+    )
+
+
+def verdict(found: SegmentedScan) -> str:
+    """Return the verdict on a scan, with its flags."""
+    return f"{found.quality.verdict} {', '.join(flag.name for flag in found.quality.flags)}"
 
 
 class Outside(NamedTuple):

@@ -71,9 +71,9 @@ def timed_run(
 
 def step_rows(asked: Namespace) -> list[dict[str, Any]]:
     """Return medians of each step over the repeats, after two runs that compile."""
-    weights = asked.weights
+    name, weights = None if asked.weights else asked.model, asked.weights
     settings = SegmentationSettings(
-        None if weights else asked.model, weights, None, "tissues", overwrite=True
+        name, weights, None, "tissues", overwrite=True, views=asked.views
     )
     opened = open_model(settings)
     with TemporaryDirectory() as folder:
