@@ -19,7 +19,7 @@ from unittest import mock
 
 import jax.numpy as jnp
 from arguments import Flags
-from harness import LABELS, SIX, Table, cases, labels_of, mean, mean_dice, open_model, tissue_dice
+from harness import LABELS, SIX, Table, cases, mean, open_model, scored
 from jaxtyping import Array, Num
 from ml_collections import ConfigDict
 
@@ -70,8 +70,7 @@ def main(arguments: Sequence[str]) -> None:
     workdir = train(settings_from_config(config), Path(asked.runs) / asked.variant)
     minutes = (time.perf_counter() - start) / 60
     model = open_model(None, str(workdir.last))
-    rows = [tissue_dice(labels_of(model, case.scan), case.labels) for case in cases(asked)]
-    found = mean_dice(rows)
+    found = scored(model, cases(asked))
     table = Table("variant", [*LABELS, "six", "min"])
     six = mean(found[tissue] for tissue in SIX)
     table.row(asked.variant, [*found.values(), six, f"{minutes:.1f}"])

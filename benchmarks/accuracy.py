@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from arguments import Flags
-from harness import LABELS, SIX, Table, cases, labels_of, mean, mean_dice, open_model, tissue_dice
+from harness import LABELS, SIX, Table, cases, mean, mean_dice, open_model, scored
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -25,8 +25,7 @@ def main(arguments: Sequence[str]) -> None:
     table = Table("scan", [*LABELS, "six", "seven"])
     rows: dict[str, dict[str, float]] = {}
     for case in cases(asked):
-        found = labels_of(model, case.scan, asked.views)
-        rows[case.name] = tissue_dice(found, case.labels)
+        rows[case.name] = scored(model, [case], asked.views)
         show(table, case.name, rows[case.name])
     show(table, "mean", mean_dice(list(rows.values())))
 

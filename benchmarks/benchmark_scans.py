@@ -14,7 +14,7 @@ Writes NAME.nii.gz for each scan that can be made and is not there yet, and prin
 import gzip
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,9 +34,9 @@ Volume = Float32[np.ndarray, "x y z"]
 Spacing = tuple[float, float, float]
 
 HEAD, NEWBORN = "training_seg_17", "dhcp40w_dseg"
-FULL = (256, 256, 256)
-EXP4_SIZE, EXP4_MM = (240, 240, 48), (0.96, 0.96, 3.0)
-EXP3_SIZE, EXP3_MM = (512, 512, 110), (0.35, 0.35, 1.2)
+FULL, FULL_MM = (256, 256, 256), (1.0, 1.0, 1.0)
+EXP4 = (240, 240, 48), (0.96, 0.96, 3.0)
+EXP3 = (512, 512, 110), (0.35, 0.35, 1.2)
 NEWBORN_SHAPE = (165, 224, 224)
 """Slices, rows and columns at 0.8 mm that cover EXP3's grid."""
 
@@ -56,35 +56,28 @@ def whole_heads(recipe: Recipe) -> Recipe:
     return replace(recipe, view=view, contrasts=replace(recipe.contrasts, wild_fraction=0.0))
 
 
-def drawn(generator: Generator, seed: int) -> Volume:
-    """Return a generated image of axial slices with canonical axes."""
-    return np.ascontiguousarray(np.moveaxis(generator.example(seed, 0).image, 0, 2))
-
-
-def brain_on_exp4(asked: Namespace) -> tuple[Volume, Spacing]:
-    """Return the demo's scan on the grid of EXP4."""
+def demo(asked: Namespace) -> tuple[Volume, Spacing]:
+    """Return the demo's scan."""
     scan = load_scan(demo_scan())
-    return on_grid(scan.data, scan.spacing_mm, EXP4_SIZE, EXP4_MM), EXP4_MM
+    return scan.data, scan.spacing_mm
 
 
-def adult_head(asked: Namespace) -> tuple[Volume, Spacing]:
-    """Return a whole head at 1 mm."""
+def adult(asked: Namespace) -> tuple[Volume, Spacing]:
+    """Return an adult's whole head."""
     recipe = whole_heads(adult_recipe(FULL))
-    generator = load_generator("adult", asked.labels, names=[HEAD], recipe=recipe)
-    return drawn(generator, asked.seed), (1.0, 1.0, 1.0)
+    return _drawn(load_generator("adult", asked.labels, names=[HEAD], recipe=recipe), asked.seed)
 
 
-def head_on_exp4(asked: Namespace) -> tuple[Volume, Spacing]:
-    """Return the adult head on the grid of EXP4."""
-    return on_grid(*adult_head(asked), EXP4_SIZE, EXP4_MM), EXP4_MM
-
-
-def newborn_head(asked: Namespace) -> tuple[Volume, Spacing]:
-    """Return a newborn's whole head on the grid of EXP3."""
+def newborn(asked: Namespace) -> tuple[Volume, Spacing]:
+    """Return a newborn's whole head."""
     recipe = whole_heads(newborn_recipe(NEWBORN_SHAPE))
-    generator = load_generator("newborn", asked.newborns, "axial", asked.labels, [NEWBORN], recipe)
-    image = drawn(generator, asked.seed)
-    return on_grid(image, (recipe.spacing_mm,) * 3, EXP3_SIZE, EXP3_MM), EXP3_MM
+    maps, heads = asked.newborns, asked.labels
+    return _drawn(load_generator("newborn", maps, "axial", heads, [NEWBORN], recipe), asked.seed)
+
+
+def _drawn(generator: Generator, seed: int) -> tuple[Volume, Spacing]:
+    image = np.moveaxis(generator.example(seed, 0).image, 0, 2)
+    return np.ascontiguousarray(image), (generator.recipe.spacing_mm,) * 3
 
 
 def write_scan(path: Path, image: Volume, spacing_mm: Spacing) -> None:
@@ -102,19 +95,17 @@ def main(arguments: Sequence[str]) -> None:
     flags.add_argument("--newborns", help="Newborns' tissue maps.")
     flags.number("seed", 17, "Decides what is drawn.", 0)
     asked = flags.parse_args(arguments)
-    makers: dict[str, Callable[[Namespace], tuple[Volume, Spacing]]] = {
-        "brain_240x240x48": brain_on_exp4
-    }
+    makers = {"brain_240x240x48": (demo, *EXP4)}
     if asked.labels:
-        makers |= {"head_240x240x48": head_on_exp4, "head_256x256x256": adult_head}
+        makers |= {"head_240x240x48": (adult, *EXP4), "head_256x256x256": (adult, FULL, FULL_MM)}
     if asked.newborns:
-        makers["newborn_512x512x110"] = newborn_head
+        makers["newborn_512x512x110"] = (newborn, *EXP3)
     folder = Path(asked.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, make in makers.items():
+    for name, (make, size, spacing_mm) in makers.items():
         path = folder / f"{name}.nii.gz"
         if not path.exists():
-            write_scan(path, *make(asked))
+            write_scan(path, on_grid(*make(asked), size, spacing_mm), spacing_mm)
         print(path, flush=True)
 
 

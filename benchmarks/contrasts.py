@@ -17,28 +17,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import harness
 import numpy as np
 from arguments import Flags
-from harness import (
-    LABELS,
-    SIX,
-    Case,
-    Table,
-    Volume,
-    cases,
-    exit_code,
-    labels_of,
-    mean,
-    mean_dice,
-    open_model,
-    tissue_dice,
-)
 
 from brainfcn_jax.inference.segmenter import Segmenter
 
 ALLOWED_LOSS, BRIGHT = 0.01, 98
 
-Mapped = Callable[[Volume], Volume]
+Mapped = Callable[[harness.Volume], harness.Volume]
 
 
 def lines(*points: tuple[float, float]) -> Mapped:
@@ -51,14 +38,7 @@ def lines(*points: tuple[float, float]) -> Mapped:
 class Heads:
     """Labelled scans, the models for them, and other contrasts for them.
 
-    Attributes:
-        specialised: the model of their own contrast.
-        model: that of any contrast.
-        patterns: their files.
-        subjects: who is taken unless others are asked for; all when empty.
-        counted: the tissues whose mean is asked for.
-        asked: that mean in each mapping.
-        mappings: a contrast's name and what makes it.
+    `specialised` is the model of their own contrast; of the tissues `counted` a mean is `asked`.
     """
 
     specialised: str
@@ -94,7 +74,7 @@ HEADS = {
         "adult_any",
         ("{subject}_T1w.nii.gz", "{subject}_dseg.nii.gz"),
         (),
-        SIX,
+        harness.SIX,
         0.84,
         _ADULT_MAPPINGS,
     ),
@@ -103,14 +83,14 @@ HEADS = {
         "neonate_any",
         ("fetal_SB_atlas_{subject}_T2w.nii.gz", "fetal_SB_atlas_{subject}_dseg.nii.gz"),
         ("GA31_operated", "GA33_operated"),
-        tuple(LABELS),
+        tuple(harness.LABELS),
         0.87,
         _NEWBORN_MAPPINGS,
     ),
 }
 
 
-def remapped(case: Case, mapping: Mapped) -> Case:
+def remapped(case: harness.Case, mapping: Mapped) -> harness.Case:
     """Return the same head in another contrast."""
     data = case.scan.data
     there = data > 0
@@ -131,27 +111,24 @@ def main(arguments: Sequence[str]) -> int:
     asked.scan_pattern = asked.scan_pattern or heads.patterns[0]
     asked.labels_pattern = asked.labels_pattern or heads.patterns[1]
     asked.subjects = asked.subjects or heads.subjects
-    found = list(cases(asked))
-    table = Table("", [*LABELS, "mean"])
+    found = list(harness.cases(asked))
+    table = harness.Table("", [*harness.LABELS, "mean"])
 
-    def shown(name: str, model: Segmenter, cases: Sequence[Case]) -> float:
-        rows = [
-            tissue_dice(labels_of(model, case.scan, asked.views), case.labels) for case in cases
-        ]
-        means = mean_dice(rows)
-        counted = mean(means[tissue] for tissue in heads.counted)
+    def shown(name: str, model: Segmenter, changed: Sequence[harness.Case]) -> float:
+        means = harness.scored(model, changed, asked.views)
+        counted = harness.mean(means[tissue] for tissue in heads.counted)
         table.row(name, [*means.values(), counted])
         return counted
 
-    specialised = shown(heads.specialised, open_model(heads.specialised), found)
-    model = open_model(asked.model or heads.model, asked.weights)
+    specialised = shown(heads.specialised, harness.open_model(heads.specialised), found)
+    model = harness.open_model(asked.model or heads.model, asked.weights)
     missed = []
     if shown("as they are", model, found) < specialised - ALLOWED_LOSS:
         missed.append("as they are")
     for name, mapping in heads.mappings.items():
         if shown(name, model, [remapped(case, mapping) for case in found]) < heads.asked:
             missed.append(name)
-    return exit_code(missed)
+    return harness.exit_code(missed)
 
 
 if __name__ == "__main__":

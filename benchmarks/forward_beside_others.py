@@ -16,7 +16,6 @@ or fewer than 99.99% of voxels are labelled alike.
 """
 
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,21 +23,10 @@ from typing import Any
 
 import jax
 import measuring
+import networks
 import numpy as np
 from arguments import Flags
 from jaxtyping import Float32
-from networks import (
-    Stacks,
-    bfloat16_is_fast,
-    chosen_kernels,
-    chosen_model,
-    described,
-    forward,
-    middle_slices,
-    network_in,
-    prepare,
-    title,
-)
 
 from brainfcn_jax.network.model_file import Model
 
@@ -50,16 +38,16 @@ REFERENCE = "PyTorch eager float32, published"
 ALLOWED_DIFFERENCE, ASKED_IDENTICAL = 1e-3, 0.9999
 
 
-def our_runs(model: Model, stacks: Stacks, asked: str | None) -> dict[str, Run]:
+def our_runs(model: Model, stacks: np.ndarray, asked: str | None) -> dict[str, Run]:
     """Return ours by name: in float32 with the kernels asked for, which come first, and XLA's."""
-    ways = [("float32", chosen_kernels(asked, "float32"))]
+    ways = [("float32", networks.chosen_kernels(asked, "float32"))]
     if ways[0][1] != "xla":
         ways.append(("float32", "xla"))
-    if bfloat16_is_fast(asked):
-        ways.append(("bfloat16", chosen_kernels(asked, "bfloat16")))
+    if networks.bfloat16_is_fast(asked):
+        ways.append(("bfloat16", networks.chosen_kernels(asked, "bfloat16")))
     return {
-        described(precision, kernels): forward(
-            network_in(precision, model, kernels), model.params, stacks
+        networks.described(precision, kernels): networks.forward(
+            networks.network_in(precision, model, kernels), model.params, stacks
         )
         for precision, kernels in ways
     }
@@ -108,14 +96,16 @@ def flags() -> Flags:
     return found
 
 
-def compared(asked: Namespace) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Compare, time, print and write; return 1 where ours is not the same on a CPU."""
     import torch
     import torch_peers
 
+    asked = flags().parse_args(arguments)
+    networks.prepare(asked)
     torch.set_num_threads(asked.threads)
-    model = chosen_model(asked)
-    stacks = middle_slices(model, asked)
+    model = networks.chosen_model(asked)
+    stacks = networks.middle_slices(model, asked)
     runs = our_runs(model, stacks, asked.kernels)
     ours = next(iter(runs))
     others = torch_peers.torch_runs(model, stacks, "float32")
@@ -130,15 +120,8 @@ def compared(asked: Namespace) -> int:
         medians = measuring.interleaved_medians(runs | others, asked.repeats)
     rows = rows_of(found, medians, torch_peers.exact_scores(model, stacks), ours)
     row, same = verdict(found, medians, ours)
-    measuring.write_results(asked.out, {title(asked): rows, "Verdict": [row]})
+    measuring.write_results(asked.out, {networks.title(asked): rows, "Verdict": [row]})
     return int(not same and jax.default_backend() == "cpu")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Compare as the flags say."""
-    asked = flags().parse_args(arguments)
-    prepare(asked)
-    return compared(asked)
 
 
 if __name__ == "__main__":

@@ -22,22 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import harness
 import numpy as np
 from arguments import Flags
-from harness import (
-    BACKGROUND,
-    FLUID,
-    HELD_OUT,
-    LABELS,
-    SIX,
-    Sheet,
-    Table,
-    exit_code,
-    labels_of,
-    mean,
-    open_model,
-    tissue_dice,
-)
 from scipy import ndimage
 
 from brainfcn_jax.imaging.nifti import load_scan
@@ -61,7 +48,7 @@ def generators(kind: str, source: str, heads: str | None) -> dict[str, Generator
     recipe = replace(recipe, contrasts=contrasts)
     return {
         view: load_generator(
-            people, source, "axial", heads, HELD_OUT[kind], _viewed(recipe, stripped)
+            people, source, "axial", heads, harness.HELD_OUT[kind], _viewed(recipe, stripped)
         )
         for view, stripped in VIEWS.items()
     }
@@ -81,16 +68,16 @@ def labelled(model: Segmenter, head: GeneratedScan, spacing_mm: float) -> np.nda
     with TemporaryDirectory() as folder:
         image, tissues = canonical(head.image), canonical(head.tissues)
         path, _ = save_example(Path(folder) / "head", image, tissues, spacing_mm)
-        return labels_of(model, load_scan(path))
+        return harness.labels_of(model, load_scan(path))
 
 
 def outside_shares(
     found: np.ndarray, tissues: np.ndarray, spacing_mm: float
 ) -> tuple[float, float]:
     """Return what is labelled without tissue, and that far from any, over the brain's volume."""
-    brain = int((~np.isin(tissues, (BACKGROUND, LABELS[FLUID]))).sum())
-    outside = (found != BACKGROUND) & (tissues == BACKGROUND)
-    far = ndimage.distance_transform_edt(tissues == BACKGROUND) * spacing_mm > FAR_MM
+    brain = int((~np.isin(tissues, (harness.BACKGROUND, harness.LABELS[harness.FLUID]))).sum())
+    outside = (found != harness.BACKGROUND) & (tissues == harness.BACKGROUND)
+    far = ndimage.distance_transform_edt(tissues == harness.BACKGROUND) * spacing_mm > FAR_MM
     return float(outside.sum() / brain), float((outside & far).sum() / brain)
 
 
@@ -99,26 +86,26 @@ def main(arguments: Sequence[str]) -> int:
     flags = Flags(__doc__)
     flags.model()
     flags.picture()
-    flags.add_argument("--kind", choices=tuple(HELD_OUT), default="adult", help="Whose heads.")
+    flags.add_argument("--kind", choices=tuple(harness.HELD_OUT), default="adult")
     flags.add_argument("--source", required=True, help="Folder of the label maps.")
     flags.add_argument("--heads", help="Adults' label maps to grow newborn heads with.")
     flags.number("count", 8, "Heads.")
     flags.number("seed", 1000, "Decides what is drawn.", 0)
     asked = flags.parse_args(arguments)
-    model = open_model(asked.model, asked.weights)
-    counted = SIX if asked.kind == "adult" else tuple(LABELS)
-    table = Table("head", [*LABELS, "mean", "outside", ">2 mm"])
+    model = harness.open_model(asked.model, asked.weights)
+    counted = harness.SIX if asked.kind == "adult" else tuple(harness.LABELS)
+    table = harness.Table("head", [*harness.LABELS, "mean", "outside", ">2 mm"])
     scores: dict[str, list[float]] = {view: [] for view in VIEWS}
-    shares, sheet = [], Sheet(asked.picture)
+    shares, sheet = [], harness.Sheet(asked.picture)
     by_view = generators(asked.kind, asked.source, asked.heads)
     for index in range(asked.count):
         for view, generator in by_view.items():
             head = generator.example(asked.seed, index)
             spacing_mm = generator.recipe.spacing_mm
             found, tissues = labelled(model, head, spacing_mm), canonical(head.tissues)
-            row = tissue_dice(found, tissues)
+            row = harness.tissue_dice(found, tissues)
             scores[view] += [row[tissue] for tissue in counted]
-            of_head = mean(row[tissue] for tissue in counted)
+            of_head = harness.mean(row[tissue] for tissue in counted)
             share = outside_shares(found, tissues, spacing_mm)
             cells: list[float | str] = [*row.values(), of_head]
             cells += [f"{value:.4f}" for value in share]
@@ -127,7 +114,7 @@ def main(arguments: Sequence[str]) -> int:
                 shares.append(share)
                 sheet.add(canonical(head.image), found, f"{index} {head.name}")
     sheet.save()
-    return verdict(asked.kind, {view: mean(scores[view]) for view in VIEWS}, shares)
+    return verdict(asked.kind, {view: harness.mean(scores[view]) for view in VIEWS}, shares)
 
 
 def verdict(kind: str, means: Mapping[str, float], shares: Sequence[tuple[float, float]]) -> int:
@@ -140,7 +127,7 @@ def verdict(kind: str, means: Mapping[str, float], shares: Sequence[tuple[float,
         bounds["whole heads"] = means["stripped"] - means["whole"] < ALLOWED_LOSS
     else:
         bounds["whole heads"] = means["whole"] >= ASKED_NEWBORN
-    return exit_code([name for name, kept in bounds.items() if not kept])
+    return harness.exit_code([name for name, kept in bounds.items() if not kept])
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from jaxtyping import Bool, Float32, UInt8
 from scipy import ndimage
 
 from brainfcn_jax import labels as package_labels
+from brainfcn_jax.imaging.boxes import Box
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.brain import Brain as Brain
+from brainfcn_jax.imaging.resampling import centred_grid
 from brainfcn_jax.inference.brain import find_brain, load_finder, sized_finder
 from brainfcn_jax.inference.prediction import ReadyNetwork
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
@@ -69,13 +70,28 @@ def segmented(opened: Segmenter, scan: Scan, views: int = 1) -> SegmentedScan:
 
 def labels_of(opened: Segmenter, scan: Scan, views: int = 1) -> Labels:
     """Return the labels of a scan on its own canonical grid."""
-    return opened.segment(scan, views=views).canonical_labels
+    return segmented(opened, scan, views).canonical_labels
 
 
-def brain_of(opened: Segmenter, scan: Scan) -> Brain | None:
-    """Return the brain that the shipped finder finds in a scan."""
-    people = opened.model.description.people
-    return find_brain(ReadyNetwork(sized_finder(load_finder(), people)), scan)
+class FoundBrain(NamedTuple):
+    """A brain's share of its head, its volume, whether it counts as stripped, and its box."""
+
+    head_share: float
+    volume_ml: float
+    stripped: bool
+    box: Box
+
+
+def brain_of(opened: Segmenter, scan: Scan) -> FoundBrain | None:
+    """Return the brain that is found in a scan, its box on the scan's canonical grid."""
+    finder = sized_finder(load_finder(), opened.model.description.people)
+    brain = find_brain(ReadyNetwork(finder), scan)
+    if brain is None:
+        return None
+    voxel_ml = np.prod([line.spacing_mm for line in brain.grid]) * 1e-3
+    volume_ml = float((brain.outward_mm == 0).sum() * voxel_ml)
+    box = brain.box(centred_grid(scan.data.shape, scan.spacing_mm), 0.0)
+    return FoundBrain(brain.head_share, volume_ml, brain.skull_stripped, box)
 
 
 @dataclass(frozen=True)
@@ -108,6 +124,18 @@ def mean(values: Iterable[float]) -> float:
 def mean_dice(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of each tissue over some rows."""
     return {tissue: mean(row[tissue] for row in rows) for tissue in LABELS}
+
+
+def scored(opened: Segmenter, found: Iterable[Case], views: int = 1) -> dict[str, float]:
+    """Return the mean Dice of each tissue over some cases that are labelled."""
+    return mean_dice(
+        [tissue_dice(labels_of(opened, case.scan, views), case.labels) for case in found]
+    )
+
+
+def verdict(found: SegmentedScan) -> str:
+    """Return the verdict on a scan, with its flags."""
+    return f"{found.quality.verdict} {', '.join(flag.name for flag in found.quality.flags)}"
 
 
 class Outside(NamedTuple):

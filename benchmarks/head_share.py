@@ -14,11 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from arguments import Flags
-from harness import Brain, Table, brain_of, open_model
+from harness import Table, brain_of, open_model
 
 from brainfcn_jax.imaging.boxes import Box, box_slices
 from brainfcn_jax.imaging.nifti import Scan, load_scan
-from brainfcn_jax.imaging.resampling import centred_grid
 
 SLABS_MM = (80.0, 60.0)
 
@@ -47,24 +46,18 @@ def main(arguments: Sequence[str]) -> None:
     model = open_model(asked.model, asked.weights)
     table = Table("scan", ["share", "ml"])
 
-    def shown(name: str, scan: Scan) -> Brain | None:
-        brain = brain_of(model, scan)
-        if brain is None:
-            table.row(name, ["none", ""])
-            return None
-        voxel_ml = np.prod([line.spacing_mm for line in brain.grid]) * 1e-3
-        ml = float((brain.outward_mm == 0).sum() * voxel_ml)
-        stripped = "stripped" if brain.skull_stripped else ""
-        table.row(name, [f"{brain.head_share:.2f}", f"{ml:.0f}"], stripped)
-        return brain
-
     for path in asked.scans:
         scan = load_scan(path)
-        brain = shown(Path(path).name, scan)
+        brain = brain_of(model, scan)
+        found = [(Path(path).name, brain)]
         if asked.cut and brain is not None:
-            box = brain.box(centred_grid(scan.data.shape, scan.spacing_mm), 0.0)
-            for name, part in cuts(scan, box):
-                shown(f"  {name}", part)
+            found += [(f"  {name}", brain_of(model, part)) for name, part in cuts(scan, brain.box)]
+        for name, part in found:
+            if part is None:
+                table.row(name, ["none", ""])
+            else:
+                cells = [f"{part.head_share:.2f}", f"{part.volume_ml:.0f}"]
+                table.row(name, cells, "stripped" if part.stripped else "")
 
 
 if __name__ == "__main__":

@@ -26,10 +26,7 @@ from typing import Any
 
 import numpy as np
 from arguments import Flags, commas
-
-from brainfcn_jax.cohort.plan import plan_files
 from brainfcn_jax.cohort.run import local_executor, segment_all
-from brainfcn_jax.cohort.scan_lists import expand_volumes
 from brainfcn_jax.cohort.steps import (
     OpenModel,
     ReadScan,
@@ -38,12 +35,15 @@ from brainfcn_jax.cohort.steps import (
     read_planned,
     segment_read,
 )
+from brainfcn_jax.results.scan_results import Outcome, PlannedScan, ScanResults
+from brainfcn_jax.results.settings import SegmentationSettings
+
+from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.scan_lists import expand_volumes
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.nifti_writing import nifti_bytes, save_label_map
 from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.results.group import write_group
-from brainfcn_jax.results.scan_results import Outcome, PlannedScan, ScanResults
-from brainfcn_jax.results.settings import SegmentationSettings
 from brainfcn_jax.results.tables import write_volumes
 from brainfcn_jax.results.writing import summary, write_pages
 from brainfcn_jax.runtime.locks import claimed

@@ -19,23 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import harness
 import nibabel
 import numpy as np
 from arguments import Flags, commas
-from harness import (
-    LABELS,
-    SIX,
-    Case,
-    Table,
-    Volume,
-    cases,
-    exit_code,
-    labels_of,
-    mean,
-    mean_dice,
-    open_model,
-    tissue_dice,
-)
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
@@ -48,7 +35,7 @@ SNR = 10.0
 SPLINE = 3
 BRIGHTEST_TO_DARKEST = 3.0
 
-Changed = Callable[[Case], Case]
+Changed = Callable[[harness.Case], harness.Case]
 
 
 def rotated(degrees: tuple[float, float, float]) -> Changed:
@@ -60,10 +47,10 @@ def rotated(degrees: tuple[float, float, float]) -> Changed:
         middle = (np.array(volume.shape) - 1) / 2
         return ndimage.affine_transform(volume, matrix, middle - matrix @ middle, order=order)
 
-    def variant(case: Case) -> Case:
+    def variant(case: harness.Case) -> harness.Case:
         data = turn(case.scan.data, case.scan.spacing_mm, SPLINE).clip(case.scan.data.min())
         best, labels = np.zeros(data.shape, np.float32), np.zeros(data.shape, np.uint8)
-        for tissue in (0, *LABELS.values()):
+        for tissue in (0, *harness.LABELS.values()):
             share = turn((case.labels == tissue).astype(np.float32), case.scan.spacing_mm, 1)
             labels[share > best] = tissue
             best = np.maximum(best, share)
@@ -75,7 +62,7 @@ def rotated(degrees: tuple[float, float, float]) -> Changed:
 def oriented(codes: str) -> Changed:
     """Put the same voxels into a file whose axes run as `codes` say, such as LPS."""
 
-    def variant(case: Case) -> Case:
+    def variant(case: harness.Case) -> harness.Case:
         with TemporaryDirectory() as folder:
             paths = [str(Path(folder) / name) for name in ("scan.nii", "labels.nii")]
             for path, data in zip(paths, (case.scan.data, case.labels), strict=True):
@@ -93,11 +80,11 @@ def oriented(codes: str) -> Changed:
 def coarser(*spacing_mm: float) -> Changed:
     """Take voxels of another size: means over larger ones, splines to smaller ones."""
 
-    def variant(case: Case) -> Case:
+    def variant(case: harness.Case) -> harness.Case:
         source = _grid(case.scan)
         x, y, z = (line.resampled(mm) for line, mm in zip(source, spacing_mm, strict=True))
         target = (x, y, z)
-        one_hot = np.moveaxis(np.eye(1 + len(LABELS), dtype=np.float16)[case.labels], -1, 0)
+        one_hot = np.moveaxis(np.eye(1 + len(harness.LABELS), dtype=np.float16)[case.labels], -1, 0)
         scan = replace(
             case.scan,
             data=_sharply_resampled(case.scan.data, source, target),
@@ -109,17 +96,17 @@ def coarser(*spacing_mm: float) -> Changed:
     return variant
 
 
-def noisy(case: Case) -> Case:
+def noisy(case: harness.Case) -> harness.Case:
     """Add Rician noise."""
     data = case.scan.data
-    deviation = data[case.labels == LABELS["WM"]].mean() / SNR
+    deviation = data[case.labels == harness.LABELS["WM"]].mean() / SNR
     random = np.random.default_rng(0)
     real, imaginary = (random.normal(0, deviation, data.shape) for _ in range(2))
     noise = np.hypot(data + real, imaginary).astype(np.float32)
     return _with_data(case, np.where(data > data.min(), noise, data))
 
 
-def shaded(case: Case) -> Case:
+def shaded(case: harness.Case) -> harness.Case:
     """Multiply by a smooth bias field of second order, the same for every scan."""
     x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in case.scan.data.shape), indexing="ij")
     field = 0.6 * x - 0.8 * y + 0.5 * z + 0.7 * x * y - 0.6 * z**2 + 0.4 * y * z
@@ -151,22 +138,19 @@ def main(arguments: Sequence[str]) -> int:
     flags.pairs()
     flags.add_argument("--variants", type=commas, default=(), help="Only these; else all.")
     asked = flags.parse_args(arguments)
-    model, plain = open_model(asked.model, asked.weights), list(cases(asked))
-    table = Table(f"{len(plain)} scans", [*SIX, "mean", "loss"])
+    model, plain = harness.open_model(asked.model, asked.weights), list(harness.cases(asked))
+    table = harness.Table(f"{len(plain)} scans", [*harness.SIX, "mean", "loss"])
     best, missed = None, []
     for name, (variant, allowed) in VARIANTS.items():
         if asked.variants and name not in ("plain", *asked.variants):
             continue
-        changed = (variant(case) for case in plain)
-        scores = mean_dice(
-            [tissue_dice(labels_of(model, c.scan, asked.views), c.labels) for c in changed]
-        )
-        six = mean(scores[tissue] for tissue in SIX)
+        scores = harness.scored(model, map(variant, plain), asked.views)
+        six = harness.mean(scores[tissue] for tissue in harness.SIX)
         best = six if best is None else best
-        table.row(name, [*(scores[tissue] for tissue in SIX), six, best - six])
+        table.row(name, [*(scores[tissue] for tissue in harness.SIX), six, best - six])
         if best - six >= allowed:
             missed.append(name)
-    return exit_code(missed)
+    return harness.exit_code(missed)
 
 
 def _grid(scan: Scan) -> Lines:
@@ -174,7 +158,7 @@ def _grid(scan: Scan) -> Lines:
     return x, y, z
 
 
-def _sharply_resampled(data: Volume, source: Lines, target: Lines) -> Volume:
+def _sharply_resampled(data: harness.Volume, source: Lines, target: Lines) -> harness.Volume:
     """Resample as a scanner would: linear interpolation to finer axes would blur the image."""
     finer = [t.spacing_mm < s.spacing_mm for s, t in zip(source, target, strict=True)]
     x, y, z = (t if fine else s for s, t, fine in zip(source, target, finer, strict=True))
@@ -189,7 +173,7 @@ def _sharply_resampled(data: Volume, source: Lines, target: Lines) -> Volume:
     return resample(data, (x, y, z), target)
 
 
-def _with_data(case: Case, data: Volume) -> Case:
+def _with_data(case: harness.Case, data: harness.Volume) -> harness.Case:
     return replace(case, scan=replace(case.scan, data=data))
 
 

@@ -16,24 +16,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import harness
 import nibabel
 import numpy as np
 from arguments import Flags
-from harness import (
-    LABELS,
-    SIX,
-    Sheet,
-    Table,
-    exit_code,
-    mean,
-    open_model,
-    outside_brain,
-    segmented,
-)
 from nibabel.processing import resample_from_to
 
 from brainfcn_jax.imaging.nifti import Image, load_scan
-from brainfcn_jax.measures.metrics import dice
 
 ASKED, UNSEEN = 0.75, 255
 CONTRASTS, ENDING = ("T2w", "FLAIR"), ".nii.gz"
@@ -48,27 +37,25 @@ def main(arguments: Sequence[str]) -> int:
     flags.add_argument("--t1w_model", default="adult_t1w", help="Shipped model of the T1w scans.")
     flags.add_argument("scans", nargs="*")
     asked = flags.parse_args(arguments)
-    t1w, model = open_model(asked.t1w_model), open_model(asked.model, asked.weights)
+    t1w, model = harness.open_model(asked.t1w_model), harness.open_model(asked.model, asked.weights)
     paths = [path for c in CONTRASTS for path in Path(asked.heads).rglob(f"*_{c}{ENDING}")]
     named = {path.name.removesuffix(ENDING): path for path in sorted(paths)}
-    table = Table("scan", [*LABELS, "six", "tissue", "label"], "verdict")
-    missed, sheet = [], Sheet(asked.picture)
+    table = harness.Table("scan", [*harness.LABELS, "six", "tissue", "label"], "verdict")
+    missed, sheet = [], harness.Sheet(asked.picture)
     for name in asked.scans or named:
         path, visit = named[name], name.rpartition("_")[0]
-        found = segmented(model, load_scan(path), asked.views)
-        of_t1w = segmented(t1w, load_scan(path.with_name(f"{visit}_T1w{ENDING}")))
+        found = harness.segmented(model, load_scan(path), asked.views)
+        of_t1w = harness.segmented(t1w, load_scan(path.with_name(f"{visit}_T1w{ENDING}")))
         image = found.label_image
         scores = seen_dice(found.labels, resampled(of_t1w.label_image, image))
-        six = mean(scores[tissue] for tissue in SIX)
+        six = harness.mean(scores[tissue] for tissue in harness.SIX)
         shares = far_shares(path.with_name(f"{visit}_brainmask{ENDING}"), found.labels, image)
-        flagged = ", ".join(flag.name for flag in found.quality.flags)
-        remark = f"{found.quality.verdict} {flagged}"
-        table.row(name, [*scores.values(), six, *shares], remark)
+        table.row(name, [*scores.values(), six, *shares], harness.verdict(found))
         if not six >= ASKED:
             missed.append(name)
         sheet.add(found.scan.data, found.canonical_labels, name)
     sheet.save()
-    return exit_code(missed)
+    return harness.exit_code(missed)
 
 
 def resampled(labels: Image, like: Image) -> np.ndarray:
@@ -80,9 +67,7 @@ def resampled(labels: Image, like: Image) -> np.ndarray:
 def seen_dice(found: np.ndarray, reference: np.ndarray) -> dict[str, float]:
     """Return the Dice of the tissues where the reference is known."""
     seen = reference != UNSEEN
-    return {
-        name: dice((found == value) & seen, reference == value) for name, value in LABELS.items()
-    }
+    return harness.tissue_dice(np.where(seen, found, 0), np.where(seen, reference, 0))
 
 
 def far_shares(path: Path, labels: np.ndarray, like: Image) -> tuple[str, str]:
@@ -91,7 +76,7 @@ def far_shares(path: Path, labels: np.ndarray, like: Image) -> tuple[str, str]:
         return "no", "mask"
     mask = resampled(load_scan(path).image, like) == 1
     x, y, z = map(float, nibabel.affines.voxel_sizes(like.affine))
-    found = outside_brain(labels, mask, (x, y, z))
+    found = harness.outside_brain(labels, mask, (x, y, z))
     return f"{found.tissue:.2%}", f"{found.labelled:.2%}"
 
 

@@ -19,8 +19,6 @@ from typing import Any
 
 import measuring
 from arguments import Flags
-
-from brainfcn_jax.cohort.plan import plan_files
 from brainfcn_jax.cohort.steps import (
     OpenModel,
     open_model,
@@ -28,8 +26,10 @@ from brainfcn_jax.cohort.steps import (
     reference_scores,
     segment_read,
 )
-from brainfcn_jax.network.kernels import fastest
 from brainfcn_jax.results.settings import SegmentationSettings
+
+from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.network.kernels import fastest
 from brainfcn_jax.results.writing import write_pages, write_results
 from brainfcn_jax.runtime.jax_environment import prepare_jax
 
@@ -71,9 +71,9 @@ def timed_run(
 
 def step_rows(asked: Namespace) -> list[dict[str, Any]]:
     """Return medians of each step over the repeats, after two runs that compile."""
-    weights = asked.weights
+    name, weights = None if asked.weights else asked.model, asked.weights
     settings = SegmentationSettings(
-        None if weights else asked.model, weights, None, "tissues", overwrite=True
+        name, weights, None, "tissues", overwrite=True, views=asked.views
     )
     opened = open_model(settings)
     with TemporaryDirectory() as folder:

@@ -17,27 +17,16 @@ are also timed in bfloat16, PyTorch compiled. Prints slices a second as well.
 
 import functools
 import sys
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import measuring
+import networks
 import numpy as np
 import optax
 from arguments import Flags
-from networks import (
-    Stacks,
-    bfloat16_is_fast,
-    chosen_kernels,
-    chosen_model,
-    described,
-    middle_slices,
-    network_in,
-    prepare,
-    title,
-)
 
 from brainfcn_jax.network.model_file import Model
 from brainfcn_jax.training.batches import Batch
@@ -59,14 +48,14 @@ Run = Callable[[], object]
 
 def recipe_of(model: Model, precision: str, asked: str | None) -> StepRecipe:
     """Return what the tool's own step is told; its optimiser is the one that PyTorch gets."""
-    network = network_in(precision, model, chosen_kernels(asked, precision))
+    network = networks.network_in(precision, model, networks.chosen_kernels(asked, precision))
     augmentation = AugmentationSettings(10.0, (0.9, 1.1), mirror=True)
     means = model.description.channel_means
     return StepRecipe(network, optax.sgd(RATE, MOMENTUM), augmentation, means, "mean")
 
 
 def our_gradients(
-    recipe: StepRecipe, model: Model, stacks: Stacks, labels: np.ndarray
+    recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray
 ) -> Gradients:
     """Return them by "layer/name", of the loss summed over the images."""
     batch = microbatch(stacks, labels)
@@ -80,7 +69,7 @@ def our_gradients(
     }
 
 
-def microbatch(stacks: Stacks, labels: np.ndarray) -> Microbatch:
+def microbatch(stacks: np.ndarray, labels: np.ndarray) -> Microbatch:
     """Return a batch in which all pixels of all images count."""
     valid = np.ones(labels.shape, bool)
     parts = (stacks, labels, valid, np.ones(len(stacks), np.float32))
@@ -93,7 +82,7 @@ def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def compared_gradients(
-    recipe: StepRecipe, model: Model, stacks: Stacks, labels: np.ndarray, crop: int
+    recipe: StepRecipe, model: Model, stacks: np.ndarray, labels: np.ndarray, crop: int
 ) -> list[dict[str, Any]]:
     """Return a row for each array."""
     import torch_peers
@@ -116,12 +105,14 @@ def compared_gradients(
     ]
 
 
-def our_runs(model: Model, stacks: Stacks, labels: np.ndarray, asked: str | None) -> dict[str, Run]:
+def our_runs(
+    model: Model, stacks: np.ndarray, labels: np.ndarray, asked: str | None
+) -> dict[str, Run]:
     """Return ours, in bfloat16 too where it is not emulated, bare and as in training."""
     runs: dict[str, Run] = {}
-    for precision in ("float32", "bfloat16") if bfloat16_is_fast(asked) else ("float32",):
+    for precision in ("float32", "bfloat16") if networks.bfloat16_is_fast(asked) else ("float32",):
         recipe = recipe_of(model, precision, asked)
-        name = described(precision, recipe.network.kernels)
+        name = networks.described(precision, recipe.network.kernels)
         runs[name] = our_bare_run(recipe, model, stacks, labels)
         runs[f"{name}, as in training"] = our_whole_run(recipe, model, stacks, labels)
     return runs
@@ -176,14 +167,16 @@ def flags() -> Flags:
     return found
 
 
-def compared(asked: Namespace) -> None:
+def main(arguments: Sequence[str]) -> None:
     """Compare, time, print and write."""
     import torch
     import torch_peers
 
+    asked = flags().parse_args(arguments)
+    networks.prepare(asked)
     torch.set_num_threads(asked.threads)
-    model = chosen_model(asked)
-    stacks = middle_slices(model, asked)
+    model = networks.chosen_model(asked)
+    stacks = networks.middle_slices(model, asked)
     labels = np.random.default_rng(0).integers(0, 8, stacks.shape[:3])
     recipe = recipe_of(model, "float32", asked.kernels)
     gradients = compared_gradients(recipe, model, stacks, labels, asked.crop)
@@ -200,15 +193,8 @@ def compared(asked: Namespace) -> None:
         }
         for name, took in medians.items()
     ]
-    tables = {title(asked): rows, "Relative differences": gradients}
+    tables = {networks.title(asked): rows, "Relative differences": gradients}
     measuring.write_results(asked.out, tables)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Compare as the flags say."""
-    asked = flags().parse_args(arguments)
-    prepare(asked)
-    compared(asked)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from arguments import Flags
-from harness import Sheet, Table, exit_code, open_model, outside_brain, segmented
+from harness import Sheet, Table, exit_code, open_model, outside_brain, segmented, verdict
 
 from brainfcn_jax.imaging.nifti import load_labels, load_scan
 
@@ -49,13 +49,13 @@ def main(arguments: Sequence[str]) -> int:
         start = time.perf_counter()
         found = segmented(model, scan, asked.views)
         seconds = time.perf_counter() - start
-        labels, quality = found.canonical_labels, found.quality
+        labels = found.canonical_labels
         outside = outside_brain(labels, mask, scan.spacing_mm)._asdict()
         cells = [f"{outside[name]:.2%}" for name in SHARES]
         cells += [f"{outside['below_mm']:.0f}", f"{seconds:.1f}"]
-        flagged = ", ".join(flag.name for flag in quality.flags)
-        table.row(subject, cells, f"{quality.verdict} {flagged}")
-        if quality.verdict != "PASS" or any(outside[name] > most for name, most in MOST.items()):
+        table.row(subject, cells, verdict(found))
+        too_much = any(outside[name] > most for name, most in MOST.items())
+        if too_much or found.quality.verdict != "PASS":
             missed.append(subject)
         sheet.add(scan.data, labels, subject)
     sheet.save()
