@@ -2,16 +2,19 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import jax
+import numpy as np
+from jaxtyping import Float16, UInt8
 
 from brainfcn_jax.errors import BrainfcnError
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.imaging.nifti import Scan, voxel_mm3
 from brainfcn_jax.inference.brain import find_brain, load_finder, sized_finder
-from brainfcn_jax.inference.network_input import grids, prepare, spacing_notes
+from brainfcn_jax.inference.network_input import Prepared, grids, prepare, spacing_notes
 from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, ReadyNetwork, unwatched
 from brainfcn_jax.inference.segmentation import (
@@ -23,14 +26,15 @@ from brainfcn_jax.inference.segmentation import (
 )
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes, view_notes
+from brainfcn_jax.labels import LabelTable
 from brainfcn_jax.measures import quality
 from brainfcn_jax.measures.contrast_checks import (
     contrast_warnings,
     looks_skull_stripped,
     substance_medians,
 )
-from brainfcn_jax.measures.expectations import expected_of
-from brainfcn_jax.measures.volumes import volume_table
+from brainfcn_jax.measures.expectations import Expectations, expected_of
+from brainfcn_jax.measures.volumes import Volumes, volume_table
 from brainfcn_jax.network.model_file import Model
 from brainfcn_jax.runtime.jax_environment import is_out_of_memory
 from brainfcn_jax.text import first_line
@@ -126,13 +130,53 @@ class Segmenter:
         contrast: str | None,
         progress: Progress,
     ) -> SegmentedScan:
-        """Segment a scan with batches of `batch_slices`."""
+        """Segment a scan with batches of `batch_slices`, and measure its labels."""
         description, seconds = self.model.description, dict[str, float]()
         axes = view_axes(description, scan.spacing_mm, views)
-        axis = SLICE_AXES[axes[0]]
+        found = self._labelled(scan, axes, keep_probabilities, seconds, progress)
+        table = description.labels
+        expected = expected_of(table, description.people)
+        volumes = volume_table(found.labels, found.soft_voxels, voxel_mm3(scan), table)
+        medians = substance_medians(scan.data, found.labels, expected)
+        return SegmentedScan(
+            scan=scan,
+            description=description,
+            canonical_labels=found.labels,
+            canonical_entropy=found.entropy,
+            canonical_probabilities=found.probabilities,
+            volumes=volumes,
+            quality=_quality(scan, found, volumes, table, expected),
+            skull_stripped=looks_skull_stripped(scan.data, found.labels),
+            slice_axes=axes,
+            network_spacing_mm=found.prepared.spacing_mm,
+            removed_regions=found.removed_regions,
+            histograms=(found.prepared.head_histogram, found.prepared.equalised_histogram),
+            seconds=seconds,
+            notes=(
+                *scan.notes,
+                *view_notes(axes, views),
+                *spacing_notes(scan.spacing_mm, description.spacing_mm),
+            ),
+            warnings=contrast_warnings(
+                scan.path, medians, description.contrasts, expected, contrast
+            ),
+        )
+
+    def _labelled(
+        self,
+        scan: Scan,
+        axes: Sequence[SliceAxis],
+        keep_probabilities: bool,
+        seconds: dict[str, float],
+        progress: Progress,
+    ) -> "_Labelled":
+        """Label a scan seen along `axes`; put the time of each step into `seconds`."""
+        description, axis = self.model.description, SLICE_AXES[axes[0]]
         with _timed(seconds, "brain", progress):
             grids(scan, description, axis)  # raises before anything is resampled
-            brain = self._finder and find_brain(self._finder, scan, self.batch_slices)
+            brain = None
+            if self._finder is not None:
+                brain = find_brain(self._finder, scan, self.batch_slices)
         with _timed(seconds, "preprocessing", progress):
             prepared = prepare(scan, description, axis, brain)
         with _timed(seconds, "network", progress):
@@ -152,45 +196,48 @@ class Segmenter:
         with _timed(seconds, "interpolation", progress):
             entropy, probabilities = scan_maps(predicted, prepared, axis, keep_probabilities)
             labels = scan_labels(predicted, found, cleaned, prepared, axis)
-        soft = soft_voxels(predicted.class_sums, prepared)
-        table = description.labels
-        expected = expected_of(table, description.people)
-        volumes = volume_table(labels, soft, voxel_mm3(scan), table)
-        medians = substance_medians(scan.data, labels, expected)
-        checks = (
+        return _Labelled(
+            prepared=prepared,
+            labels=labels,
+            entropy=entropy,
+            probabilities=probabilities,
+            soft_voxels=soft_voxels(predicted.class_sums, prepared),
+            removed_regions=removed,
+            brain_left_out=quality.brain_left_out(
+                brain is not None if self.finds_brain else None,
+                unlabelled_share(predicted.labels, prepared),
+            ),
+        )
+
+
+class _Labelled(NamedTuple):
+    """A scan's labels on its grid, and how they came about; attributes as of `SegmentedScan`."""
+
+    prepared: Prepared
+    labels: UInt8[np.ndarray, "x y z"]
+    entropy: Float16[np.ndarray, "x y z"]
+    probabilities: Float16[np.ndarray, "classes x y z"] | None
+    soft_voxels: tuple[float, ...]
+    removed_regions: int
+    brain_left_out: quality.Finding
+
+
+def _quality(
+    scan: Scan, found: _Labelled, volumes: Volumes, table: LabelTable, expected: Expectations
+) -> quality.Quality:
+    """Return the verdict of all checks."""
+    labels, spacing_mm = found.labels, scan.spacing_mm
+    return quality.verdict_of(
+        (
             quality.missing_labels(volumes),
             quality.implausible_volumes(volumes, expected),
-            quality.asymmetry(labels, scan.spacing_mm, table, expected),
-            quality.cut_by_field_of_view(labels, scan.data, scan.spacing_mm, table, expected),
-            quality.many_removed_regions(labels, removed),
-            quality.high_uncertainty(labels, entropy, table),
-            quality.brain_left_out(
-                self._finder and brain is not None, unlabelled_share(predicted.labels, prepared)
-            ),
+            quality.asymmetry(labels, spacing_mm, table, expected),
+            quality.cut_by_field_of_view(labels, scan.data, spacing_mm, table, expected),
+            quality.many_removed_regions(labels, found.removed_regions),
+            quality.high_uncertainty(labels, found.entropy, table),
+            found.brain_left_out,
         )
-        return SegmentedScan(
-            scan=scan,
-            description=description,
-            canonical_labels=labels,
-            canonical_entropy=entropy,
-            canonical_probabilities=probabilities,
-            volumes=volumes,
-            quality=quality.verdict_of(checks),
-            skull_stripped=looks_skull_stripped(scan.data, labels),
-            slice_axes=axes,
-            network_spacing_mm=prepared.spacing_mm,
-            removed_regions=removed,
-            histograms=(prepared.head_histogram, prepared.equalised_histogram),
-            seconds=seconds,
-            notes=(
-                *scan.notes,
-                *view_notes(axes, views),
-                *spacing_notes(scan.spacing_mm, description.spacing_mm),
-            ),
-            warnings=contrast_warnings(
-                scan.path, medians, description.contrasts, expected, contrast
-            ),
-        )
+    )
 
 
 @contextlib.contextmanager

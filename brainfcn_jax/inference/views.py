@@ -86,9 +86,7 @@ def mean_probabilities(
             place,
             batch_slices=batch_slices,
             with_probabilities=True,
-            progress=lambda step, done, _, before=before: progress(
-                step, before + done, sum(slices)
-            ),
+            progress=_part_of(progress, before, sum(slices)),
         ).probabilities
         assert found is not None
         if mean is None:
@@ -98,6 +96,11 @@ def mean_probabilities(
     assert mean is not None
     mean /= len(places)
     return mean
+
+
+def _part_of(progress: Progress, before: int, total: int) -> Progress:
+    """Return a `Progress` that is told of one axis, and tells of all."""
+    return lambda step, done, _: progress(step, before + done, total)
 
 
 def predict_along(
