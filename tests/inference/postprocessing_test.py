@@ -190,11 +190,9 @@ def test_slices_along_any_axis_are_cleaned_alike(
     axis: int,
 ) -> None:
     cleaned, removed = clean_labels(labels, spacing_mm, "largest", axis=0)
-    slice_mm, *in_plane_mm = spacing_mm
-    x_mm, y_mm, z_mm = (*in_plane_mm[:axis], slice_mm, *in_plane_mm[axis:])
-    turned, turned_removed = clean_labels(
-        np.moveaxis(labels, 0, axis), (x_mm, y_mm, z_mm), "largest", axis
-    )
+    slice_mm, height_mm, width_mm = spacing_mm
+    turned_mm = {1: (height_mm, slice_mm, width_mm), 2: (height_mm, width_mm, slice_mm)}[axis]
+    turned, turned_removed = clean_labels(np.moveaxis(labels, 0, axis), turned_mm, "largest", axis)
     np.testing.assert_array_equal(turned, np.moveaxis(cleaned, 0, axis))
     assert turned_removed == removed
 
