@@ -4,12 +4,10 @@ A label map of this program holds a label's value in each voxel; inside the prog
 class: 0 for the background, else the place of its label in the table, counted from 1.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from types import MappingProxyType
-from typing import Any
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.text import either, first_few
@@ -129,11 +127,11 @@ def parsed_table(text: str) -> LabelTable:
         InputError: a column is missing, a value has another form, kinds are unknown, names or
             abbreviations stand twice, or the values do not count from 1. It names no file.
     """
-    rows = list(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE))
-    missing = [column for column in _NEEDED if not rows or column not in rows[0]]
-    if missing:
-        raise InputError(f"is no label table: it lacks the columns {', '.join(missing)}, or rows")
-    labels = [_label(row) for row in rows]
+    columns, *rows = [line.split("\t") for line in text.splitlines() if line.strip()] or [[]]
+    columns = [column.strip() for column in columns]
+    if missing := [column for column in _NEEDED if column not in columns]:
+        raise InputError(f"is no label table: it lacks the columns {', '.join(missing)}")
+    labels = [_label(columns, row) for row in rows]
     table = LabelTable(label for label in labels if label.index != BACKGROUND)
     if problems := table_problems(table):
         raise InputError(f"is no usable label table: {'; '.join(problems)}")
@@ -163,11 +161,11 @@ def table_problems(table: LabelTable) -> list[str]:
     return problems
 
 
-def _label(row: Mapping[str | None, Any]) -> Label:
-    cells = {column: (cell or "").strip() for column, cell in row.items() if column is not None}
+def _label(columns: Sequence[str], row: Sequence[str]) -> Label:
+    cells = {column: cell.strip() for column, cell in zip_longest(columns, row, fillvalue="")}
     colour, mapping = cells["color"].removeprefix("#"), cells.get("mapping", "n/a")
     try:
-        if None in row:
+        if len(row) > len(columns):
             raise ValueError("more cells than columns")
         red, green, blue = bytes.fromhex(colour)
         return Label(
@@ -180,7 +178,7 @@ def _label(row: Mapping[str | None, Any]) -> Label:
         )
     except ValueError as error:
         raise InputError(
-            f"is no label table: a row holds {first_few([*cells.values()])}; index and mapping "
+            f"is no label table: a row holds {first_few(row)}; index and mapping "
             "are whole numbers, a color is as #ff8000"
         ) from error
 

@@ -23,18 +23,19 @@ FILES = [
 LONGEST_FILE = 300
 LONGEST_FUNCTION = 60
 
-WORDS = {"errors", "labels", "text"}
+WORDS = {"errors", "labels", "schemes", "text"}
 SCANS = WORDS | {"runtime", "imaging"}
 ONE_SCAN = SCANS | {"measures", "network", "inference"}
 ROOMS = {
     "errors": WORDS,
     "labels": WORDS,
+    "schemes": WORDS,
     "text": WORDS,
     "runtime": WORDS,
     "imaging": WORDS | {"runtime"},
     "measures": WORDS | {"imaging"},
     "network": SCANS,
-    "inference": WORDS | {"imaging", "measures", "network"},
+    "inference": SCANS | {"measures", "network"},
     "synthesis": SCANS,
     "training": ONE_SCAN | {"synthesis"},
     "results": ONE_SCAN,
@@ -56,12 +57,14 @@ PURE_NUMPY = {
     "imaging.missing_voxels",
     "imaging.outliers",
     "imaging.resampling",
+    "imaging.slicing",
     "imaging.voxel_checks",
     "inference.postprocessing",
+    "inference.slice_batches",
     "labels",
+    "measures.contrast_checks",
+    "measures.expectations",
     "measures.metrics",
-    "measures.modality",
-    "measures.plausible_volumes",
     "measures.quality",
     "measures.simplex_search",
     "measures.summary",
@@ -74,6 +77,7 @@ PURE_NUMPY = {
     "results.pages.slices",
     "synthesis.known_maps",
     "synthesis.masked_heads",
+    "schemes",
     "synthesis.newborn_head",
     "synthesis.packed_labels",
     "synthesis.ranges",
@@ -125,6 +129,21 @@ EFFECTS = {
 }  # fmt: skip
 ARITHMETIC = ("nibabel.orientations.",)
 """Parts of these libraries that touch no file."""
+
+TURNS = {"moveaxis", "swapaxes", "transpose", "rollaxis"}
+TURNED_IN = {
+    "imaging.grid": "between a scan's file and the canonical frame",
+    "imaging.slicing": "between volumes and slices",
+    "inference.prediction": "the classes of a compiled batch",
+    "network.convolution": "a kernel, for its gradient",
+}
+"""Where axes are turned, and which."""
+
+CANONICAL = {"api", "imaging", "inference", "measures", "network", "results"}
+"""The rooms whose arrays are (x, y, z) throughout."""
+
+TISSUE_NAMES = {"COGM", "BGT", "WM", "BS", "CB", "VENT", "CSF"}
+KNOW_TISSUES = {"labels", "measures.expectations", "schemes"}
 
 SPREADING = {
     "pmap": "training.devices",
@@ -248,6 +267,26 @@ def test_pure_modules_are_compiled_by_others() -> None:
 def test_one_module_spreads_work_over_devices_and_processes(attribute: str) -> None:
     users = {name for name, path in MODULES.items() if attribute in jax_attributes(path)}
     assert users <= {SPREADING[attribute]}
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) in CANONICAL])
+def test_axes_are_turned_in_few_places(module: str) -> None:
+    turned = {
+        name.id if isinstance(name, ast.Name) else name.attr
+        for name in ast.walk(ast.parse(MODULES[module].read_text("utf-8")))
+        if isinstance(name, ast.Name | ast.Attribute)
+    }
+    assert module in TURNED_IN or not turned & TURNS
+
+
+def test_no_tissue_is_known_by_name_but_where_its_anatomy_is_meant() -> None:
+    named = {f"brainfcn_jax.labels.{name}" for name in TISSUE_NAMES}
+    found = {
+        name
+        for name, path in MODULES.items()
+        if room(name) != "synthesis" and named & set(imported_names(path))
+    }
+    assert found <= KNOW_TISSUES, f"{found - KNOW_TISSUES} would fail with other tables of labels"
 
 
 def test_flags_live_in_the_commands() -> None:

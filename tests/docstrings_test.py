@@ -17,6 +17,7 @@ EXAMPLES = (
     "brainfcn_jax.api.segment",
     "brainfcn_jax.api.load_model",
     "brainfcn_jax.inference.segmented_scan.SegmentedScan",
+    "brainfcn_jax.inference.segmenter.Segmenter",
     "brainfcn_jax.network.fcn.volume_to_stacks",
     "brainfcn_jax.imaging.equalisation.equalise",
     "brainfcn_jax.network.fcn.SegmentationNetwork",

@@ -90,9 +90,9 @@ LINES = OWN_TEXT.splitlines()
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "lacks the columns index, name, abbreviation, color, or rows"),
-        (LINES[0], "lacks the columns"),
-        ("index\tname\n1\ta\n", "lacks the columns abbreviation, color, or rows"),
+        ("", "lacks the columns index, name, abbreviation, color$"),
+        (LINES[0], "it has 0 labels, must have 1 to 128"),
+        ("index\tname\n1\ta\n", "lacks the columns abbreviation, color$"),
         (OWN_TEXT.replace("#ff0010", "red"), "a row holds 1, lesion, Lesion, red.*as #ff8000"),
         (OWN_TEXT.replace("#ff0010", "#ff00"), "a row holds 1, lesion"),
         (OWN_TEXT.replace("2\tcyst", "two\tcyst"), "a row holds two, cyst.* are whole numbers"),

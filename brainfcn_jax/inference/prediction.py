@@ -165,11 +165,12 @@ def predict(
         jax.block_until_ready(outputs[: len(outputs) - late])
     background_weight = float(rows.sum(dtype=np.float64) * columns.sum(dtype=np.float64))
     in_slices = joined(jax.device_get(outputs), levels.shape, (start, stop), background_weight)
+    probabilities = in_slices.probabilities
     return Prediction(
-        volume_of(in_slices.labels, axis),
-        volume_of(in_slices.entropy, axis),
+        volume_of(np.asarray(in_slices.labels), axis),
+        volume_of(np.asarray(in_slices.entropy), axis),
         of_slices.astype(np.float64) @ in_slices.sums,
-        None if in_slices.probabilities is None else volume_of(in_slices.probabilities, axis),
+        None if probabilities is None else volume_of(np.asarray(probabilities), axis),
     )
 
 

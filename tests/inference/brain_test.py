@@ -6,6 +6,7 @@ import nibabel
 import numpy as np
 import pytest
 from support.bright_finder import BRIGHT, bright_finder
+from support.segmented import brain_found, segmented
 from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
@@ -14,14 +15,16 @@ from brainfcn_jax.imaging.resampling import centred_grid
 from brainfcn_jax.inference.brain import (
     ADULTS,
     NEWBORNS,
+    Brain,
     distance_to,
     find_brain,
-    finder_for,
     largest_piece,
+    load_finder,
+    sized_finder,
 )
 from brainfcn_jax.inference.network_input import empty_around, prepare
-from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING
-from brainfcn_jax.inference.segmentation import segment_scan
+from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING, ReadyNetwork
+from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.labels import WM
 from brainfcn_jax.network.model_file import Model
 
@@ -56,53 +59,61 @@ def whole_head() -> Scan:
     return make_scan(away_mm((75.0, 85.0, 70.0)) <= 66.0, BRAIN | MUSCLE)
 
 
+def brain_of(finder: Model, scan: Scan) -> Brain | None:
+    """The brain that a finder finds."""
+    return find_brain(ReadyNetwork(finder), scan)
+
+
 def test_the_largest_bright_piece_is_the_brain_and_lies_where_it_is(whole_head: Scan) -> None:
-    found = find_brain(bright_finder(), whole_head)
+    found = brain_of(bright_finder(), whole_head)
     assert found is not None
     voxel_mm3 = np.prod([line.spacing_mm for line in found.grid])
     assert float((found.outward_mm == 0).sum()) * voxel_mm3 == pytest.approx(
         BRAIN.sum() * np.prod(SPACING_MM), rel=0.15
     )
     assert not found.skull_stripped
-    lines = prepare(whole_head, DESCRIPTION).scan_grid
-    inside = found.distance_mm((lines[1], lines[2], lines[0])) == 0
+    inside = found.distance_mm(prepare(whole_head, DESCRIPTION, 2).scan_grid) == 0
     assert (inside == BRAIN).mean() > 0.98
 
 
 @pytest.mark.parametrize("slice_axis", ["axial", "coronal", "sagittal"])
 def test_nothing_is_labelled_far_from_the_brain(whole_head: Scan, slice_axis: str) -> None:
     model = threshold_model(dataclasses.replace(DESCRIPTION, slice_axis=slice_axis))
-    everything = segment_scan(model, whole_head).labels
-    found = segment_scan(model, whole_head, finder=bright_finder(), keep_probabilities=True)
+    everything = segmented(model, whole_head).labels
+    found = segmented(model, whole_head, finder=bright_finder(), keep_probabilities=True)
     assert everything[away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + 15].any()
     far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.tissue_margin_mm + max(SPACING_MM) + 2
     assert ADULTS.label_margin_mm >= ADULTS.tissue_margin_mm
     assert not found.labels[far].any()
     assert found.labels[BRAIN].all()
-    assert found.brain_found
-    assert found.unlabelled_brain == 0
+    assert brain_found(found)
+    assert found.quality.measurements["unlabelled_brain"] == 0
     assert found.probabilities is not None
     np.testing.assert_array_equal(found.probabilities[far][:, 0], 1)
-    np.testing.assert_array_equal(found.entropy[far], 0)
+    np.testing.assert_array_equal(found.uncertainty[far], 0)
 
 
 def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_head: Scan) -> None:
     model = threshold_model(dataclasses.replace(DESCRIPTION, equalise="volume"))
-    prepared = prepare(whole_head, model.description, find_brain(bright_finder(), whole_head))
+    prepared = prepare(whole_head, model.description, 2, brain_of(bright_finder(), whole_head))
     on_the_grid = np.prod([line.size for line in prepared.grid])
-    assert prepared.equalised_histogram.counts.sum() == on_the_grid > prepared.inside.size
+    assert prepared.equalised_histogram.counts.sum() == on_the_grid > prepared.seen.levels.size
     far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.label_margin_mm + max(SPACING_MM) + 2
-    assert segment_scan(model, whole_head).labels[far].any()
-    found = segment_scan(model, whole_head, finder=bright_finder()).labels
+    assert segmented(model, whole_head).labels[far].any()
+    found = segmented(model, whole_head, finder=bright_finder()).labels
     assert not found[far].any()
     assert found[BRAIN].all()
 
 
-def test_models_with_the_papers_own_rule_label_as_the_paper_does(whole_head: Scan) -> None:
-    papers = dataclasses.replace(DESCRIPTION, mask_slice="middle")
-    assert finder_for(papers) is None
-    assert finder_for(dataclasses.replace(DESCRIPTION, modality="CT")) is None
-    assert segment_scan(threshold_model(papers), whole_head).brain_found is None
+def test_a_model_that_looks_for_no_brain_labels_everything(whole_head: Scan) -> None:
+    model = threshold_model(dataclasses.replace(DESCRIPTION, find_brain=False))
+    segmenter = Segmenter(model, finder=bright_finder())
+    assert not segmenter.finds_brain
+    assert Segmenter(threshold_model(), finder=bright_finder()).finds_brain
+    found = segmenter.segment(whole_head)
+    assert brain_found(found)
+    assert "unlabelled_brain" not in found.quality.measurements
+    assert found.labels[MUSCLE].any()
 
 
 def test_fluid_lies_further_around_a_newborns_brain() -> None:
@@ -114,25 +125,24 @@ def test_fluid_lies_further_around_a_newborns_brain() -> None:
 
 def test_labels_reach_as_far_as_the_models_people_allow(whole_head: Scan) -> None:
     adults, newborns = (
-        segment_scan(
-            threshold_model(dataclasses.replace(DESCRIPTION, modality=modality)),
+        segmented(
+            threshold_model(dataclasses.replace(DESCRIPTION, people=people)),
             whole_head,
             finder=bright_finder(),
         ).labels
-        for modality in ("any", "T2w")
+        for people in ("adults", "newborns")
     )
     assert newborns[adults > 0].all()
     assert np.count_nonzero(newborns) > 1.02 * np.count_nonzero(adults)
 
 
 @pytest.mark.parametrize(
-    ("modality", "spacing_mm"), [("T1w", 2.0), ("any", 2.0), ("T2w", 1.3), ("any_newborn", 1.3)]
+    ("people", "spacing_mm"), [("adults", 2.0), ("anyone", 2.0), ("newborns", 1.3)]
 )
-def test_newborns_are_magnified_for_the_finder(modality: str, spacing_mm: float) -> None:
-    finder = finder_for(dataclasses.replace(DESCRIPTION, modality=modality))
-    assert finder is not None
+def test_newborns_are_magnified_for_the_finder(people: str, spacing_mm: float) -> None:
+    finder = sized_finder(load_finder(), people)
     assert finder.description.spacing_mm == pytest.approx((spacing_mm,) * 3)
-    assert finder.description.modality == modality
+    assert finder.description.people == people
 
 
 @pytest.mark.parametrize("spacing_mm", [(80.0, 80.0, 80.0), (2.0, 2.0, 99.0)])
@@ -142,22 +152,22 @@ def test_voxel_sizes_that_no_head_has_are_refused_or_passed_over(
     huge = dataclasses.replace(whole_head, spacing_mm=spacing_mm)
     if spacing_mm[0] == 80:
         with pytest.raises(InputError, match=r"80 x 80 x 80 mm"):
-            segment_scan(threshold_model(), huge, finder=bright_finder())
+            segmented(threshold_model(), huge, finder=bright_finder())
     else:
-        assert find_brain(bright_finder(), huge) is None
+        assert brain_of(bright_finder(), huge) is None
 
 
 @pytest.mark.parametrize("slices", [1, 2])
 def test_a_few_slices_are_labelled(whole_head: Scan, slices: int) -> None:
     few = dataclasses.replace(whole_head, data=whole_head.data[:, :, 26 : 26 + slices])
-    found = segment_scan(threshold_model(), few, finder=bright_finder())
+    found = segmented(threshold_model(), few, finder=bright_finder())
     assert found.labels.shape == few.data.shape
 
 
 def test_a_brain_at_the_edge_of_the_field_of_view_is_found(whole_head: Scan) -> None:
     cut = dataclasses.replace(whole_head, data=whole_head.data[:, :, 26:])
-    found = segment_scan(threshold_model(), cut, finder=bright_finder())
-    assert found.brain_found
+    found = segmented(threshold_model(), cut, finder=bright_finder())
+    assert brain_found(found)
     assert found.labels[BRAIN[:, :, 26:]].all()
 
 
@@ -186,17 +196,17 @@ def test_of_a_stripped_scan_what_is_left_is_labelled(
     sizes_mm: tuple[float, float, float], inexact_mm: float, slice_axis: str, views: int
 ) -> None:
     scan, finder = stripped_scan()
-    found = find_brain(finder, scan)
+    found = brain_of(finder, scan)
     assert found is not None
     assert found.skull_stripped
     generous = threshold_model(
         dataclasses.replace(DESCRIPTION, spacing_mm=sizes_mm, slice_axis=slice_axis)
     )
     generous.params["fusion"]["bias"][WM] += 1000
-    everything = segment_scan(generous, scan, views=views).labels
-    segmented = segment_scan(generous, scan, finder=finder, views=views)
-    labels = segmented.labels
-    assert len(segmented.slice_axes) == views
+    everything = segmented(generous, scan, views=views).labels
+    found_in = segmented(generous, scan, finder=finder, views=views)
+    labels = found_in.labels
+    assert len(found_in.slice_axes) == views
     from_centre_mm = away_mm(BRAIN_CENTRE_MM)
     outside = from_centre_mm > STRIPPED_RADIUS_MM + inexact_mm
     inside = from_centre_mm <= STRIPPED_RADIUS_MM - inexact_mm
@@ -206,50 +216,51 @@ def test_of_a_stripped_scan_what_is_left_is_labelled(
 
 
 @pytest.mark.parametrize(
-    ("level", "modality", "is_stripped"),
-    [(71, "any", True), (100, "any", False), (100, "T2w", True), (BRIGHT, "T2w", False)],
+    ("level", "people", "is_stripped"),
+    [
+        (71, "adults", True),
+        (100, "adults", False),
+        (100, "newborns", True),
+        (BRIGHT, "newborns", False),
+    ],
 )
 def test_a_scan_that_is_mostly_brain_is_labelled_whole(
-    level: int, modality: str, is_stripped: bool
+    level: int, people: str, is_stripped: bool
 ) -> None:
     radius_mm = away_mm((75.0, 70.0, 70.0))
     scan = make_scan(radius_mm <= 60, np.zeros(SHAPE, bool))
     scan = dataclasses.replace(scan, data=(150 - radius_mm).astype(np.float32) * (radius_mm <= 60))
     finder = bright_finder()
     finder.params["fusion"]["bias"][1] = -level  # the inner 72, 61 or 37% of the head
-    finder = dataclasses.replace(
-        finder, description=dataclasses.replace(finder.description, modality=modality)
-    )
-    found = find_brain(finder, scan)
+    found = brain_of(sized_finder(finder, people), scan)
     assert found is not None
     assert found.skull_stripped is is_stripped
     inner = radius_mm <= 57
-    labels = segment_scan(threshold_model(), scan, finder=finder).labels[inner]
-    whole = np.array_equal(labels, segment_scan(threshold_model(), scan).labels[inner])
+    model = threshold_model(dataclasses.replace(DESCRIPTION, people=people))
+    labels = segmented(model, scan, finder=finder).labels[inner]
+    whole = np.array_equal(labels, segmented(model, scan).labels[inner])
     assert whole is is_stripped
 
 
 def test_a_head_without_a_brain_is_labelled_as_without_looking_for_it() -> None:
     scan = make_scan(away_mm((75.0, 85.0, 70.0)) <= 66.0, MUSCLE)
-    assert find_brain(bright_finder(), scan) is None
-    found, without = (
-        segment_scan(threshold_model(), scan, finder=f) for f in (bright_finder(), None)
-    )
+    assert brain_of(bright_finder(), scan) is None
+    found, without = (segmented(threshold_model(), scan, finder=f) for f in (bright_finder(), None))
     np.testing.assert_array_equal(found.labels, without.labels)
-    assert (found.brain_found, without.brain_found) == (False, None)
-    assert found.unlabelled_brain is None
+    assert (brain_found(found), brain_found(without)) == (False, True)
+    assert "unlabelled_brain" not in found.quality.measurements
 
 
 def test_brain_that_the_network_leaves_out_is_told(whole_head: Scan) -> None:
     blind = threshold_model()
     blind.params["fusion"]["bias"][1:] = -1000
-    found = segment_scan(blind, whole_head, finder=bright_finder())
-    assert found.unlabelled_brain == 1
+    found = segmented(blind, whole_head, finder=bright_finder())
+    assert found.quality.measurements["unlabelled_brain"] == 1
 
 
 def test_an_empty_scan_has_no_brain() -> None:
     empty = np.zeros(SHAPE, bool)
-    assert find_brain(bright_finder(), make_scan(empty, empty)) is None
+    assert brain_of(bright_finder(), make_scan(empty, empty)) is None
 
 
 def test_holes_in_the_largest_piece_are_brain() -> None:

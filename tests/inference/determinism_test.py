@@ -9,17 +9,16 @@ import functools
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 from support.children import users_environment
+from support.segmented import soft_voxels
 
 from brainfcn_jax import segment
 from brainfcn_jax.api import SegmentedScan, load_model
-from brainfcn_jax.inference.prediction import ready_network
 from brainfcn_jax.network import kernels
 from brainfcn_jax.network.model_file import Model
 
@@ -32,12 +31,11 @@ sys.path.insert(0, "tests")
 import numpy as np
 from inference.determinism_test import head
 from brainfcn_jax import segment
-from brainfcn_jax.inference.prediction import ready_network
 from brainfcn_jax.network import kernels
+from support.segmented import soft_voxels
 for whose in ("here", "xla"):
     if whose == "xla":
         kernels.fastest = lambda precision: "xla"
-        ready_network.cache_clear()
     for name, spacing_mm in (("plain", (1, 1, 1)), ("resampled", (0.8, 0.8, 1.6))):
         found = segment(head(spacing_mm), keep_probabilities=True)
         np.savez(
@@ -45,7 +43,7 @@ for whose in ("here", "xla"):
             labels=found.labels,
             uncertainty=found.uncertainty,
             probabilities=found.probabilities,
-            soft_voxels=np.array(found.segmentation.soft_voxels),
+            soft_voxels=np.array(soft_voxels(found)),
         )
 """
 
@@ -64,7 +62,7 @@ def result_bytes(found: SegmentedScan) -> bytes:
     """All that is computed of a scan."""
     probabilities = found.probabilities
     assert probabilities is not None
-    sums = np.array(found.segmentation.soft_voxels)
+    sums = np.array(soft_voxels(found))
     arrays = (found.labels, found.uncertainty, probabilities, sums)
     return b"".join(np.ascontiguousarray(array).tobytes() for array in arrays)
 
@@ -75,15 +73,12 @@ def model() -> Model:
 
 
 @pytest.fixture(params=["here", "xla"])
-def convolutions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def convolutions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """This machine's fastest convolutions, and XLA's."""
     if request.param == "xla":
         if kernels.fastest("float32") == "xla":
             pytest.skip("this machine has no others")
         monkeypatch.setattr(kernels, "fastest", lambda precision: "xla")
-    ready_network.cache_clear()
-    yield
-    ready_network.cache_clear()
 
 
 @pytest.mark.parametrize("spacing_mm", [(1, 1, 1), (0.8, 0.8, 1.6)], ids=["plain", "resampled"])
@@ -107,7 +102,7 @@ def test_batches_of_any_size_agree_but_for_rounding(
         assert other.probabilities is not None
         np.testing.assert_allclose(other.probabilities, usual.probabilities, atol=2**-10)
         np.testing.assert_allclose(other.uncertainty, usual.uncertainty, atol=2**-11)
-        sums = other.segmentation.soft_voxels, usual.segmentation.soft_voxels
+        sums = soft_voxels(other), soft_voxels(usual)
         np.testing.assert_allclose(*sums, rtol=1e-6)
 
 

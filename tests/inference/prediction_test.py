@@ -1,4 +1,4 @@
-"""Inference on slices-first volumes: the same answer whatever the batches, compiled once."""
+"""Inference on volumes: the same answer whatever the batches, compiled once."""
 
 import dataclasses
 
@@ -13,11 +13,12 @@ from brainfcn_jax.inference.prediction import (
     ANYTHING,
     FLUID,
     NOTHING,
-    network_of,
-    padded_windows,
+    NetworkInput,
+    ReadyNetwork,
     predict,
 )
-from brainfcn_jax.labels import BACKGROUND, CLASSES, CSF
+from brainfcn_jax.inference.slice_batches import padded_windows
+from brainfcn_jax.labels import BACKGROUND, CSF, TISSUES
 from brainfcn_jax.network.fcn import parameter_shapes, subtract_mean, volume_to_stacks
 from brainfcn_jax.network.model_file import Model
 
@@ -28,7 +29,7 @@ def model() -> Model:
     rng = np.random.default_rng(0)
     params = {
         layer: {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in names.items()}
-        for layer, names in parameter_shapes(4, DESCRIPTION.maps, CLASSES, WIDTHS).items()
+        for layer, names in parameter_shapes(4, DESCRIPTION.maps, TISSUES.classes, WIDTHS).items()
     }
     return Model(params, dataclasses.replace(DESCRIPTION, channel_means=(60.0, 61.0, 62.0)))
 
@@ -42,7 +43,7 @@ def labels_of_whole_volume(model: Model, volume: np.ndarray) -> np.ndarray:
     _, height, width = volume.shape
     padded = np.pad(volume, ((0, 0), (0, -height % 32), (0, -width % 32)))
     means = jnp.asarray(model.description.channel_means)
-    logits, _ = network_of(model).apply(
+    logits, _ = ReadyNetwork(model).network.apply(
         {"params": jax.device_put(model.params)},
         subtract_mean(volume_to_stacks(jnp.asarray(padded)), means),
     )
@@ -52,7 +53,7 @@ def labels_of_whole_volume(model: Model, volume: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("slices", [1, 2, 3, 5])
 def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> None:
     volume = random_volume(slices, 30, 21)
-    predicted = predict(model, volume, batch_slices=2)
+    predicted = predict(ReadyNetwork(model), NetworkInput(volume), 0, batch_slices=2)
     assert predicted.labels.dtype == np.uint8
     assert predicted.labels.shape == volume.shape
     expected = labels_of_whole_volume(model, volume)
@@ -61,9 +62,10 @@ def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> 
 
 
 def test_probabilities_add_up_to_one_and_agree_with_the_labels(model: Model) -> None:
-    predicted = predict(model, random_volume(3, 30, 21), batch_slices=2, with_probabilities=True)
+    given = NetworkInput(random_volume(3, 30, 21))
+    predicted = predict(ReadyNetwork(model), given, 0, batch_slices=2, with_probabilities=True)
     assert predicted.probabilities is not None
-    assert predicted.probabilities.shape == (CLASSES, 3, 30, 21)
+    assert predicted.probabilities.shape == (TISSUES.classes, 3, 30, 21)
     total = predicted.probabilities.sum(0, dtype=np.float32)
     np.testing.assert_allclose(total, 1, atol=2e-3)
     of_labels = np.take_along_axis(predicted.probabilities, predicted.labels[None].astype(int), 0)
@@ -74,11 +76,13 @@ def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
     volume = random_volume(3, 30, 21)
     weights = tuple(np.linspace(0.5, 2, size, dtype=np.float32) for size in volume.shape)
     slices, rows, columns = weights
-    plain = predict(model, volume, batch_slices=2, with_probabilities=True)
-    weighted = predict(model, volume, voxel_weights=(slices, rows, columns), batch_slices=2)
+    ready = ReadyNetwork(model)
+    plain = predict(ready, NetworkInput(volume), 0, batch_slices=2, with_probabilities=True)
+    given = NetworkInput(volume, voxel_weights=(slices, rows, columns))
+    weighted = predict(ready, given, 0, batch_slices=2)
     assert plain.probabilities is not None
     shares = plain.probabilities.astype(np.float64)
-    entropy = -(shares * np.log(np.maximum(shares, 1e-30))).sum(0) / np.log(CLASSES)
+    entropy = -(shares * np.log(np.maximum(shares, 1e-30))).sum(0) / np.log(TISSUES.classes)
     np.testing.assert_allclose(plain.entropy, entropy, atol=3e-3)
     np.testing.assert_allclose(plain.class_sums, shares.sum((1, 2, 3)), rtol=1e-3)
     assert plain.class_sums.sum() == pytest.approx(volume.size, rel=1e-6)
@@ -87,7 +91,8 @@ def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
 
 
 def test_probabilities_are_left_out_unless_asked_for(model: Model) -> None:
-    assert predict(model, random_volume(1, 16, 16), batch_slices=2).probabilities is None
+    given = NetworkInput(random_volume(1, 16, 16))
+    assert predict(ReadyNetwork(model), given, 0, batch_slices=2).probabilities is None
 
 
 def test_volumes_of_any_depth_are_traced_once(
@@ -100,31 +105,32 @@ def test_volumes_of_any_depth_are_traced_once(
         return volume_to_stacks(volume)
 
     monkeypatch.setattr(predict_module, "volume_to_stacks", counted)
+    ready = ReadyNetwork(model)
     for slices, height, width in [(1, 60, 33), (2, 64, 64), (3, 40, 50), (7, 33, 64)]:
-        predict(model, random_volume(slices, height, width), batch_slices=3)
+        predict(ready, NetworkInput(random_volume(slices, height, width)), 0, batch_slices=3)
     assert traced_shapes == [(5, 64, 64)]
 
 
 def test_other_weights_of_the_same_network_are_not_compiled_again(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    volume = random_volume(2, 16, 16)
-    predict(model, volume, batch_slices=2)
+    given = NetworkInput(random_volume(2, 16, 16))
+    predict(ReadyNetwork(model), given, 0, batch_slices=2)
     monkeypatch.setattr(predict_module, "volume_to_stacks", None)  # a trace would call it
     description = dataclasses.replace(DESCRIPTION, channel_means=(0.0, 0.0, 0.0))
     zeros = jax.tree.map(np.zeros_like, model.params)
-    labels = predict(Model(zeros, description), volume, batch_slices=2).labels
+    labels = predict(ReadyNetwork(Model(zeros, description)), given, 0, batch_slices=2).labels
     assert not labels.any()
 
 
 def test_windows_overlap_by_one_neighbour_and_are_filled_with_zeros() -> None:
     volume = np.arange(1, 4, dtype=np.uint8)[:, None, None] * np.ones((1, 1, 33), np.uint8)
-    windows = list(padded_windows(volume, 2, 0, 3))
+    windows = list(padded_windows(volume, 2, (0, 3), (32, 64)))
     assert [window.shape for window in windows] == [(4, 32, 64)] * 2
     assert [window[:, 0, 0].tolist() for window in windows] == [[0, 1, 2, 3], [2, 3, 0, 0]]
     assert windows[0][:, 1:].max() == 0
     assert windows[0][:, :, 33:].max() == 0
-    later = list(padded_windows(volume, 2, 1, 2))
+    later = list(padded_windows(volume, 2, (1, 2), (32, 64)))
     assert [window[:, 0, 0].tolist() for window in later] == [[1, 2, 3, 0]]
 
 
@@ -133,7 +139,7 @@ def test_the_precision_follows_the_device(
     model: Model, monkeypatch: pytest.MonkeyPatch, backend: str, precision: str
 ) -> None:
     monkeypatch.setattr(jax, "default_backend", lambda: backend)
-    network = network_of(model)
+    network = ReadyNetwork(model).network
     assert network.precision == precision
     assert (network.kernels == "xla") or backend == "cpu"
 
@@ -146,15 +152,10 @@ def test_slices_where_nothing_is_allowed_are_background(
     allowed = np.full(volume.shape, NOTHING, np.uint8)
     allowed[slice(*span), 3:] = ANYTHING
     slices, rows, columns = (np.linspace(0.5, 2, n, dtype=np.float32) for n in volume.shape)
-    free = predict(model, volume, batch_slices=2, with_probabilities=True)
-    found = predict(
-        model,
-        volume,
-        voxel_weights=(slices, rows, columns),
-        allowed=allowed,
-        batch_slices=2,
-        with_probabilities=True,
-    )
+    ready = ReadyNetwork(model)
+    free = predict(ready, NetworkInput(volume), 0, batch_slices=2, with_probabilities=True)
+    given = NetworkInput(volume, allowed, (slices, rows, columns))
+    found = predict(ready, given, 0, batch_slices=2, with_probabilities=True)
     assert free.probabilities is not None
     expected = np.where(allowed == ANYTHING, free.probabilities, 0)
     expected[BACKGROUND][allowed == NOTHING] = 1
@@ -170,8 +171,9 @@ def test_only_what_is_allowed_is_found(model: Model) -> None:
     volume = random_volume(3, 30, 21)
     allowed = np.full(volume.shape, ANYTHING, np.uint8)
     allowed[:, :10], allowed[:, 10:20] = NOTHING, FLUID
-    free = predict(model, volume)
-    found = predict(model, volume, allowed=allowed, with_probabilities=True)
+    ready = ReadyNetwork(model)
+    free = predict(ready, NetworkInput(volume), 0)
+    found = predict(ready, NetworkInput(volume, allowed), 0, with_probabilities=True)
     assert found.probabilities is not None
     np.testing.assert_array_equal(found.labels[:, 20:], free.labels[:, 20:])
     assert set(np.unique(free.labels[:, :20])) > {BACKGROUND, CSF}
@@ -179,3 +181,27 @@ def test_only_what_is_allowed_is_found(model: Model) -> None:
     np.testing.assert_array_equal(found.probabilities[BACKGROUND, :, :10], 1)
     np.testing.assert_array_equal(found.entropy[:, :10], 0)
     assert set(np.unique(found.labels[:, 10:20])) <= {BACKGROUND, CSF}
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_slices_along_any_axis_are_labelled_alike(model: Model, axis: int) -> None:
+    volume, ready = random_volume(5, 30, 21), ReadyNetwork(model)
+    allowed = np.full(volume.shape, ANYTHING, np.uint8)
+    allowed[:1] = NOTHING
+    weights = [np.linspace(0.5, 2, n, dtype=np.float32) for n in volume.shape]
+    first = NetworkInput(volume, allowed, (weights[0], weights[1], weights[2]), reach=0.5)
+    expected = predict(ready, first, 0, batch_slices=2, with_probabilities=True)
+    weights.insert(axis, weights.pop(0))
+    turned = NetworkInput(
+        np.moveaxis(volume, 0, axis),
+        np.moveaxis(allowed, 0, axis),
+        (weights[0], weights[1], weights[2]),
+        reach=0.5,
+    )
+    found = predict(ready, turned, axis, batch_slices=2, with_probabilities=True)
+    np.testing.assert_array_equal(np.moveaxis(found.labels, axis, 0), expected.labels)
+    np.testing.assert_array_equal(np.moveaxis(found.entropy, axis, 0), expected.entropy)
+    np.testing.assert_array_equal(found.class_sums, expected.class_sums)
+    assert found.probabilities is not None and expected.probabilities is not None
+    back = np.moveaxis(found.probabilities, 1 + axis, 1)
+    np.testing.assert_array_equal(back, expected.probabilities)

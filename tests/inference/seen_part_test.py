@@ -6,16 +6,18 @@ import nibabel
 import numpy as np
 import pytest
 from support.bright_finder import bright_finder
+from support.segmented import segmented, soft_voxels
 from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.imaging.boxes import bounding_box
+from brainfcn_jax.imaging.choices import first_axis
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import centred_grid
 from brainfcn_jax.inference import network_input
 from brainfcn_jax.inference.brain import find_brain
 from brainfcn_jax.inference.network_input import SEEN_MARGIN_MM, Prepared, prepare, seen_part
-from brainfcn_jax.inference.prediction import ANYTHING, NOTHING
-from brainfcn_jax.inference.segmentation import Segmentation, segment_scan
+from brainfcn_jax.inference.prediction import ANYTHING, NOTHING, ReadyNetwork
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
 
 SHAPE, SPACING_MM = (90, 84, 60), (1.5, 1.5, 2.0)
 POOLED = 8
@@ -69,26 +71,28 @@ def test_labels_volumes_and_uncertainty_are_those_of_all_that_could_be_seen(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = threshold_model(replace(DESCRIPTION, spacing_mm=spacing_mm, slice_axis=slice_axis))
+    axis = first_axis(slice_axis)
 
-    def found() -> tuple[Prepared, Segmentation]:
-        brain = find_brain(bright_finder(), head)
-        return prepare(head, model.description, brain), segment_scan(
+    def found() -> tuple[Prepared, SegmentedScan]:
+        brain = find_brain(ReadyNetwork(bright_finder()), head)
+        return prepare(head, model.description, axis, brain), segmented(
             model, head, finder=bright_finder(), views=views, keep_probabilities=True
         )
 
     part, of_part = found()
     monkeypatch.setattr(network_input, "SEEN_MARGIN_MM", 1000.0)
     whole, of_whole = found()
-    assert whole.allowed is not None and part.allowed is not None
-    assert part.inside.size < 0.8 * whole.inside.size
-    assert np.count_nonzero(part.allowed) == np.count_nonzero(whole.allowed)
+    assert part.seen.levels.size < 0.8 * whole.seen.levels.size
+    assert np.count_nonzero(part.seen.permitted) == np.count_nonzero(whole.seen.permitted)
+    assert np.count_nonzero(part.seen.permitted) < part.seen.levels.size
     levels_of_part, levels_of_whole = (each.equalised_histogram.counts for each in (part, whole))
     np.testing.assert_array_equal(levels_of_part, levels_of_whole)
     assert of_part.labels.any()
     np.testing.assert_array_equal(of_part.labels, of_whole.labels)
+    assert of_part.probabilities is not None and of_whole.probabilities is not None
     np.testing.assert_array_equal(of_part.probabilities, of_whole.probabilities)
-    np.testing.assert_array_equal(of_part.entropy, of_whole.entropy)
-    np.testing.assert_allclose(of_part.soft_voxels, of_whole.soft_voxels, rtol=1e-5)
+    np.testing.assert_array_equal(of_part.uncertainty, of_whole.uncertainty)
+    np.testing.assert_allclose(soft_voxels(of_part), soft_voxels(of_whole), rtol=1e-5)
 
 
 @pytest.mark.parametrize("stages", [4, 5])
@@ -96,13 +100,13 @@ def test_the_poolings_of_all_stages_take_the_same_voxels_together(
     head: Scan, stages: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     description = replace(DESCRIPTION, stages=stages, spacing_mm=(0.3, 0.75, 1.0))
-    brain = find_brain(bright_finder(), head)
-    part = prepare(head, description, brain)
+    brain = find_brain(ReadyNetwork(bright_finder()), head)
+    part = prepare(head, description, 2, brain)
     monkeypatch.setattr(network_input, "SEEN_MARGIN_MM", 1000.0)
-    whole = prepare(head, description, brain)
+    whole = prepare(head, description, 2, brain)
     pooled = 2 ** (stages - 1)
     starts = [now[0] - all_of_it[0] for now, all_of_it in zip(part.box, whole.box, strict=True)]
     assert all(start % pooled == 0 for start in starts)
-    tight = bounding_box(np.asarray(whole.allowed))
+    tight = bounding_box(whole.seen.permitted)
     assert tight is not None
     assert 0 < max(starts) <= max(first for first, _ in tight)

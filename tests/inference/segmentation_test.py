@@ -5,6 +5,7 @@ import dataclasses
 import nibabel
 import numpy as np
 import pytest
+from support.segmented import segmented
 from support.sure_prediction import sure_prediction
 from support.threshold_model import BRIGHT, DESCRIPTION, threshold_labels, threshold_model
 
@@ -13,9 +14,8 @@ from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import views
 from brainfcn_jax.inference.network_input import spacing_notes
-from brainfcn_jax.inference.prediction import Prediction, Progress, VoxelWeights
-from brainfcn_jax.inference.segmentation import segment_scan
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.inference.prediction import NetworkInput, Prediction, Progress, ReadyNetwork
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import Model
 
 SHAPE = (44, 38, 30)
@@ -38,8 +38,8 @@ def make_scan(head: np.ndarray) -> Scan:
 
 
 def described(**changes: object) -> Model:
-    """A model without parameters, for tests in which no network runs."""
-    return Model({}, dataclasses.replace(DESCRIPTION, **changes))  # type: ignore[arg-type]
+    """A model for tests in which its network does not run."""
+    return threshold_model(dataclasses.replace(DESCRIPTION, **changes))  # type: ignore[arg-type]
 
 
 class ThresholdNetwork:
@@ -50,20 +50,18 @@ class ThresholdNetwork:
 
     def __call__(
         self,
-        model: Model,
-        equalised: np.ndarray,
+        ready: ReadyNetwork,
+        given: NetworkInput,
+        axis: int,
         *,
-        voxel_weights: VoxelWeights,
-        allowed: np.ndarray | None,
-        reach: float,
         batch_slices: int,
         with_probabilities: bool,
         progress: Progress,
     ) -> Prediction:
         """What `predict` gives."""
-        self.seen.append(equalised)
-        labels = ((equalised > 0).astype(np.uint8) + (equalised >= BRIGHT)).astype(np.uint8)
-        return sure_prediction(labels, voxel_weights, with_probabilities)
+        self.seen.append(given.levels)
+        labels = ((given.levels > 0).astype(np.uint8) + (given.levels >= BRIGHT)).astype(np.uint8)
+        return sure_prediction(labels, given, with_probabilities)
 
 
 @pytest.fixture
@@ -83,7 +81,7 @@ def test_labels_come_back_in_the_canonical_frame(
     network: ThresholdNetwork, slice_axis: str
 ) -> None:
     scan = make_scan(ball())
-    found = segment_scan(described(slice_axis=slice_axis), scan)
+    found = segmented(described(slice_axis=slice_axis), scan)
     assert found.labels.dtype == np.uint8
     np.testing.assert_array_equal(found.labels, expected_labels(scan))
     assert found.removed_regions == 0
@@ -91,23 +89,23 @@ def test_labels_come_back_in_the_canonical_frame(
 
 
 def test_the_network_sees_the_head_and_a_margin_of_eight_voxels(network: ThresholdNetwork) -> None:
-    segment_scan(described(slice_axis="axial"), make_scan(ball()))
+    segmented(described(slice_axis="axial"), make_scan(ball()))
     # x 22 +- 17, y 20 +- 17, z 14 - 9 - 8 and 14 + 9 + 8, cut at the volume's 0 and 30
-    assert network.seen[0].shape == (30, 35, 35)
+    assert network.seen[0].shape == (35, 35, 30)
 
 
 def test_the_network_sees_everything_when_the_whole_volume_is_equalised(
     network: ThresholdNetwork,
 ) -> None:
-    segment_scan(described(slice_axis="sagittal", equalise="volume"), make_scan(ball()))
+    segmented(described(slice_axis="sagittal", equalise="volume"), make_scan(ball()))
     assert network.seen[0].shape == SHAPE
 
 
 def test_probabilities_are_sure_of_background_outside_the_box(network: ThresholdNetwork) -> None:
     scan = make_scan(ball())
-    found = segment_scan(described(slice_axis="coronal"), scan, keep_probabilities=True)
+    found = segmented(described(slice_axis="coronal"), scan, keep_probabilities=True)
     assert found.probabilities is not None
-    assert found.probabilities.shape == (*SHAPE, CLASSES)
+    assert found.probabilities.shape == (*SHAPE, TISSUES.classes)
     np.testing.assert_array_equal(found.probabilities.argmax(-1), expected_labels(scan))
     np.testing.assert_array_equal(found.probabilities.sum(-1), 1)
 
@@ -116,7 +114,7 @@ def test_regions_beside_the_brain_are_removed_and_counted(network: ThresholdNetw
     beside = np.zeros(SHAPE, bool)
     beside[2:5, 2:5, 10:13] = True  # one region in each of three axial slices
     scan = make_scan(ball() | beside)
-    found = segment_scan(described(slice_axis="axial"), scan)
+    found = segmented(described(slice_axis="axial"), scan)
     assert found.removed_regions == 3
     np.testing.assert_array_equal(found.labels > 0, ball())
 
@@ -127,7 +125,7 @@ def test_the_middle_slice_is_the_middle_of_the_scan_and_not_of_the_box(
     head = ball(centre=(10, 20, 14))  # sagittal slices 1..19 of 44: none in the middle one
     head[20:26, 18:22, 13:16] = True
     scan = make_scan(head)
-    found = segment_scan(described(slice_axis="sagittal", mask_slice="middle"), scan)
+    found = segmented(described(slice_axis="sagittal", mask_slice="middle"), scan)
     # M is the small block of slice 22: it covers little of the ball's large slices
     assert not found.labels[10].any()
     assert found.labels[20:26, 18:22, 13:16].all()
@@ -137,13 +135,13 @@ def test_labels_do_not_depend_on_the_unit_of_intensity(network: ThresholdNetwork
     scan = make_scan(ball())
     brighter = dataclasses.replace(scan, data=scan.data * 4 + 8)
     np.testing.assert_array_equal(
-        segment_scan(described(), brighter).labels, segment_scan(described(), scan).labels
+        segmented(described(), brighter).labels, segmented(described(), scan).labels
     )
 
 
 def test_a_network_worked_out_by_hand_gives_its_labels() -> None:
     scan = make_scan(ball())
-    found = segment_scan(threshold_model(), scan)
+    found = segmented(threshold_model(), scan)
     np.testing.assert_array_equal(found.labels, threshold_labels(scan.data))
     steps = {"brain", "preprocessing", "network", "postprocessing", "interpolation"}
     assert set(found.seconds) == steps

@@ -6,15 +6,15 @@ import math
 import nibabel
 import numpy as np
 import pytest
+from support.segmented import segmented, soft_voxels
 from support.threshold_model import BRIGHT, DARK, DESCRIPTION, threshold_labels, threshold_model
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SliceAxis
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING
-from brainfcn_jax.inference.segmentation import segment_scan
+from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING, NetworkInput, ReadyNetwork
 from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes
-from brainfcn_jax.labels import BACKGROUND, CLASSES, COGM, CSF, WM
+from brainfcn_jax.labels import BACKGROUND, COGM, CSF, TISSUES, WM
 from brainfcn_jax.network.model_file import Model
 
 EVERY = dataclasses.replace(DESCRIPTION, slice_axis="all")
@@ -36,15 +36,15 @@ def one_before_model() -> Model:
 
 def by_hand(allowed: np.ndarray) -> np.ndarray:
     """Class probabilities of the volume, x y z, averaged over what each axis says."""
-    total = np.zeros((CLASSES, *SHAPE))
+    total = np.zeros((TISSUES.classes, *SHAPE))
     for axis in range(3):
         before = np.roll(VOLUME, 1, axis).astype(float)
         np.moveaxis(before, axis, 0)[0] = 0
-        scores = np.full((CLASSES, *SHAPE), -1000.0 * 0.02)
+        scores = np.full((TISSUES.classes, *SHAPE), -1000.0 * 0.02)
         scores[BACKGROUND], scores[COGM], scores[WM] = DARK * 0.02, 0, 0
         scores[COGM] += before * 0.02
         scores[WM] += (2 * before - BRIGHT) * 0.02
-        for label in range(1, CLASSES):
+        for label in range(1, TISSUES.classes):
             least = FLUID if label == CSF else ANYTHING
             scores[label][allowed < least] = -np.inf
         powers = np.exp(scores - scores.max(axis=0))
@@ -54,27 +54,25 @@ def by_hand(allowed: np.ndarray) -> np.ndarray:
 
 def test_three_views_are_averaged() -> None:
     allowed = RANDOM.choice([NOTHING, FLUID, ANYTHING, ANYTHING], SHAPE).astype(np.uint8)
-    weights = tuple(RANDOM.uniform(1, 2, n).astype(np.float32) for n in (13, 11, 9))
+    z, x, y = (RANDOM.uniform(1, 2, n).astype(np.float32) for n in (13, 11, 9))
     told: list[tuple[str, int, int]] = []
     found = predict_along(
+        ReadyNetwork(one_before_model()),
+        NetworkInput(VOLUME, allowed, (x, y, z)),
         AXES,
-        one_before_model(),
-        np.moveaxis(VOLUME, 2, 0),
-        voxel_weights=(weights[0], weights[1], weights[2]),
-        allowed=np.moveaxis(allowed, 2, 0),
         batch_slices=4,
         with_probabilities=True,
         progress=lambda *what: told.append(what),
     )
-    expected = np.moveaxis(by_hand(allowed), 3, 1)
+    expected = by_hand(allowed)
     assert found.probabilities is not None
     np.testing.assert_allclose(found.probabilities, expected, atol=2e-3)
     sure = np.diff(np.sort(expected, axis=0)[-2:], axis=0)[0] > 5e-3
     np.testing.assert_array_equal(found.labels[sure], expected.argmax(axis=0)[sure])
     logs = np.log(expected, out=np.zeros_like(expected), where=expected > 0)
-    entropy = -(expected * logs).sum(axis=0) / math.log(CLASSES)
+    entropy = -(expected * logs).sum(axis=0) / math.log(TISSUES.classes)
     np.testing.assert_allclose(found.entropy, entropy, atol=5e-3)
-    sums = np.einsum("cijk,i,j,k->c", expected, *weights)
+    sums = np.einsum("cxyz,x,y,z->c", expected, x, y, z)
     np.testing.assert_allclose(found.class_sums, sums, rtol=2e-3, atol=1)
     assert {total for _, _, total in told} == {sum(SHAPE)}  # something is allowed in all slices
     assert [done for _, done, _ in told] == sorted({done for _, done, _ in told})
@@ -112,7 +110,7 @@ def test_the_labels_lie_on_the_scan_whatever_it_is_seen_from(
     head = (places**2).sum(axis=0) <= 12**2
     data = np.where(head, np.where(places[0] > 0, 90, 30), 0).astype(np.float32)
     scan = Scan(data, spacing_mm, nibabel.Nifti1Image(data, np.eye(4)), "head.nii", ())
-    once, fused = (segment_scan(model, scan, views=views) for views in (1, 3))
+    once, fused = (segmented(model, scan, views=views) for views in (1, 3))
     assert once.slice_axes == (("coronal",) if spacing_mm[1] == 7 else ("axial",))
     assert fused.slice_axes == (("coronal",) if spacing_mm[1] == 7 else AXES)
     assert not any("view" in note for note in once.notes)
@@ -120,4 +118,4 @@ def test_the_labels_lie_on_the_scan_whatever_it_is_seen_from(
     assert (once.labels == fused.labels).mean() > 0.995
     if spacing_mm == (3.0, 3.0, 3.0):
         np.testing.assert_array_equal(fused.labels, threshold_labels(data))
-    assert sum(fused.soft_voxels) == pytest.approx(data.size)
+    assert sum(soft_voxels(fused)) == pytest.approx(data.size)
