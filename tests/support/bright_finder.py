@@ -4,7 +4,7 @@ import dataclasses
 
 from support.threshold_model import DESCRIPTION, passing_intensity
 
-from brainfcn_jax.labels import BRAIN_ALONE
+from brainfcn_jax.labels import BRAIN
 from brainfcn_jax.network.model_file import Model
 
 BRIGHT = 160
@@ -13,9 +13,7 @@ BRIGHT = 160
 
 def bright_finder() -> Model:
     """Brain above BRIGHT of the equalised scan at 2 mm, else background."""
-    description = dataclasses.replace(
-        DESCRIPTION, tissues=BRAIN_ALONE, spacing_mm=(2.0, 2.0, 2.0), modality="any"
-    )
+    description = dataclasses.replace(DESCRIPTION, labels=BRAIN, spacing_mm=(2.0, 2.0, 2.0))
     params = passing_intensity(description)
     params["fusion"]["kernel"][0, 0, 0, 1] = 1
     params["fusion"]["bias"][1] = -BRIGHT

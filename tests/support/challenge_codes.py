@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import UInt8
 
-from brainfcn_jax.labels import CodeScheme
+from brainfcn_jax.schemes import CodeScheme
 
 CODES_OF_TISSUES = {
     "tissues": (0, 1, 2, 3, 4, 5, 6, 7),

@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float16, Float32, UInt8
 
-from brainfcn_jax.labels import BGT, BS, CB, COGM, CSF, VENT, WM
+from brainfcn_jax.labels import BGT, BS, CB, COGM, CSF, TISSUES, VENT, WM
 from brainfcn_jax.measures.volumes import Volumes, volume_table
 
 SPACING_MM = (3.0, 3.0, 3.0)
@@ -60,4 +60,4 @@ def volumes(
 ) -> Volumes:
     """The rows of the volumes table, with soft volumes equal to those counted."""
     counts = np.bincount(labels.ravel(), minlength=8).astype(float).tolist()
-    return volume_table(labels, counts, float(np.prod(spacing_mm)))
+    return volume_table(labels, counts, float(np.prod(spacing_mm)), TISSUES)

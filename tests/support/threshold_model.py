@@ -15,11 +15,14 @@ DARK, BRIGHT = 10, 128
 DESCRIPTION = ModelDescription(
     stages=4,
     maps=2,
-    tissues=tuple(tissue.name for tissue in TISSUES),
+    labels=TISSUES,
+    people="adults",
+    contrasts=("T1w",),
+    find_brain=False,
+    colours="neighbours",
     channel_means=(0.0, 0.0, 0.0),
     slice_axis="axial",
     spacing_mm=(3.0, 3.0, 3.0),
-    modality="T1w",
     equalise="head",
     mask_slice="largest",
     licence="Apache-2.0",
@@ -42,7 +45,7 @@ def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
 
 def passing_intensity(description: ModelDescription) -> Parameters:
     """Parameters, 0 but for the way of the middle slice's value into the first fused map."""
-    classes = len(description.tissues) + 1
+    classes = description.labels.classes
     shapes = parameter_shapes(description.stages, description.maps, classes, WIDTHS)
     params = {
         layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}
