@@ -28,7 +28,7 @@ LHIP, _, LES = (label.index for label in LABELS)
 
 def own_model(labels: LabelTable = LABELS) -> Model:
     """What `threshold_model` calls white matter is a lesion, its cortex the left hippocampus."""
-    description = dataclasses.replace(DESCRIPTION, labels=labels)
+    description = dataclasses.replace(DESCRIPTION, labels=labels, find_brain=False)
     params = passing_intensity(description)
     params["fusion"]["kernel"][0, 0, 0, [LHIP, LES]] = (1, 2)
     params["fusion"]["bias"][:] = -1000

@@ -13,7 +13,9 @@ BRIGHT = 160
 
 def bright_finder() -> Model:
     """Brain above BRIGHT of the equalised scan at 2 mm, else background."""
-    description = dataclasses.replace(DESCRIPTION, labels=BRAIN, spacing_mm=(2.0, 2.0, 2.0))
+    description = dataclasses.replace(
+        DESCRIPTION, labels=BRAIN, find_brain=False, spacing_mm=(2.0, 2.0, 2.0)
+    )
     params = passing_intensity(description)
     params["fusion"]["kernel"][0, 0, 0, 1] = 1
     params["fusion"]["bias"][1] = -BRIGHT

@@ -59,5 +59,5 @@ def volumes(
     labels: UInt8[np.ndarray, "x y z"], spacing_mm: tuple[float, float, float] = SPACING_MM
 ) -> Volumes:
     """The rows of the volumes table, with soft volumes equal to those counted."""
-    counts = np.bincount(labels.ravel(), minlength=8).astype(float).tolist()
+    counts = np.bincount(labels.ravel(), minlength=TISSUES.classes).astype(float).tolist()
     return volume_table(labels, counts, float(np.prod(spacing_mm)), TISSUES)

@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from brainfcn_jax.inference.prediction import Prediction, VoxelWeights
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.inference.prediction import NetworkInput, Prediction
+from brainfcn_jax.labels import TISSUES
 
 
 def sure_prediction(
-    labels: np.ndarray, voxel_weights: VoxelWeights, with_probabilities: bool
+    labels: np.ndarray, given: NetworkInput, with_probabilities: bool
 ) -> Prediction:
-    """Probability 1 for the label of each voxel, slices first."""
-    slices, rows, columns = (weights.astype(np.float64) for weights in voxel_weights)
-    weights = slices[:, None, None] * rows[None, :, None] * columns[None, None, :]
-    sums = np.bincount(labels.ravel(), weights.ravel(), minlength=CLASSES)
-    one_hot = np.moveaxis(np.eye(CLASSES, dtype=np.float16)[labels], -1, 0).copy()
+    """Returns a prediction that gives the label of each voxel of an input the probability 1."""
+    x, y, z = (weights.astype(np.float64) for weights in given.weights)
+    weights = x[:, None, None] * y[None, :, None] * z[None, None, :]
+    sums = np.bincount(labels.ravel(), weights.ravel(), minlength=TISSUES.classes)
+    one_hot = np.eye(TISSUES.classes, dtype=np.float16)[:, labels]
     entropy = np.zeros(labels.shape, np.float16)
     return Prediction(labels, entropy, sums, one_hot if with_probabilities else None)

@@ -18,7 +18,7 @@ DESCRIPTION = ModelDescription(
     labels=TISSUES,
     people="adults",
     contrasts=("T1w",),
-    find_brain=False,
+    find_brain=True,
     colours="neighbours",
     channel_means=(0.0, 0.0, 0.0),
     slice_axis="axial",
@@ -45,8 +45,9 @@ def threshold_model(description: ModelDescription = DESCRIPTION) -> Model:
 
 def passing_intensity(description: ModelDescription) -> Parameters:
     """Parameters, 0 but for the way of the middle slice's value into the first fused map."""
-    classes = description.labels.classes
-    shapes = parameter_shapes(description.stages, description.maps, classes, WIDTHS)
+    shapes = parameter_shapes(
+        description.stages, description.maps, description.labels.classes, WIDTHS
+    )
     params = {
         layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}
         for layer, names in shapes.items()
