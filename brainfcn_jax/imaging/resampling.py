@@ -64,8 +64,8 @@ class Line:
 
 Lines = tuple[Line, Line, Line]
 Slab = tuple[slice, slice, slice]
-Matrix = Float32[np.ndarray, "target source"] | None
-"""Weights of a line's samples in another's; None where the lines agree."""
+Matrix = Float32[np.ndarray, "_ _"] | None
+"""Weights (target, source) of a line's samples in another's; None where the lines agree."""
 
 
 def centred_line(size: int, spacing_mm: float) -> Line:

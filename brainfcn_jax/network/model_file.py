@@ -72,9 +72,11 @@ _MODALITIES: Mapping[str, tuple[People, tuple[str, ...], bool]] = MappingProxyTy
 """People, contrasts, and whether brains can be looked for, by the word for all of that in files
 from before there were fields for them."""
 
-
 _EARLIER = ("tissues", "modality")
+"""Attributes of such files that became others,"""
+
 _NEWER = ("labels", "people", "contrasts", "find_brain", "colours")
+"""and those others."""
 
 
 @dataclass(frozen=True)
@@ -216,12 +218,6 @@ def load_model(path: str | Path) -> Model:
         expected = description.parameter_shapes(sealed_hdf5.array_shapes(file))
         arrays = sealed_hdf5.read_arrays(file, expected)
     return Model(nested(arrays), description)
-
-
-_EARLIER, _NEWER = (
-    ("tissues", "modality"),
-    ("labels", "people", "contrasts", "find_brain", "colours"),
-)
 
 
 def _from_earlier(path: str | Path, attributes: Mapping[str, Any]) -> dict[str, Any]:
