@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
-from brainfcn_jax.inference.brain import load_finder
 from brainfcn_jax.network import shipped_models
 from brainfcn_jax.network.model_file import save_model
 
@@ -27,7 +25,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds the adults' models and what finds the brain, and nothing else."""
     folder = tmp_path / "weights"
     folder.mkdir()
@@ -45,8 +43,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         )
     )
     monkeypatch.setattr(shipped_models, "weights_folder", lambda: folder)
-    yield folder
-    load_finder.cache_clear()
+    return folder
 
 
 @pytest.fixture
@@ -101,7 +98,6 @@ def test_what_another_finder_found_is_labelled_anew(shipped: Path, scan: str) ->
     after = shipped_models.file_digest(finder)
     digests = shipped / shipped_models.DIGESTS
     digests.write_text(digests.read_text().replace(before, after))
-    load_finder.cache_clear()
     assert run(f"--volume={scan}", "--resume") == 0
     assert json.loads(sidecar.read_text())["Finder"]["SHA256"] == after
 
