@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
+
+from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
+from brainfcn_jax.labels import COGM, CSF, VENT, WM
 from brainfcn_jax.measures.modality import (
     looks_skull_stripped,
     modality_warnings,
     tissue_medians,
 )
-
-from brainfcn_jax.imaging.contrasts import ANY, ANY_NEWBORN
-from brainfcn_jax.labels import COGM, CSF, VENT, WM
 
 ADULT_FLAIR = {COGM: 100, WM: 90, VENT: 20, CSF: 30}
 ADULT_T1 = {COGM: 60, WM: 100, VENT: 20, CSF: 25}

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from brainfcn_jax.measures.plausible_volumes import ADULT, NEWBORN, PlausibleVolumes
 
 from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.measures.plausible_volumes import ADULT, NEWBORN, PlausibleVolumes
 from brainfcn_jax.measures.volumes import BRAIN_ABBREVIATION, INTRACRANIAL_ABBREVIATION
 
 PAGE = Path(__file__).parents[2] / "docs" / "quality.md"

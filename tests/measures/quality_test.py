@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brainfcn_jax.measures.plausible_volumes import ADULT, NEWBORN, OF_MODALITY
 from jaxtyping import UInt8
 from support.labelled_brain import (
     SPACING_MM,
@@ -17,6 +16,7 @@ from support.labelled_brain import (
 
 from brainfcn_jax.imaging.nifti import load_labels, load_scan
 from brainfcn_jax.labels import ABBREVIATIONS, BS, CB, COGM, CSF, VENT, WM
+from brainfcn_jax.measures.plausible_volumes import ADULT, NEWBORN, OF_MODALITY
 from brainfcn_jax.measures.quality import (
     Quality,
     assess,
