@@ -21,7 +21,7 @@ from brainfcn_jax.results.paths import (
 from brainfcn_jax.results.planned_scan import PlannedScan
 from brainfcn_jax.results.result_files import planned_files
 from brainfcn_jax.results.tables import (
-    score_lines,
+    dataclass_lines,
     screen_table,
     volume_lines,
     write_json,
@@ -122,7 +122,7 @@ def test_volumes_are_written_in_full_precision(tmp_path: Path) -> None:
 
 def test_scores_are_written_in_full_precision(tmp_path: Path) -> None:
     path = tmp_path / "scores.tsv"
-    write_table(path, score_lines(SCORES))
+    write_table(path, dataclass_lines(Score, SCORES))
     rows = [line.split("\t") for line in path.read_text().splitlines()]
     assert rows[0] == [
         "structure",
