@@ -14,7 +14,8 @@ from support.threshold_model import DESCRIPTION, threshold_labels, threshold_mod
 import brainfcn_jax
 from brainfcn_jax import SegmentedScan, load_model, segment
 from brainfcn_jax.errors import InputError, UsageError, WeightsError
-from brainfcn_jax.labels import CLASSES, TISSUES, WM
+from brainfcn_jax.imaging.contrasts import KNOWN
+from brainfcn_jax.labels import TISSUES, WM
 from brainfcn_jax.network.model_file import Model, save_model
 
 FLIPPED = np.array([[0, 0, -3, 30], [-2.9, 0, 0, 20], [0, 2.9, 0, -10], [0, 0, 0, 1.0]])
@@ -41,7 +42,7 @@ def test_a_file(tmp_path: Path) -> None:
     check(found, intensities(), AFFINE)
     assert segment(Path(path), threshold_model()).probabilities is None
     assert found.probabilities is not None
-    assert found.probabilities.shape == (*SHAPE, CLASSES)
+    assert found.probabilities.shape == (*SHAPE, TISSUES.classes)
     np.testing.assert_array_equal(found.probabilities.argmax(-1), found.labels)
     assert list(found.probability_images) == [tissue.abbreviation for tissue in TISSUES]
     white = np.asarray(found.probability_images["WM"].dataobj)
@@ -105,26 +106,19 @@ def test_models_by_file_and_by_name(tmp_path: Path) -> None:
 
 def test_the_contrast_chooses_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = []
-    stated = []
 
-    def warnings(path: str, data: object, labels: object, modality: str, said: str | None) -> tuple:
-        stated.append(said)
-        return ()
+    def read(path: str) -> Model:
+        chosen.append(Path(path).stem)
+        return threshold_model(dataclasses.replace(DESCRIPTION, contrasts=KNOWN))
 
-    monkeypatch.setattr("brainfcn_jax.inference.segmented_scan.modality_warnings", warnings)
-
-    def loaded(name: str | None, *, weights: str | None) -> Model:
-        assert weights is None
-        chosen.append(name)
-        return threshold_model(dataclasses.replace(DESCRIPTION, modality="any"))
-
-    monkeypatch.setattr("brainfcn_jax.api.load_model", loaded)
+    monkeypatch.setattr("brainfcn_jax.api.read_model", read)
     image = nibabel.Nifti1Image(intensities(), AFFINE)
     segment(image)
     segment(image, contrast="FLAIR")
-    segment(write_image(tmp_path / "sub-01_T2w.nii.gz", intensities()))
-    assert chosen == ["adult_t1w", "adult_any", "adult_any"]
-    assert stated == [None, "FLAIR", None]
+    t2w = write_image(tmp_path / "sub-01_T2w.nii.gz", intensities())
+    segment(t2w)
+    segment(t2w, contrast="T1w")
+    assert chosen == ["adult_t1w", "adult_any", "adult_any", "adult_t1w"]
 
 
 def test_a_contrast_that_the_model_does_not_know_is_refused() -> None:

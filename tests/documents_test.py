@@ -22,9 +22,9 @@ from support.eval_example import AFFINE, intensities
 from support.threshold_model import threshold_model
 
 from brainfcn_jax.commands import runner, segment_flags, train
+from brainfcn_jax.labels import TISSUES, table_text
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.label_tables import bids_table
-from brainfcn_jax.results.sidecars import VOLUME_COLUMNS
+from brainfcn_jax.results.sidecars import volume_columns
 from brainfcn_jax.training.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -218,9 +218,9 @@ def test_messages_are_those_of_the_code() -> None:
 
 def test_columns_and_colours_are_those_of_the_code() -> None:
     page = (ROOT / "docs/files.md").read_text("utf-8")
-    for column in VOLUME_COLUMNS:
+    for column in volume_columns(TISSUES):
         assert f"`{column}`" in page
-    for row in bids_table().splitlines()[1:]:
+    for row in table_text(TISSUES, kinds=False).splitlines()[1:]:
         index, name, abbreviation, colour, mapping = row.split("\t")
         assert f"| {index} | {name} | {abbreviation} | `{colour}` | {mapping} |" in page
 

@@ -64,11 +64,11 @@ def generate_command(values: flags.FlagValues) -> None:
             np.moveaxis(volume, 0, axis) for volume in (made.image, made.tissues)
         )
         save_example(stem, canonical_image, canonical_tissues, generator.recipe.spacing_mm)
-        print(f"wrote '{stem}.nii' and its '_dseg.nii.gz'")
+        runner.log(f"wrote '{stem}.nii' and its '_dseg.nii.gz'")
         if index < _MOST_ON_SHEET:
             shown.append((equalise_volume(made.image, "head"), made.tissues, stem.name))
     save_sheet(out_dir / "examples.png", shown)
-    print(f"wrote '{out_dir / 'examples.png'}'")
+    runner.log(f"wrote '{out_dir / 'examples.png'}'")
 
 
 def main() -> None:

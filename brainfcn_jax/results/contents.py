@@ -18,7 +18,7 @@ from brainfcn_jax.results.pages.scan_page import scan_page
 from brainfcn_jax.results.paths import PAGE
 from brainfcn_jax.results.planned_scan import PlannedScan
 from brainfcn_jax.results.provenance import Provenance
-from brainfcn_jax.results.tables import score_lines, volume_lines
+from brainfcn_jax.results.tables import dataclass_lines, volume_lines
 
 LabelMap = UInt8[np.ndarray, "x y z"]
 RealMap = Float32[np.ndarray, "x y z"]
@@ -71,7 +71,7 @@ class ScanContents:
     def score_table(self) -> Lines:
         """Return the table of scores."""
         assert self.scores is not None
-        return score_lines(self.scores)
+        return dataclass_lines(Score, self.scores)
 
     @cached_property
     def _picture(self) -> bytes:

@@ -39,9 +39,9 @@ def write_table(
         write_text(csv_path(path), table_text(lines, ",", missing=""), overwrite)
 
 
-def score_lines(scores: Sequence[Score]) -> list[list[Any]]:
-    """Return a table with one line a structure."""
-    return [_columns(Score), *map(_cells, scores)]
+def dataclass_lines(kind: type, rows: Iterable[Any]) -> list[list[Any]]:
+    """Return a table with a column for each attribute of a dataclass, of which the rows are."""
+    return [_columns(kind), *map(_cells, rows)]
 
 
 def volume_lines(volumes: Sequence[LabelVolume]) -> list[list[Any]]:

@@ -20,11 +20,12 @@ from support.eval_example import intensities, records, run, write_image
 from support.threshold_model import threshold_model
 
 from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.one_scan import open_model
 from brainfcn_jax.cohort.plan import plan_files
-from brainfcn_jax.cohort.steps import Segmenter, open_model
 from brainfcn_jax.errors import ClusterError
+from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.results.options import Analysis, Replacing, Wanted
 
 distributed = pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
 cluster = importlib.import_module("brainfcn_jax.cohort.cluster")
@@ -150,9 +151,9 @@ def reach(*_: object, **__: object) -> None:
 def test_a_scan_that_waits_for_a_worker_is_not_said_to_be_half_written(
     scans: Path, weights: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = SegmentationSettings(None, weights, None, "tissues", overwrite=False)
-    opened = open_model(settings)
-    books = Bookkeeping(settings, opened.provenance, resume=False)
+    analysis = Analysis(weights=weights)
+    loaded, provenance = open_model(analysis)
+    books = Bookkeeping(provenance, Wanted(), Replacing())
     paths = [str(scans / f"s{number}_T1w.nii.gz") for number in (1, 2)]
     planned = plan_files(paths, [], str(tmp_path))
     client = create_autospec(distributed.Client, instance=True)
@@ -160,13 +161,13 @@ def test_a_scan_that_waits_for_a_worker_is_not_said_to_be_half_written(
     with pytest.raises(Reached):
         next(cluster.segment_on(client, planned, books))
     assert records(tmp_path) == {}
-    model = LoadedModel(settings, {}, None)
-    model.segmenter = Segmenter(opened)
+    model = LoadedModel(analysis, {}, None)
+    model.segmenter = Segmenter(loaded)
     worker = SimpleNamespace(plugins={model.name: model})
     monkeypatch.setattr(cluster, "get_worker", lambda: worker)
-    monkeypatch.setattr(cluster, "write_results", reach)
+    monkeypatch.setattr("brainfcn_jax.cohort.one_scan.write_results", reach)
     with pytest.raises(Reached):
-        cluster.segment_job(planned[0], settings, books, books.todo(planned[0]))
+        cluster.segment_job(planned[0], books, books.todo(planned[0]))
     assert {name: record["status"] for name, record in records(tmp_path).items()} == {
         "s1": "writing"
     }
@@ -226,12 +227,12 @@ def test_only_the_run_itself_can_reach_its_local_cluster(
 
 
 def test_a_worker_with_other_weights_is_refused(weights: str) -> None:
-    settings = SegmentationSettings(None, weights, None, "tissues", overwrite=False)
-    asked_for = cluster.identity(open_model(settings))
-    LoadedModel(settings, asked_for, None).setup(None)
+    analysis = Analysis(weights=weights)
+    asked_for = cluster.identity(open_model(analysis)[1])
+    LoadedModel(analysis, asked_for, None).setup(None)
     other = {**asked_for, "Weights": {"File": "threshold.h5", "SHA256": "0" * 64}}
     with pytest.raises(ClusterError, match="install the same software and weights"):
-        LoadedModel(settings, other, None).setup(None)
+        LoadedModel(analysis, other, None).setup(None)
 
 
 def test_an_unreachable_scheduler_is_named(

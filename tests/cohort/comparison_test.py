@@ -13,10 +13,10 @@ from support.threshold_model import threshold_labels
 
 from brainfcn_jax.cohort.code_schemes import find_label_table, read_label_table
 from brainfcn_jax.cohort.comparison import mean_scores
-from brainfcn_jax.labels import BACKGROUND, CB, CSF, MRBRAINS13, WM
+from brainfcn_jax.labels import BACKGROUND, CB, CSF, TISSUES, WM, table_text
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.results.label_tables import bids_table
-from brainfcn_jax.results.sidecars import LABEL_MAP
+from brainfcn_jax.results.sidecars import label_values
+from brainfcn_jax.schemes import MRBRAINS13
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_what_the_codes_of_a_prediction_mean_is_read_beside_it_or_asked_for(
     said = one_line(capsys.readouterr().err)
     assert "which mean one tissue in 'mrbrains13' and another in this program's labels" in said
     assert "--prediction_scheme=mrbrains13 or --prediction_scheme=tissues" in said
-    (tmp_path / "ours_dseg.json").write_text(json.dumps({"LabelMap": LABEL_MAP}))
+    (tmp_path / "ours_dseg.json").write_text(json.dumps({"LabelMap": label_values(TISSUES)}))
     assert run(*command, f"--out_dir={tmp_path / 'a'}") == 0
     assert rows(tmp_path / "a")["ours", "CSF"]["dice"] == "1.0"
 
@@ -112,7 +112,7 @@ def test_without_a_sidecar_the_label_table_tells_the_codes(
     results = tmp_path / "results"
     (results / prediction).parent.mkdir(parents=True)
     write_image(results / prediction, labels)
-    (results / table).write_text(bids_table())
+    (results / table).write_text(table_text(TISSUES, kinds=False))
     true = write_image(tmp_path / "true.nii", challenge_codes(labels, MRBRAINS13))
     command = [f"--prediction={results / prediction}", f"--reference={true}", "--csv"]
     assert run(*command, "--scheme=mrbrains13", f"--out_dir={tmp_path / 'a'}") == 0

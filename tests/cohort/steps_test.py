@@ -10,7 +10,7 @@ import pytest
 from support.eval_example import intensities, read_image, run, write_image
 from support.threshold_model import threshold_labels, threshold_model
 
-from brainfcn_jax.cohort.steps import segment_read
+from brainfcn_jax.inference.views import predict_along
 from brainfcn_jax.network.model_file import save_model
 
 ROOM = 3
@@ -21,13 +21,13 @@ def small_device(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A device with room for `ROOM` slices; the sizes of the batches that it was asked for."""
     asked_for: list[int] = []
 
-    def label(loaded: Any, opened: Any, settings: Any, batch_slices: int, *others: Any) -> Any:
+    def predict(*arguments: Any, batch_slices: int, **options: Any) -> Any:
         asked_for.append(batch_slices)
         if batch_slices > ROOM:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
-        return segment_read(loaded, opened, settings, batch_slices, *others)
+        return predict_along(*arguments, batch_slices=batch_slices, **options)
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.segment_read", label)
+    monkeypatch.setattr("brainfcn_jax.inference.segmenter.predict_along", predict)
     return asked_for
 
 
@@ -77,10 +77,10 @@ def test_another_failure_of_the_device_is_told_as_it_is(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise jax.errors.JaxRuntimeError("INTERNAL: the device fell off the bus\nand more")
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.segment_read", fail)
+    monkeypatch.setattr("brainfcn_jax.inference.segmenter.predict_along", fail)
     assert run(*arguments) == 1
     said = capsys.readouterr().err
     assert "s1.nii.gz' cannot be labelled: INTERNAL: the device fell off the bus\n" in said

@@ -11,10 +11,11 @@ import pytest
 from support.eval_example import intensities, records, run, write_image
 from support.threshold_model import threshold_labels
 
-from brainfcn_jax.cohort.steps import segment_read
+from brainfcn_jax.cohort.one_scan import segmented_contents
 from brainfcn_jax.inference import prediction
-from brainfcn_jax.labels import CLASSES
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import Model, load_model
+from brainfcn_jax.results.paths import LABEL_MAP
 
 
 @pytest.fixture
@@ -96,12 +97,12 @@ def test_one_model_and_one_trace_serve_all_scans(
         traced.append(arguments[0].classes)
         return prediction.classify(*arguments)
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.load_tissue_model", load)
+    monkeypatch.setattr("brainfcn_jax.cohort.one_scan.load_model", load)
     compiled = jax.jit(classify, static_argnums=(0, 1))
     monkeypatch.setattr("brainfcn_jax.inference.prediction._compiled_classify", compiled)
     assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 0
     assert loaded == [weights]
-    assert sorted(traced) == [2, CLASSES]  # one finds the brain, one labels it
+    assert sorted(traced) == [2, TISSUES.classes]  # one finds the brain, one labels it
 
 
 def test_bytes_depend_neither_on_the_order_nor_on_the_company(
@@ -180,12 +181,12 @@ def test_a_stopped_runs_files_are_replaced(
 ) -> None:
     arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}", "--resume"]
 
-    def stopped_half_way(results: Any, _: object) -> None:
-        results.planned.outputs.label_map.write_bytes(b"half")
+    def stopped_half_way(contents: Any, *_: object) -> None:
+        contents.planned.outputs.file(LABEL_MAP).write_bytes(b"half")
         raise OSError("as if killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr("brainfcn_jax.cohort.run.write_results", stopped_half_way)
+        patch.setattr("brainfcn_jax.cohort.one_scan.write_results", stopped_half_way)
         assert run(*arguments) == 1
     assert (out / "s1_desc-tissue_dseg.nii.gz").read_bytes() == b"half"
     assert run(*arguments) == 0
@@ -203,12 +204,12 @@ def test_an_unforeseen_error_fails_its_scan_and_shows_itself(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def bug_on_s2(loaded: Any, *others: Any) -> Any:
-        if "s2" in loaded.planned.path:
+    def bug_on_s2(planned: Any, *others: Any) -> Any:
+        if "s2" in planned.path:
             raise ZeroDivisionError("a\nbug")
-        return segment_read(loaded, *others)
+        return segmented_contents(planned, *others)
 
-    monkeypatch.setattr("brainfcn_jax.cohort.steps.segment_read", bug_on_s2)
+    monkeypatch.setattr("brainfcn_jax.cohort.many_scans.segmented_contents", bug_on_s2)
     assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 1
     said = capsys.readouterr().err
     assert "cannot be labelled: an unforeseen ZeroDivisionError: a bug" in said

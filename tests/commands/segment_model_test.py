@@ -1,8 +1,7 @@
-"""`run_eval.py`: shipped models, the demo, and scans that look like another modality."""
+"""`run_eval.py`: shipped models, the demo, and scans that look like another contrast."""
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,9 @@ from support.threshold_model import threshold_model
 
 from brainfcn_jax.cohort import plan
 from brainfcn_jax.errors import InputError
-from brainfcn_jax.imaging.contrasts import ANY
+from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
-from brainfcn_jax.inference.brain import load_finder
 from brainfcn_jax.network import shipped_models
 from brainfcn_jax.network.model_file import save_model
 
@@ -27,7 +25,7 @@ def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder that holds the adults' models and what finds the brain, and nothing else."""
     folder = tmp_path / "weights"
     folder.mkdir()
@@ -35,7 +33,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (folder / finder.name).write_bytes(finder.read_bytes())
     t1w = threshold_model()
     of_any = dataclasses.replace(
-        t1w, description=dataclasses.replace(t1w.description, modality=ANY)
+        t1w, description=dataclasses.replace(t1w.description, contrasts=KNOWN)
     )
     save_model(folder / "adult_t1w.h5", t1w)
     save_model(folder / "adult_any.h5", of_any)
@@ -45,8 +43,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         )
     )
     monkeypatch.setattr(shipped_models, "weights_folder", lambda: folder)
-    yield folder
-    load_finder.cache_clear()
+    return folder
 
 
 @pytest.fixture
@@ -101,7 +98,6 @@ def test_what_another_finder_found_is_labelled_anew(shipped: Path, scan: str) ->
     after = shipped_models.file_digest(finder)
     digests = shipped / shipped_models.DIGESTS
     digests.write_text(digests.read_text().replace(before, after))
-    load_finder.cache_clear()
     assert run(f"--volume={scan}", "--resume") == 0
     assert json.loads(sidecar.read_text())["Finder"]["SHA256"] == after
 
@@ -133,7 +129,7 @@ def test_wrong_usage_ends_with_2(
     assert said in one_line(capsys.readouterr().err)
 
 
-def test_a_scan_of_another_modality_is_flagged(
+def test_a_scan_of_another_contrast_is_flagged(
     shipped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scan = write_image(tmp_path / "sub-01_T2w.nii.gz", intensities())
@@ -162,23 +158,13 @@ def test_the_name_of_a_scan_or_contrast_chooses_the_model(
     shipped: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    stated = []
-
-    def warnings(path: str, data: object, labels: object, modality: str, said: str | None) -> tuple:
-        stated.append(said)
-        return ()
-
-    monkeypatch.setattr("brainfcn_jax.inference.segmented_scan.modality_warnings", warnings)
     scan = write_image(tmp_path / file, intensities())
     assert run(f"--volume={scan}", *flags) == 0
     (path,) = Path("out").glob("*_desc-tissue_dseg.json")
     sidecar = json.loads(path.read_text())
     assert sidecar["Weights"]["File"] == f"{model}.h5"
-    assert (
-        [sidecar["Settings"]["contrast"]] == stated == ["PDw" if "odd" in file and flags else None]
-    )
+    assert sidecar["Settings"]["contrast"] == ("PDw" if "odd" in file and flags else None)
     said = "the model is adult_any, by the contrast" in capsys.readouterr().err
     assert said == (model == "adult_any" and flags != ["--model=adult_any"])
 
@@ -193,14 +179,19 @@ def test_scans_for_two_models_are_not_mixed_unless_one_model_is_named(
     given = [f"--volume={folder / name}" for name in ("1_T1w.nii.gz", "2_FLAIR.nii.gz")]
     assert run(*given) == 2
     assert "names say FLAIR and T1w" in one_line(capsys.readouterr().err)
+    unnamed = write_image(tmp_path / "odd.nii.gz", intensities())
+    assert run(given[1], f"--volume={unnamed}") == 2
+    assert "names say FLAIR and nothing" in one_line(capsys.readouterr().err)
     assert run(*given, "--model=adult_any", "--out_dir=all") == 0
     assert run(f"--volume={folder}", "--contrast=FLAIR", "--out_dir=flair") == 0
     assert sorted(records(Path("flair"))) == ["2", "3"]
     assert run(f"--volume={folder}", "--out_dir=first") == 0
     assert sorted(records(Path("first"))) == ["1"]
     capsys.readouterr()
-    assert run(given[0], "--contrast=FLAIR", "--out_dir=wrong") == 2
-    assert "1_T1w.nii.gz' says T1w; rename" in one_line(capsys.readouterr().err)
+    assert run(given[0], "--contrast=FLAIR", "--out_dir=stated") == 0
+    said = capsys.readouterr().err
+    assert "1_T1w.nii.gz' is taken as FLAIR, as --contrast says, although its name says T1w" in said
+    assert "the model is adult_any" in said
     assert run(f"--volume={folder}", "--contrast=FLAIR", "--model=adult_t1w") == 2
     assert "--contrast=FLAIR, and the model is for T1w" in capsys.readouterr().err
 

@@ -14,7 +14,8 @@ from support.eval_example import intensities, one_line, read_image, run, write_i
 from support.threshold_model import threshold_labels
 
 from brainfcn_jax.imaging.image_files import opened_image
-from brainfcn_jax.labels import MRBRAINS13, TISSUES, WM
+from brainfcn_jax.labels import TISSUES, WM
+from brainfcn_jax.schemes import MRBRAINS13
 
 ROOT = Path(__file__).parents[2]
 

@@ -41,7 +41,7 @@ from support.eval_example import one_line, run
 from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.paths import output_paths, scan_name
+from brainfcn_jax.results.paths import RECORD, output_paths, scan_name
 from brainfcn_jax.runtime.locks import LOCK_FILE
 
 DAMAGED = "is damaged: its compressed data end early or are altered; copy it again"
@@ -304,7 +304,7 @@ def test_a_bad_scan_is_one_line_and_leaves_no_result(
     assert one_line(captured.err).partition(": ")[2] == f"'{scan}' {message}\n"
     assert captured.out == ""
     left = {path.name for path in out.iterdir()} if out.exists() else set()
-    assert left <= {LOCK_FILE, output_paths(out, scan_name(name)).record.name}
+    assert left <= {LOCK_FILE, output_paths(out, scan_name(name)).file(RECORD).name}
 
 
 def test_the_table_is_long() -> None:

@@ -44,7 +44,7 @@ from support.eval_example import intensities, write_image
 from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.paths import GROUP_RECORD, PAGE, RECORD_ENDING, SCORES, VOLUMES
+from brainfcn_jax.results.paths import GROUP_RECORD, PAGE, RECORD, SCORES, VOLUMES
 from brainfcn_jax.results.record import find_records, read_record
 from brainfcn_jax.runtime.atomic_files import unfinished
 from brainfcn_jax.runtime.locks import LOCK_FILE
@@ -177,7 +177,7 @@ def kill(
 def stamp(out: Path) -> set[object]:
     """What changes when a record is written."""
     found: set[object] = set()
-    for path in out.glob(f"*_{RECORD_ENDING}"):
+    for path in out.glob(f"*_{RECORD}"):
         with contextlib.suppress(FileNotFoundError):
             found.add((path.name, path.stat().st_ino, path.stat().st_mtime_ns))
     return found
@@ -193,7 +193,7 @@ def half_files(out: Path, whole: dict[str, object]) -> list[str]:
     wrong = []
     for path in sorted(set(out.glob("*")) - unfinished(out) - {out / LOCK_FILE}):
         try:
-            if path.name.endswith(RECORD_ENDING):
+            if path.name.endswith(RECORD):
                 read_record(path)
             elif path.name not in whole:
                 wrong.append(f"{path.name} is no name of a result")
@@ -214,7 +214,7 @@ def without_times(path: Path) -> object:
     if path.suffix != ".json":
         return path.read_bytes()
     contents = json.loads(path.read_text())
-    if path.name.endswith(RECORD_ENDING):
+    if path.name.endswith(RECORD):
         return record_without_times(contents)
     return {key: value for key, value in contents.items() if key != "Seconds"}
 

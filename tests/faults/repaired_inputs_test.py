@@ -11,7 +11,7 @@ from support.eval_example import AFFINE, intensities, read_image, run
 from support.threshold_model import threshold_model
 
 from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.scan_results import ScanResults
+from brainfcn_jax.results.contents import ScanContents
 
 SCAN = intensities()
 NO_FORMS = "the header gives no orientation; x is taken to run from right to left"
@@ -78,12 +78,8 @@ REPAIRED: dict[str, tuple[nibabel.Nifti1Image, tuple[str, ...]]] = {
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Empty files for the picture and the page."""
-
-    def write_pages(results: ScanResults, overwrite: bool) -> None:
-        results.planned.outputs.picture.touch()
-        results.planned.outputs.report.touch()
-
-    monkeypatch.setattr("brainfcn_jax.results.writing.write_pages", write_pages)
+    monkeypatch.setattr(ScanContents, "picture", lambda _: b"")
+    monkeypatch.setattr(ScanContents, "page", lambda _: "")
 
 
 @pytest.fixture

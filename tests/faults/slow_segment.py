@@ -18,8 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from support.children import end_with_the_parent
 
-from brainfcn_jax.cohort.steps import segment_read
 from brainfcn_jax.commands import segment
+from brainfcn_jax.inference.segmenter import Segmenter
 
 
 def main() -> None:
@@ -27,15 +27,15 @@ def main() -> None:
     end_with_the_parent()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     seconds = float(sys.argv.pop(1))
-    labelled = 0
+    labelled, label = 0, Segmenter.segment
 
-    def slow_label(*arguments: Any) -> Any:
+    def slow_label(*arguments: Any, **options: Any) -> Any:
         nonlocal labelled
         time.sleep(seconds if labelled else 0)
         labelled += 1
-        return segment_read(*arguments)
+        return label(*arguments, **options)
 
-    with mock.patch("brainfcn_jax.cohort.steps.segment_read", slow_label):
+    with mock.patch.object(Segmenter, "segment", slow_label):
         segment.main()
 
 

@@ -3,7 +3,6 @@
 Scans are in bad_inputs_test.py.
 """
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +10,10 @@ import h5py
 import numpy as np
 import pytest
 from support.eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
-from support.threshold_model import DESCRIPTION, threshold_labels, threshold_model
+from support.threshold_model import threshold_labels
 
 from brainfcn_jax.inference import segmented_scan
-from brainfcn_jax.labels import TISSUES
-from brainfcn_jax.network.model_file import save_model
-from brainfcn_jax.results.paths import output_paths, scan_name
+from brainfcn_jax.results.paths import RECORD, output_paths, scan_name
 from brainfcn_jax.runtime.locks import LOCK_FILE
 
 
@@ -89,13 +86,8 @@ def test_a_wrong_reference_is_one_line_and_leaves_no_result(
     assert run(*arguments, f"--reference={reference}") == 1
     line = one_line(capsys.readouterr().err)
     assert line.partition(": ")[2] == f"'{reference}' {said.format(scan=scan)}\n"
-    record = output_paths(out, scan_name(scan)).record
+    record = output_paths(out, scan_name(scan)).file(RECORD)
     assert {path.name for path in out.iterdir()} == {LOCK_FILE, record.name}
-
-
-def other_tissues(path: Path, weights: str) -> None:
-    description = dataclasses.replace(DESCRIPTION, tissues=("grey", "white", "fluid"))
-    save_model(path, threshold_model(description))
 
 
 def another_network(path: Path, weights: str) -> None:
@@ -127,11 +119,6 @@ DAMAGED = (
     ("make", "said"),
     [
         (nothing, "cannot be read: No such file or directory"),
-        (
-            other_tissues,
-            "labels grey, white, fluid; give weights that label "
-            + ", ".join(tissue.name for tissue in TISSUES),
-        ),
         (
             another_network,
             "is not a weight file of brainfcn_jax, or its beginning is damaged: it begins with "

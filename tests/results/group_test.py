@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from brainfcn_jax.results import group
-from brainfcn_jax.results.pages.group_page import GroupRow
+from brainfcn_jax.results.paths import PICTURE
+from brainfcn_jax.results.record import Record, Summary
 
 
 def test_pictures_of_scans_that_did_not_pass_come_first(
@@ -14,9 +15,13 @@ def test_pictures_of_scans_that_did_not_pass_come_first(
     monkeypatch.setattr(group, "THUMBNAIL_BYTES", 25)
     monkeypatch.setattr(group, "thumbnail", lambda picture: picture)
     for name in "acde":
-        group.paths_of(tmp_path, name).picture.write_bytes(name.encode() * 10)
-    verdicts = {"a": "PASS", "b": "PASS", "c": "CHECK", "d": "PASS", "e": "FAILED"}
-    rows = [GroupRow(name, verdict) for name, verdict in verdicts.items()]
-    shown, omitted = group.with_thumbnails(tmp_path, rows)
-    assert [row.thumbnail for row in shown] == [b"a" * 10, None, b"c" * 10, None, None]
+        group.paths_of(tmp_path, name).file(PICTURE).write_bytes(name.encode() * 10)
+    verdicts = {"a": "PASS", "b": "PASS", "c": "CHECK", "d": "PASS"}
+    records = {
+        name: Record("done", {}, {}, summary=Summary(verdict, (), None, {}, {}, "m"))
+        for name, verdict in verdicts.items()
+    }
+    records["e"] = Record("failed", {}, {}, failure="damaged")
+    shown, omitted = group.thumbnails(tmp_path, records)
+    assert shown == {"a": b"a" * 10, "c": b"c" * 10}
     assert omitted == 1

@@ -4,16 +4,15 @@ import csv
 import io
 import re
 
-from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES
+from brainfcn_jax.labels import TISSUES, table_text
 from brainfcn_jax.results.label_tables import (
-    bids_table,
     freeview_table,
     fsleyes_table,
     itksnap_table,
     slicer_table,
 )
 
-LABELS = (BACKGROUND_TISSUE, *TISSUES)
+LABELS = TISSUES.with_background
 
 
 def data_lines(text: str) -> list[str]:
@@ -23,7 +22,7 @@ def data_lines(text: str) -> list[str]:
 
 
 def test_bids() -> None:
-    rows = list(csv.DictReader(io.StringIO(bids_table()), delimiter="\t"))
+    rows = list(csv.DictReader(io.StringIO(table_text(TISSUES, kinds=False)), delimiter="\t"))
     assert [(int(row["index"]), row["name"], row["abbreviation"]) for row in rows] == [
         (label.index, label.name, label.abbreviation) for label in LABELS
     ]
@@ -37,19 +36,19 @@ def test_bids() -> None:
 
 
 def test_freeview_and_slicer_have_six_columns_without_spaces_in_names() -> None:
-    for text, shown in ((freeview_table(), 0), (slicer_table(), 255)):
+    for text, shown in ((freeview_table(TISSUES), 0), (slicer_table(TISSUES), 255)):
         rows = [line.split() for line in data_lines(text)]
         assert [(int(row[0]), row[1].replace("_", " ")) for row in rows] == [
             (label.index, label.name) for label in LABELS
         ]
         assert [tuple(map(int, row[2:5])) for row in rows] == [label.colour for label in LABELS]
         assert {int(row[5]) for row in rows[1:]} == {shown}
-    assert slicer_table().startswith("# Color table file\n")
+    assert slicer_table(TISSUES).startswith("# Color table file\n")
 
 
 def test_itksnap() -> None:
     pattern = re.compile(r'\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+([\d.]+)\s+([01])\s+([01])\s+"(.*)"')
-    matches = [pattern.fullmatch(line) for line in data_lines(itksnap_table())]
+    matches = [pattern.fullmatch(line) for line in data_lines(itksnap_table(TISSUES))]
     rows = [match.groups() for match in matches if match is not None]
     assert rows[0] == ("0", "0", "0", "0", "0", "0", "0", "Clear Label")
     assert [(int(row[0]), row[7]) for row in rows[1:]] == [(t.index, t.name) for t in TISSUES]
@@ -58,7 +57,7 @@ def test_itksnap() -> None:
 
 
 def test_fsleyes() -> None:
-    rows = [line.split(maxsplit=4) for line in data_lines(fsleyes_table())]
+    rows = [line.split(maxsplit=4) for line in data_lines(fsleyes_table(TISSUES))]
     assert [(int(row[0]), row[4]) for row in rows] == [(t.index, t.name) for t in TISSUES]
     colours = [tuple(round(255 * float(channel)) for channel in row[1:4]) for row in rows]
     assert colours == [t.colour for t in TISSUES]

@@ -8,21 +8,25 @@ import pytest
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.measures.metrics import Score
-from brainfcn_jax.measures.volumes import TissueVolume
+from brainfcn_jax.measures.volumes import LabelVolume
+from brainfcn_jax.results.options import Wanted
 from brainfcn_jax.results.paths import (
+    LABEL_MAP,
     distinct_names,
     output_paths,
     refuse_existing,
     scan_name,
     sidecar_path,
 )
-from brainfcn_jax.results.settings import SegmentationSettings
+from brainfcn_jax.results.planned_scan import PlannedScan
+from brainfcn_jax.results.result_files import planned_files
 from brainfcn_jax.results.tables import (
+    dataclass_lines,
     screen_table,
+    volume_lines,
     write_json,
-    write_scores,
+    write_table,
     write_text,
-    write_volumes,
 )
 
 SCORES = [
@@ -70,29 +74,15 @@ def test_a_link_that_leads_nowhere_is_there(tmp_path: Path) -> None:
         refuse_existing([tmp_path / "link"], overwrite=False)
 
 
-def settings(save_prob: bool = False, save_uncertainty: bool = False) -> SegmentationSettings:
-    return SegmentationSettings(
-        "m",
-        None,
-        None,
-        "tissues",
-        overwrite=False,
-        save_prob=save_prob,
-        save_uncertainty=save_uncertainty,
-    )
-
-
 def test_result_names_follow_bids_derivatives() -> None:
     outputs = output_paths("out", "sub-01", "sub-01/anat")
-    folder = Path("out/sub-01/anat")
-    assert outputs.label_map == folder / "sub-01_desc-tissue_dseg.nii.gz"
-    assert sidecar_path(outputs.label_map) == folder / "sub-01_desc-tissue_dseg.json"
-    assert outputs.scores == folder / "sub-01_desc-tissue_scores.tsv"
+    label_map = outputs.file(LABEL_MAP)
+    assert label_map == Path("out/sub-01/anat/sub-01_desc-tissue_dseg.nii.gz")
+    assert sidecar_path(label_map) == label_map.with_name("sub-01_desc-tissue_dseg.json")
     assert outputs.root == Path("out")
 
 
 def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
-    outputs = output_paths("out", "a.b")
     always = [
         "desc-brain_mask.json",
         "desc-brain_mask.nii.gz",
@@ -107,20 +97,22 @@ def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
         f"label-{t.abbreviation}_probseg.{kind}" for t in TISSUES for kind in ("json", "nii.gz")
     ]
 
-    def names(settings: SegmentationSettings, scored: bool = False) -> list[str]:
-        return sorted(path.name.removeprefix("a.b_") for path in outputs.all(settings, scored))
+    def names(reference: str | None = None, **wanted: bool) -> list[str]:
+        planned = PlannedScan("a.b.nii", reference, output_paths("out", "a.b"))
+        found = planned_files(planned, Wanted(**wanted), TISSUES)  # type: ignore[arg-type]
+        return sorted(path.name.removeprefix("a.b_") for path in found)
 
-    assert names(settings()) == always
-    assert names(settings(), scored=True) == sorted([*always, "desc-tissue_scores.tsv"])
-    assert names(settings(save_prob=True)) == sorted([*always, *maps])
+    assert names() == always
+    assert names("labels.nii") == sorted([*always, "desc-tissue_scores.tsv"])
+    assert names(probabilities=True) == sorted([*always, *maps])
     uncertainty = ["desc-tissue_uncertainty.json", "desc-tissue_uncertainty.nii.gz"]
-    assert names(settings(save_uncertainty=True)) == sorted([*always, *uncertainty])
+    assert names(uncertainty=True) == sorted([*always, *uncertainty])
 
 
 def test_volumes_are_written_in_full_precision(tmp_path: Path) -> None:
-    rows = [TissueVolume(3, "white matter", "WM", 7, 7 * 0.1, 0.7000000001)]
-    rows += [TissueVolume(None, "intracranial", "ICV", 14, 1.4, 0.5)]
-    write_volumes(tmp_path / "volumes.tsv", rows)
+    rows = [LabelVolume(3, "white matter", "WM", 7, 7 * 0.1, 0.7000000001)]
+    rows += [LabelVolume(None, "intracranial", "ICV", 14, 1.4, 0.5)]
+    write_table(tmp_path / "volumes.tsv", volume_lines(rows))
     assert (tmp_path / "volumes.tsv").read_text().splitlines() == [
         "index\tname\tabbreviation\tvoxels\tvolume_mm3\tsoft_volume_mm3\tpercent_of_icv",
         f"3\twhite matter\tWM\t7\t{7 * 0.1!r}\t0.7000000001\t{100 * (7 * 0.1) / 1.4!r}",
@@ -130,7 +122,7 @@ def test_volumes_are_written_in_full_precision(tmp_path: Path) -> None:
 
 def test_scores_are_written_in_full_precision(tmp_path: Path) -> None:
     path = tmp_path / "scores.tsv"
-    write_scores(path, SCORES)
+    write_table(path, dataclass_lines(Score, SCORES))
     rows = [line.split("\t") for line in path.read_text().splitlines()]
     assert rows[0] == [
         "structure",

@@ -25,11 +25,13 @@ SCAN = FileState("bids:raw:sub-01/anat/sub-01_T1w.nii.gz", 3, 12.5, "ab" * 32)
 FULL = Record(
     status="done",
     inputs={"scan": SCAN},
-    request={"version": "1", "settings": {"frame": None, "save_prob": True}},
+    request={"version": "1", "settings": {"frame": None, "probabilities": True}},
     outputs=(FileState("sub-01/anat/x.nii.gz", 9, 13.25, "cd" * 32),),
     writing=("a", "b"),
     seconds={"network": 1.5},
-    summary=Summary("CHECK", (Flag("entropy", "too high"),), 0.25, {"WM": 3.0}, "adult_t1w"),
+    summary=Summary(
+        "CHECK", (Flag("entropy", "too high"),), 0.25, {"WM": 3.0}, {"WM": (1, 2, 3)}, "m"
+    ),
     failure=None,
 )
 FAILED = Record("failed", {}, {}, failure="why")
@@ -79,7 +81,7 @@ def edited(**changes: object) -> str:
     state = {"file": "f", "bytes": 1, "modified": 1.0, "sha256": "x"}
     record = {
         "format": "brainfcn_jax.record",
-        "version": 1,
+        "version": 2,
         "status": "done",
         "inputs": {"scan": state},
         "request": {},
@@ -99,7 +101,7 @@ def edited(**changes: object) -> str:
         "[]",
         "null",
         "{" * 100_000,
-        edited(version=2),
+        edited(version=1),
         edited(format="brainfcn_jax.manifest"),
         edited(status="sure"),
         edited(inputs=[1]),

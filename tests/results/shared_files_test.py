@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-from results.writing_test import evaluated, settings_for
+from results.writing_test import evaluated
 from support.eval_example import intensities, write_image
+from support.found_scan import provenance
 from support.threshold_model import threshold_model
 
 from brainfcn_jax.errors import OutputError
 from brainfcn_jax.network.model_file import save_model
+from brainfcn_jax.results.options import Wanted
+from brainfcn_jax.results.paths import output_paths
 from brainfcn_jax.results.shared_files import shared_files, write_shared_files
 
 SHARED = {
@@ -26,11 +29,12 @@ SHARED = {
 
 
 BIDS_KNOWS = {".bidsignore", "dataset_description.json", "desc-tissue_dseg.tsv"}
-NO_WORDS = ("_volumes.", "_uncertainty.", "_qc.", "_report.")
+NO_WORDS = ("_record.", "_volumes.", "_uncertainty.", "_qc.", "_report.")
 
 
 def shared(root: Path, flat: bool = True, source: str | None = None) -> dict[Path, str]:
-    return shared_files(root, version="1.2", flat=flat, source_dataset=source)
+    outputs = output_paths(root, "a", "" if flat else "sub-a/anat")
+    return shared_files(outputs, provenance(version="1.2"), source)
 
 
 def test_shared_files_are_written_once(tmp_path: Path) -> None:
@@ -83,19 +87,14 @@ def derivatives(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with all results of one scan."""
     save_model(tmp_path / "w.h5", threshold_model())
     name = "sub-01_ses-2_T1w.nii.gz" if "ses" in request.param else "sub-01_T1w.nii.gz"
-    settings = settings_for(
-        tmp_path / "w.h5",
-        save_prob=True,
-        save_uncertainty=True,
-        csv=True,
-        source_dataset=str(tmp_path) if request.param else None,
-    )
+    source = str(tmp_path) if request.param else None
     evaluated(
-        settings,
+        tmp_path / "w.h5",
         write_image(tmp_path / name, intensities()),
         tmp_path / "out",
         folder=request.param,
         source=f"bids:raw:{request.param}/{name}" if request.param else None,
+        wanted=Wanted(probabilities=True, uncertainty=True, csv=True, source_dataset=source),
     )
     return tmp_path / "out"
 

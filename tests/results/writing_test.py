@@ -4,7 +4,6 @@ import csv
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +11,23 @@ import SimpleITK as sitk
 from support.eval_example import AFFINE, SHAPE, intensities, read_image, write_image
 from support.threshold_model import threshold_labels, threshold_model
 
-from brainfcn_jax.cohort.steps import open_model, read_planned, segment_read
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents, written
+from brainfcn_jax.cohort.resume import Todo
 from brainfcn_jax.errors import OutputError
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
+from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.labels import TISSUES, WM
 from brainfcn_jax.network.model_file import save_model
+from brainfcn_jax.results.options import Analysis, Replacing, Wanted
 from brainfcn_jax.results.paths import output_paths, scan_name
-from brainfcn_jax.results.scan_results import PlannedScan, ScanResults
-from brainfcn_jax.results.settings import SegmentationSettings
-from brainfcn_jax.results.writing import write_results
+from brainfcn_jax.results.planned_scan import PlannedScan
 
 FINE = np.diag([1.5, 1.5, 6.0, 1.0])
 START = "sub-01_desc-tissue_"
 
 
-Everything = tuple[ScanResults, set[Path]]
+Everything = tuple[SegmentedScan, set[Path]]
 
 
 @pytest.fixture
@@ -34,23 +36,21 @@ def weights(tmp_path: Path) -> Path:
     return tmp_path / "threshold.h5"
 
 
-def settings_for(weights: Path, **changes: Any) -> SegmentationSettings:
-    return SegmentationSettings(
-        None, str(weights), None, "tissues", **{"overwrite": False, **changes}
-    )
-
-
 def evaluated(
-    settings: SegmentationSettings,
+    weights: Path,
     scan: str,
     out: Path,
     folder: str = "",
     source: str | None = None,
+    wanted: Wanted = Wanted(),  # noqa: B008
 ) -> Everything:
     """What the three steps of one scan give, and the files that they wrote for it."""
     planned = PlannedScan(scan, None, output_paths(out, scan_name(scan), folder), source)
-    results = segment_read(read_planned(planned, settings), open_model(settings), settings)
-    return results, set(write_results(results, settings).files)
+    model, provenance = open_model(Analysis(weights=str(weights)))
+    books, todo = Bookkeeping(provenance, wanted, Replacing()), Todo(needed=True)
+    inputs = read_inputs(planned, books, todo)
+    contents = segmented_contents(planned, inputs, Segmenter(model), books)
+    return contents.segmented, set(written(contents, books, todo).files)
 
 
 def rows_of(table: Path) -> list[dict[str, str]]:
@@ -62,8 +62,8 @@ def rows_of(table: Path) -> list[dict[str, str]]:
 def everything(request: pytest.FixtureRequest, tmp_path: Path, weights: Path) -> Everything:
     """All that can be written of one scan, in tmp_path/out."""
     scan = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities(), request.param)
-    settings = settings_for(weights, save_prob=True, save_uncertainty=True)
-    return evaluated(settings, scan, tmp_path / "out")
+    wanted = Wanted(probabilities=True, uncertainty=True)
+    return evaluated(weights, scan, tmp_path / "out", wanted=wanted)
 
 
 def test_every_file_opens_in_independent_readers(everything: Everything, tmp_path: Path) -> None:
@@ -104,9 +104,7 @@ def test_volumes_are_voxels_times_the_voxels_volume(everything: Everything, tmp_
         "ICV": np.count_nonzero(labels),
     }
     assert set(rows[0]) <= set(described)  # each column is described
-    assert [row["voxels"] for row in rows] == [
-        str(row.voxels) for row in everything[0].segmented.volumes
-    ]
+    assert [row["voxels"] for row in rows] == [str(row.voxels) for row in everything[0].volumes]
 
 
 def test_volumes_are_also_given_as_shares_of_the_intracranial_one(
@@ -182,8 +180,7 @@ def test_the_sidecars_say_where_each_map_comes_from(
 
 def test_maps_are_written_only_when_asked_for(tmp_path: Path, weights: Path) -> None:
     scan = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
-    settings = settings_for(weights)
-    _, files = evaluated(settings, scan, tmp_path / "out")
+    _, files = evaluated(weights, scan, tmp_path / "out")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert not [name for name in names if "probseg" in name or "uncertainty" in name]
     assert {path.name for path in files} <= names
@@ -193,12 +190,13 @@ def test_maps_are_written_only_when_asked_for(tmp_path: Path, weights: Path) -> 
 
 def test_no_result_is_replaced_unless_asked(tmp_path: Path, weights: Path) -> None:
     scan = write_image(tmp_path / "sub-01_T1w.nii.gz", intensities())
-    settings = settings_for(weights)
+    _, provenance = open_model(Analysis(weights=str(weights)))
+    books = Bookkeeping(provenance, Wanted(), Replacing())
     planned = PlannedScan(scan, None, output_paths(tmp_path / "out", "sub-01"))
-    for path in planned.outputs.all(settings):
+    for path in books.files(planned):
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
         with pytest.raises(OutputError, match=f"'{path}' exists already"):
-            read_planned(planned, settings)
-        read_planned(planned, settings_for(weights, overwrite=True))
+            read_inputs(planned, books, Todo(needed=True))
+        read_inputs(planned, books, Todo(needed=True, replace=True))
         path.unlink()

@@ -7,15 +7,19 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from support.chromium import HOSTILE, check_quiet, needs_chromium, opened, started
-from support.labelled_brain import intensities, labelled_brain
+from support.found_scan import found_scan, small_brain
 
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.measures.quality import Flag
-from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
+from brainfcn_jax.results.pages.group_page import group_page
 from brainfcn_jax.results.pages.picture import scan_picture, thumbnail
+from brainfcn_jax.results.record import Record, Summary
 
 pytestmark = needs_chromium
-SPACING_MM = (6.0, 6.0, 6.0)
+
+
+def done(verdict: str, flags: tuple[Flag, ...], volumes_mm3: dict[str, float]) -> Record:
+    return Record("done", {}, {}, summary=Summary(verdict, flags, 0.2, volumes_mm3, {}, "a"))
 
 
 @pytest.fixture(scope="module")
@@ -26,18 +30,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 
 def test_the_group_can_be_sorted_and_filtered(browser: webdriver.Chrome, tmp_path: Path) -> None:
-    labels = labelled_brain((30, 35, 33), SPACING_MM)
-    picture = scan_picture(intensities(labels), labels, SPACING_MM, "x")
-    rows = [
-        GroupRow(name, verdict, flags, {"WM": volume}, 0.2, thumbnail(picture), "sub/x.html")
-        for name, verdict, flags, volume in (
-            ("sub-10", "PASS", (), 5e5),
-            ("sub-9", "CHECK", (Flag("odd", HOSTILE),), 6e5),
-            (HOSTILE, "PASS", (), 4e5),
-        )
-    ]
-    rows.append(GroupRow("sub-1", "FAILED", failure=HOSTILE))
-    write_group_page(tmp_path / "group.html", rows)
+    picture = thumbnail(scan_picture(found_scan(small_brain()), "x"))
+    records = {
+        "sub-10": done("PASS", (), {"WM": 5e5}),
+        "sub-9": done("CHECK", (Flag("odd", HOSTILE),), {"WM": 6e5}),
+        HOSTILE: done("PASS", (), {"WM": 4e5}),
+    }
+    pages, pictures = dict.fromkeys(records, "sub/x.html"), dict.fromkeys(records, picture)
+    records["sub-1"] = Record("failed", {}, {}, failure=HOSTILE)
+    (tmp_path / "group.html").write_text(group_page(records, pages, pictures), "utf-8")
     opened(browser, tmp_path / "group.html")
 
     def shown() -> list[str]:
@@ -67,9 +68,8 @@ def test_the_table_fits_the_window(browser: webdriver.Chrome, tmp_path: Path, wi
     )
     volumes_mm3 = {tissue.abbreviation: 7.4e5 for tissue in TISSUES} | {"Brain": 1.5e6, "ICV": 2e6}
     name = "sub-01/ses-01/anat/sub-01_ses-01"
-    rows = [GroupRow(name, "CHECK", reasons, volumes_mm3, 0.2, model="a")]
-    rows.append(GroupRow("sub-02", "PASS", (), volumes_mm3, 0.2, model="a"))
-    write_group_page(tmp_path / "group.html", rows)
+    records = {name: done("CHECK", reasons, volumes_mm3), "sub-02": done("PASS", (), volumes_mm3)}
+    (tmp_path / "group.html").write_text(group_page(records, {}, {}), "utf-8")
     browser.set_window_size(width, 1000)
     opened(browser, tmp_path / "group.html")
     table, checked = (

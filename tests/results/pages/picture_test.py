@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from jaxtyping import UInt8
 from PIL import Image
-from support.labelled_brain import SPACING_MM, intensities, labelled_brain
+from support.found_scan import found_scan
+from support.labelled_brain import SPACING_MM, labelled_brain
 
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.results.pages.picture import COLUMNS, THUMBNAIL_PIXELS, scan_picture, thumbnail
@@ -18,8 +19,7 @@ def decoded(content: bytes) -> UInt8[np.ndarray, "height width 3"]:
 
 @pytest.fixture(scope="module")
 def picture() -> bytes:
-    labels = labelled_brain()
-    return scan_picture(intensities(labels), labels, SPACING_MM, "sub-01")
+    return scan_picture(found_scan(labelled_brain(), affine=np.diag([*SPACING_MM, 1])), "sub-01")
 
 
 def test_each_tissue_is_outlined_and_named_in_its_colour(picture: bytes) -> None:
@@ -40,8 +40,8 @@ def test_the_rest_is_grey(picture: bytes) -> None:
 
 
 def test_the_same_scan_gives_the_same_picture(picture: bytes) -> None:
-    labels = labelled_brain()
-    assert scan_picture(intensities(labels), labels, SPACING_MM, "sub-01") == picture
+    found = found_scan(labelled_brain(), affine=np.diag([*SPACING_MM, 1]))
+    assert scan_picture(found, "sub-01") == picture
 
 
 def test_a_thumbnail_shows_three_slices(picture: bytes) -> None:
@@ -70,7 +70,8 @@ def test_any_shape_gives_a_picture(
     shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], label: int
 ) -> None:
     labels = np.full(shape, label, np.uint8)
-    pixels = decoded(scan_picture(np.ones(shape, np.float32), labels, spacing_mm, "x"))
+    found = found_scan(labels, np.ones(shape, np.float32), np.diag([*spacing_mm, 1]))
+    pixels = decoded(scan_picture(found, "x"))
     assert pixels.shape[1] >= COLUMNS
     for tissue in TISSUES:
         assert (pixels[-34:] == tissue.colour).all(axis=-1).sum() == 14 * 14
@@ -78,11 +79,8 @@ def test_any_shape_gives_a_picture(
 
 @pytest.mark.parametrize("name", ["", "a\nb\x1b[31m\udc80", "заявка-01 λ", "x" * 500])
 def test_any_name_is_drawn(name: str) -> None:
-    labels = np.full((5, 5, 5), 3, np.uint8)
-    image = labels.astype(np.float32)
-    named, unnamed = (
-        decoded(scan_picture(image, labels, (1.0, 1.0, 1.0), text)) for text in (name, "")
-    )
+    found = found_scan(np.full((5, 5, 5), 3, np.uint8), affine=np.eye(4))
+    named, unnamed = (decoded(scan_picture(found, text)) for text in (name, ""))
     assert named.shape == unnamed.shape
     assert (named[34:] == unnamed[34:]).all()
     assert (named[:34] != unnamed[:34]).any() == bool(name)

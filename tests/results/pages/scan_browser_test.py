@@ -1,14 +1,16 @@
 """The page of a scan in a real browser, from a file: skipped where there is no Chromium."""
 
+import dataclasses
 import io
 import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float64, UInt8
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
@@ -24,15 +26,16 @@ from support.chromium import (
     started,
     waited,
 )
-from support.labelled_brain import entropies, intensities, labelled_brain, volumes
+from support.found_scan import found_scan, planned_scan, provenance, small_brain
 
 from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.histograms import Histogram
-from brainfcn_jax.labels import BACKGROUND_TISSUE, TISSUES, WM
-from brainfcn_jax.measures.quality import assess
-from brainfcn_jax.results.pages.group_page import GroupRow, write_group_page
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
+from brainfcn_jax.labels import TISSUES, WM
+from brainfcn_jax.results.pages.group_page import group_page
 from brainfcn_jax.results.pages.picture import scan_picture
-from brainfcn_jax.results.pages.scan_page import ScanReport, write_scan_page
+from brainfcn_jax.results.pages.scan_page import scan_page as page_of
+from brainfcn_jax.results.record import Record, summary_of
 
 pytestmark = needs_chromium
 
@@ -40,11 +43,12 @@ READOUT = (
     r"(?P<tissue>[\w ]+), uncertainty 0\.\d\d, intensity [\d.]+( or less| or more)?; "
     r"x (?P<mm>-?\d+\.\d, y -?\d+\.\d, z -?\d+\.\d) mm; voxel (?P<voxel>\d+, \d+, \d+)"
 )
-SPACING_MM = (6.0, 6.0, 6.0)
 GRID = Grid(
     (30, 35, 33), np.array([[-6, 0, 0, 90.0], [0, 6, 0, -100], [0, 0, 6, -90], [0, 0, 0, 1]])
 )
 """The file's first axis runs to the left."""
+NAME = HOSTILE.replace("/", "")
+"""A name of a scan: one without folders."""
 
 
 @pytest.fixture(scope="module")
@@ -57,35 +61,28 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 @pytest.fixture(scope="module")
 def scan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a brain of ellipsoids, with a hostile name in a folder with an odd one."""
-    labels = labelled_brain((30, 35, 33), SPACING_MM)
     path = tmp_path_factory.mktemp("a #folder? 100%") / "scan.html"
-    write_scan_page(path, report_of(labels, intensities(labels)))
+    path.write_text(hostile_page(hostile_scan(small_brain())), "utf-8")
     return path
 
 
-def report_of(
-    labels: UInt8[np.ndarray, "x y z"], image: Float32[np.ndarray, "x y z"]
-) -> ScanReport:
-    """A report with a hostile name."""
-    entropy, rows = entropies(labels), volumes(labels, SPACING_MM)
+def hostile_scan(labels: UInt8[np.ndarray, "x y z"], **changes: Any) -> SegmentedScan:
+    """A scan with a hostile warning, its file's first axis to the left."""
     histogram = Histogram(np.linspace(0, 1, 33), np.arange(32))
-    return ScanReport(
-        name=HOSTILE,
-        image=image,
-        labels=labels,
-        entropy=entropy,
-        grid=GRID,
-        volumes=rows,
-        quality=assess(labels, image, entropy, rows, 0, SPACING_MM, "T1w"),
-        picture=scan_picture(image, labels, SPACING_MM, HOSTILE),
-        scan_histogram=histogram,
-        equalised_histogram=histogram,
+    return found_scan(
+        labels,
+        affine=GRID.affine_mm,
+        histograms=(histogram, histogram),
         warnings=(HOSTILE,),
-        group_page="group.html",
-        name_in_group=HOSTILE,
-        model=HOSTILE,
-        training=HOSTILE,
+        **changes,
     )
+
+
+def hostile_page(found: SegmentedScan) -> str:
+    """The page of a scan with a hostile name."""
+    picture, made = scan_picture(found, HOSTILE), provenance(HOSTILE)
+    plan = planned_scan(NAME)
+    return page_of(plan, found, made, picture=picture, group_page="group.html")
 
 
 def numbers(text: str) -> Float64[np.ndarray, "3"]:
@@ -126,8 +123,8 @@ def test_the_crosshair_is_told_in_the_scans_own_terms(
     assert told is not None
     mm, voxel = numbers(told["mm"]), numbers(told["voxel"])
     np.testing.assert_allclose(GRID.affine_mm[:3, :3] @ voxel + GRID.affine_mm[:3, 3], mm)
-    label = GRID.from_canonical(labelled_brain((30, 35, 33), SPACING_MM))[tuple(voxel.astype(int))]
-    assert told["tissue"] == [BACKGROUND_TISSUE, *TISSUES][label].name
+    label = GRID.from_canonical(small_brain())[tuple(voxel.astype(int))]
+    assert told["tissue"] == TISSUES.with_background[label].name
 
     axial = browser.find_element(By.CSS_SELECTOR, "#viewer canvas")
     axial.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.PAGE_DOWN)
@@ -143,7 +140,8 @@ def test_an_outline_is_a_line_where_a_surface_lies_flat(
     labels = np.zeros((30, 35, 33), np.uint8)
     labels[5:25, 5:30, 16:18] = WM  # the slice at the start shows the face of a slab
     path = tmp_path / "slab.html"
-    write_scan_page(path, report_of(labels, np.full(labels.shape, 50, np.float32)))
+    flat = np.full(labels.shape, 50, np.float32)
+    path.write_text(hostile_page(hostile_scan(labels, image=flat)), "utf-8")
     opened(browser, path)
     assert waited(browser, "document.body.dataset.viewer") == "ready"
     browser.find_element(By.ID, "outline").click()
@@ -185,9 +183,12 @@ def test_the_layers_of_the_viewer_can_be_chosen(browser: webdriver.Chrome, scan_
 def test_a_scans_page_leads_to_its_marks_in_the_group(
     browser: webdriver.Chrome, scan_page: Path
 ) -> None:
-    rows = [GroupRow(HOSTILE, "PASS", (), {"WM": 4e5, "CB": 1e5}, page="scan.html")]
-    rows.append(GroupRow("other", "PASS", (), {"WM": 5e5, "CB": 2e5}))
-    write_group_page(scan_page.with_name("group.html"), rows, overwrite=True)
+    summary = dataclasses.replace(
+        summary_of(found_scan(small_brain()), "m"), volumes_mm3={"WM": 4e5, "CB": 1e5}
+    )
+    records = {name: Record("done", {}, {}, summary=summary) for name in (NAME, "other")}
+    page = group_page(records, {NAME: "scan.html"}, {})
+    scan_page.with_name("group.html").write_text(page, "utf-8")
     opened(browser, scan_page)
     browser.find_element(By.LINK_TEXT, "The page of all scans").click()
 
@@ -196,8 +197,8 @@ def test_a_scans_page_leads_to_its_marks_in_the_group(
         return [element.get_attribute("data-scan") for element in found]
 
     waited(browser, "document.getElementById('marked')")
-    assert marked() == [HOSTILE] * 3
-    assert browser.find_element(By.ID, "marked").text == f"Marked: {HOSTILE}"
+    assert marked() == [NAME] * 3
+    assert browser.find_element(By.ID, "marked").text == f"Marked: {NAME}"
     browser.find_element(By.CSS_SELECTOR, "circle[data-scan='other']").click()
     waited(browser, "document.getElementById('marked').textContent.endsWith('other')")
     assert marked() == ["other"] * 3
