@@ -29,6 +29,7 @@ from brainfcn_jax.imaging.resampling import Lines, centred_grid, resample
 from brainfcn_jax.inference.brain import Brain, people_of
 from brainfcn_jax.inference.prediction import ANYTHING, NOTHING
 from brainfcn_jax.network.model_file import ModelDescription
+from brainfcn_jax.text import number
 
 T = TypeVar("T")
 
@@ -184,8 +185,8 @@ def grids(scan: Scan, description: ModelDescription) -> tuple[Lines, Lines]:
     if voxels > LARGEST_GRID and grid != scan_grid:
         raise InputError(
             f"'{scan.path}' has voxels of {millimetres(scan.spacing_mm)} and would have "
-            f"{voxels:.2g} at the model's {millimetres(description.spacing_mm)}; check the voxel "
-            "sizes in its header, or crop it"
+            f"{number(voxels)} at the model's {millimetres(description.spacing_mm)}; check the "
+            "voxel sizes in its header, or crop it"
         )
     if is_thick(scan_grid[0].spacing_mm, trained_mm[0]):
         grid = (scan_grid[0], height, width)
@@ -236,4 +237,4 @@ def _histograms(
 
 def millimetres(spacing_mm: tuple[float, float, float]) -> str:
     """A voxel size in words."""
-    return " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"
+    return " x ".join(map(number, spacing_mm)) + " mm"

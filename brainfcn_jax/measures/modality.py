@@ -7,6 +7,7 @@ from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.imaging.contrasts import ANY_NEWBORN, contrasts_of, named_contrast
 from brainfcn_jax.labels import COGM, CSF, VENT, WM
+from brainfcn_jax.text import number
 
 DARK_TO_BRIGHT = {
     "T1w": (("fluid", "grey matter"), ("grey matter", "white matter")),
@@ -53,7 +54,8 @@ def modality_warnings(
         expected, source = (stated, "you say it is") if stated else (named or "", "its name says")
     pairs = OF_NEWBORNS if modality == ANY_NEWBORN else DARK_TO_BRIGHT
     wrong = [
-        f"{darker} ({medians[darker]:.4g}) is not darker than {brighter} ({medians[brighter]:.4g})"
+        f"{darker} ({number(medians[darker], 4)}) is not darker than "
+        f"{brighter} ({number(medians[brighter], 4)})"
         for darker, brighter in pairs.get(expected, ())
         if darker in medians and brighter in medians and medians[darker] >= medians[brighter]
     ]

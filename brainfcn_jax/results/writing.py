@@ -18,6 +18,7 @@ from brainfcn_jax.results.shared_files import shared_files, write_shared_files
 from brainfcn_jax.results.sidecars import model_name, sidecars, software_version
 from brainfcn_jax.results.tables import write_json, write_scores, write_volumes
 from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.text import number
 
 
 def write_pages(results: ScanResults, overwrite: bool) -> None:
@@ -74,7 +75,7 @@ def provenance_rows(results: ScanResults) -> list[tuple[str, str]]:
         ("SHA-256 of the weights", weights["SHA256"]),
         ("modality", model["modality"]),
         ("slices", ", ".join(results.segmented.segmentation.slice_axes)),
-        ("voxels that the network saw", " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"),
+        ("voxels that the network saw", " x ".join(map(number, spacing_mm)) + " mm"),
         ("regions removed", str(results.segmented.segmentation.removed_regions)),
     ]
 

@@ -18,7 +18,7 @@ from markupsafe import Markup
 
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.runtime.atomic_files import new_file
-from brainfcn_jax.text import printable
+from brainfcn_jax.text import number, printable
 
 _FOLDER = "templates"
 _POLICY = (
@@ -94,7 +94,7 @@ def _digest(text: str) -> str:
 
 def _short(value: float) -> str:
     """Returns a number in three digits, or in all of those before its point if it has more."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 100 else number(value)
 
 
 def _base64(content: bytes) -> str:
