@@ -37,7 +37,7 @@ FORMS_AGREE_MM = 0.1
 """What rounding puts between a header's sform and qform; more is told."""
 
 SIZES_AGREE = 0.02
-"""What rounding, shear and a registration put between the sizes in a header and those of its sform's voxels."""
+"""How far rounding, shear and registrations put the sizes in a header from those of its sform."""
 
 ANALYZE_NOTE = (
     "Analyze files carry no orientation; x is taken to run from right to left, y to the front "
