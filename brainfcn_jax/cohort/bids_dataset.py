@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.file_names import signal_part
 from brainfcn_jax.results.shared_files import RAW
 from brainfcn_jax.text import first_few, natural_order
 
@@ -99,9 +100,9 @@ def _scans_of_contrast(
     scans: list[BidsScan] = []
     notes: list[str] = []
     for name in sorted(names, key=natural_order):
-        of_participant, misnamed = _scans_of(root, name, contrast, sessions)
+        of_participant, left_out = _scans_of(root, name, contrast, sessions)
         scans.extend(of_participant)
-        notes.extend(f"'{path}' is left out: its name is not of {name}" for path in misnamed)
+        notes.extend(f"'{path}' is left out: {why}" for path, why in left_out)
         if not of_participant:
             notes.append(f"{name} has no {contrast} scan" + (" in these sessions" * bool(sessions)))
     return scans, notes
@@ -122,9 +123,9 @@ def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[
 
 def _scans_of(
     root: Path, name: str, contrast: str, sessions: Sequence[str]
-) -> tuple[list[BidsScan], list[Path]]:
-    """The scans of one participant, and files in its folders that are named after another."""
-    scans, misnamed = [], []
+) -> tuple[list[BidsScan], list[tuple[Path, str]]]:
+    """The scans of one participant, and files in its folders that are left out, with the reason."""
+    scans, left_out = [], []
     places: list[tuple[Path, str | None]] = [] if sessions else [(root / name / "anat", None)]
     for folder in _folders(root / name, "ses-*"):
         label = folder.name.removeprefix("ses-")
@@ -139,12 +140,14 @@ def _scans_of(
         ]
         for path in files:
             match = _SCAN.fullmatch(path.name)
-            if match and (f"sub-{match['participant']}", match["session"]) == (name, session):
+            if part := signal_part(path.name):
+                left_out.append((path.relative_to(root), f"part-{part} shows no anatomy"))
+            elif match and (f"sub-{match['participant']}", match["session"]) == (name, session):
                 place = folder.relative_to(root)
                 scans.append(BidsScan(root, place, path.name, match["participant"], session))
             else:
-                misnamed.append(path.relative_to(root))
-    return scans, misnamed
+                left_out.append((path.relative_to(root), f"its name is not of {name}"))
+    return scans, left_out
 
 
 def _folders(root: Path, pattern: str) -> list[Path]:

@@ -11,11 +11,17 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from brainfcn_jax.cohort.image_folders import (
+    images_among,
+    images_below,
+    images_in_folder,
+    quoted_pattern,
+)
 from brainfcn_jax.errors import InputError, UsageError
 from brainfcn_jax.imaging.contrasts import named_contrast
-from brainfcn_jax.imaging.file_names import EXTENSIONS, without_extension
+from brainfcn_jax.imaging.file_names import EXTENSIONS, signal_part, why_left_out, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
-from brainfcn_jax.text import either, first_few, natural_order
+from brainfcn_jax.text import either, first_few
 
 LIST_EXTENSION = ".txt"
 PATTERN_SIGNS = frozenset("*?[")
@@ -92,10 +98,11 @@ def expand_volumes(
 def scans_in_folder(folder: Path, contrasts: Sequence[str]) -> tuple[list[Path], list[Path]]:
     """Gives the scans that lie directly in a folder, in natural order, and the images left out.
 
-    An image is left out when its name is that of a result (sub-01_dseg.nii.gz) or says another
-    contrast than the first of `contrasts` that any says (sub-01_FLAIR.nii.gz, sub-01_flair.nii);
-    one whose name says none is of any. Hidden files are passed over, and of a pair .hdr and .img
-    the .hdr is taken.
+    An image is left out when its name is that of a part of a signal without anatomy
+    (sub-01_part-phase_T1w.nii.gz) or of a result (sub-01_dseg.nii.gz), or says another contrast
+    than the first of `contrasts` that any says (sub-01_FLAIR.nii.gz, sub-01_flair.nii); one whose
+    name says none is of any. A link without content is taken, so that reading it tells what is
+    missing. Hidden files are passed over, and of a pair .hdr and .img the .hdr is taken.
 
     Raises:
         InputError: the folder cannot be read or holds no scan.
@@ -104,7 +111,7 @@ def scans_in_folder(folder: Path, contrasts: Sequence[str]) -> tuple[list[Path],
     scans = _of_first_contrast(images, contrasts)
     if not scans:
         raise InputError(
-            f"'{folder}' holds no {either(contrasts)} scan; {_what_it_holds(folder, images)}"
+            f"'{folder}' holds no {either(contrasts)} scan; {_what_it_holds(folder, contrasts)}"
         )
     return scans, [image for image in images if image not in scans]
 
@@ -117,7 +124,7 @@ def scans_of_pattern(pattern: str, contrasts: Sequence[str]) -> tuple[list[Path]
     Raises:
         InputError: the pattern fits no scan.
     """
-    images = _images(Path(found) for found in glob.iglob(pattern, recursive=True))
+    images = images_among(Path(found) for found in glob.iglob(pattern, recursive=True))
     scans = _of_first_contrast(images, contrasts)
     if not scans:
         found = f"only {first_few(images)}" if images else "no image"
@@ -130,29 +137,6 @@ def scans_of_pattern(pattern: str, contrasts: Sequence[str]) -> tuple[list[Path]
 
 def _is_pattern(given: str) -> bool:
     return not PATTERN_SIGNS.isdisjoint(given) and not os.path.exists(given)
-
-
-def images_in_folder(folder: Path) -> list[Path]:
-    """Gives the images directly in a folder, in natural order; InputError if it cannot be read."""
-    try:
-        return _images(folder.iterdir())
-    except OSError as error:
-        raise InputError(f"'{folder}' cannot be read: {error.strerror or error}") from error
-
-
-def _images(paths: Iterable[Path]) -> list[Path]:
-    """The image files among paths, in natural order, without hidden ones; .img as `.hdr`."""
-    files = [path for path in paths if path.name[0] != "." and path.is_file()]
-    headers = {path.with_suffix("") for path in files if path.suffix.lower() == ".hdr"}
-    return sorted(
-        (
-            path
-            for path in files
-            if path.name.lower().endswith(EXTENSIONS)
-            and not (path.suffix.lower() == ".img" and path.with_suffix("") in headers)
-        ),
-        key=lambda path: natural_order(str(path)),
-    )
 
 
 def read_list(path: Path) -> list[str]:
@@ -186,7 +170,7 @@ def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[s
         return _references_by_name(references[0], images_in_folder(Path(references[0])), scans)
     if len(references) == 1 and _is_pattern(references[0]):
         fitting = map(Path, glob.iglob(references[0], recursive=True))
-        return _references_by_name(references[0], _images(fitting), scans)
+        return _references_by_name(references[0], images_among(fitting), scans)
     found: list[str] = []
     for reference in references:
         path = Path(reference)
@@ -247,6 +231,7 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
 
 def _of_first_contrast(images: Sequence[Path], contrasts: Sequence[str]) -> list[Path]:
     """The scans of the first contrast that an image's name says, and those that say none."""
+    images = [image for image in images if not signal_part(image.name)]
     said = {image: named_contrast(image.name) or _suffix(image) for image in images}
     for contrast in contrasts:
         meant = named_contrast(contrast) or contrast
@@ -266,26 +251,33 @@ def last_word(image: Path) -> str:
     return BRAIN_IMAGE if name.endswith(f"_{BRAIN_IMAGE}") else name.rpartition("_")[2]
 
 
-def _what_it_holds(folder: Path, images: Sequence[Path]) -> str:
+def _left_out_note(folder: Path, left_out: Sequence[Path], taken: Sequence[Path]) -> Iterable[str]:
+    parts = [path.name for path in left_out if signal_part(path.name)]
+    if parts:
+        yield f"'{folder}': left out, since {why_left_out(parts[0])}: {first_few(parts)}"
+    others = [path.name for path in left_out if path.name not in parts]
+    if others:
+        kinds = [word for word in map(last_word, taken) if word in CONTRASTS]
+        what = f"{kinds[0]} scans" if kinds else "scans of the contrast that is labelled"
+        names = first_few(others)
+        yield f"'{folder}': left out, since their names are not of {what}: {names}"
+
+
+def _what_it_holds(folder: Path, contrasts: Sequence[str]) -> str:
     if (folder / "dataset_description.json").is_file():
         return f"it is a BIDS data set, so give it as --bids_dir={folder}"
-    if images:
+    if images := images_in_folder(folder):
         return f"it holds {first_few([image.name for image in images])}; give files by name"
-    below = [path for path in folder.glob("*/**/*") if path.name.lower().endswith(EXTENSIONS)]
-    if below:
+    below = images_below(folder)
+    scans = _of_first_contrast(below, contrasts)
+    if scans:
         return (
-            f"images lie in its folders ('{below[0].relative_to(folder)}'); give those that you "
-            f"mean as a pattern, in quotes: --volume='{folder}/**/*.nii.gz'"
+            f"images lie in its folders ('{scans[0].relative_to(folder)}'); give those that you "
+            f"mean as a pattern, in quotes: --volume={quoted_pattern(folder, scans[0])}"
         )
+    if below:
+        return f"images lie in its folders ({first_few(below)}); give files by name"
     return (
         f"read are files ending in {', '.join(EXTENSIONS)} (turn DICOM files into these with "
         "dcm2niix)"
     )
-
-
-def _left_out_note(folder: Path, left_out: Sequence[Path], taken: Sequence[Path]) -> Iterable[str]:
-    if left_out:
-        names = first_few([path.name for path in left_out])
-        kinds = [word for word in map(last_word, taken) if word in CONTRASTS]
-        what = f"{kinds[0]} scans" if kinds else "scans of the contrast that is labelled"
-        yield f"'{folder}': left out, since their names are not of {what}: {names}"

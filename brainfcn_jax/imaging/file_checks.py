@@ -225,8 +225,8 @@ def _check_unpacked(path: Path, declared_bytes: int) -> tuple[str, ...]:
                 if unpacked > most:
                     break
         except _TrailingBytesError as error:
-            if unpacked < declared_bytes:
-                raise zlib.error(str(error)) from error
+            if error.whole_bytes < declared_bytes:
+                raise error.reason from None
             notes = ("other bytes follow the compressed data and are passed over",)
     if unpacked < declared_bytes:
         raise InputError(
@@ -242,29 +242,34 @@ def _check_unpacked(path: Path, declared_bytes: int) -> tuple[str, ...]:
 
 
 class _TrailingBytesError(Exception):
-    """What follows a whole gzip stream is no other one."""
+    """What follows whole gzip streams, which hold so many bytes, is no other one, or damaged."""
+
+    def __init__(self, whole_bytes: int, reason: Exception) -> None:
+        super().__init__(whole_bytes)
+        self.whole_bytes = whole_bytes
+        self.reason = reason
 
 
 def _unpacked_counts(packed: IO[bytes]) -> Iterator[int]:
     """Unpack gzip streams that follow one another, yielding how many bytes come out at a time.
 
-    Zeros after them are padding. Their checksums and lengths are checked.
+    Their checksums and lengths are checked. Zeros after them are padding.
     """
-    streams, rest = 0, packed.read(_PIECE)
+    whole_bytes, rest = 0, packed.read(_PIECE)
     while rest:
-        stream, out = zlib.decompressobj(_WITH_GZIP_HEADER), 0
+        stream, found_bytes = zlib.decompressobj(_WITH_GZIP_HEADER), 0
         try:
             while rest and not stream.eof:
-                piece = stream.decompress(rest, _PIECE)
-                yield len(piece)
-                out += len(piece)
+                count = len(stream.decompress(rest, _PIECE))
+                found_bytes += count
+                yield count
                 rest = stream.unconsumed_tail or stream.unused_data or packed.read(_PIECE)
-        except zlib.error as error:
-            if streams and not out:
-                raise _TrailingBytesError from error
+            if not stream.eof:
+                raise EOFError
+        except (EOFError, zlib.error) as error:
+            if whole_bytes:
+                raise _TrailingBytesError(whole_bytes, error) from error
             raise
-        if not stream.eof:
-            raise EOFError
-        streams += 1
+        whole_bytes += found_bytes
         while rest and not (rest := rest.lstrip(b"\0")):
             rest = packed.read(_PIECE)

@@ -36,8 +36,8 @@ FARTHEST_MM = 1e6
 FORMS_AGREE_MM = 0.1
 """What rounding puts between a header's sform and qform; more is told."""
 
-SIZES_AGREE = 0.01
-"""What rounding and shear put between the sizes in a header and those of its sform's voxels."""
+SIZES_AGREE = 0.02
+"""How far rounding, shear and registrations put the sizes in a header from those of its sform."""
 
 ANALYZE_NOTE = (
     "Analyze files carry no orientation; x is taken to run from right to left, y to the front "

@@ -91,8 +91,11 @@ def opened_image(
     Voxels can be read as long as it is open.
     """
     if isinstance(source, SpatialImage):
-        yield _checked(source)
-        return
+        path = source.get_filename()
+        if path is None or 0 not in image_shape(source)[3:]:
+            yield _checked(source)
+            return
+        source = path  # nibabel's own header of such a file cannot be mended: there are no voxels
     file_checks.check_path(source, EXTENSIONS)
     header = file_checks.header_path(source)
     start = file_checks.first_bytes(header)

@@ -40,6 +40,7 @@ from brainfcn_jax.inference.prediction import (
     anything,
 )
 from brainfcn_jax.network.model_file import ModelDescription
+from brainfcn_jax.text import number
 
 HEAD_MARGIN_VOXELS = 8
 BRAIN_MARGIN_MM = 16.0
@@ -194,9 +195,15 @@ def network_grid(scan_grid: Lines, description: ModelDescription, axis: int) -> 
     voxels = x.size * y.size * z.size
     if voxels > LARGEST_GRID and (x, y, z) != scan_grid:
         raise InputError(
+<<<<<<< HEAD
             f"has voxels of {millimetres(spacing_of(scan_grid))} and would have "
             f"{voxels:.2g} at the model's {millimetres(description.spacing_mm)}; check the voxel "
             "sizes in its header, or crop it"
+=======
+            f"'{scan.path}' has voxels of {millimetres(scan.spacing_mm)} and would have "
+            f"{number(voxels)} at the model's {millimetres(description.spacing_mm)}; check the "
+            "voxel sizes in its header, or crop it"
+>>>>>>> inputs
         )
     grid = [x, y, z]
     if is_thick(scan_grid[axis].spacing_mm, description.spacing_mm[axis]):
@@ -218,5 +225,10 @@ def spacing_notes(
 
 
 def millimetres(spacing_mm: tuple[float, float, float]) -> str:
+<<<<<<< HEAD
     """Return a voxel size in words."""
     return " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"
+=======
+    """A voxel size in words."""
+    return " x ".join(map(number, spacing_mm)) + " mm"
+>>>>>>> inputs

@@ -72,6 +72,22 @@ def test_what_is_left_out_is_said(root: Path) -> None:
     ]
 
 
+def test_parts_of_a_signal_that_show_no_anatomy_are_left_out_and_named(root: Path) -> None:
+    anat = root / "sub-10" / "anat"
+    (anat / "sub-10_T1w.nii.gz").unlink()
+    for part in ("imag", "mag", "phase", "real"):
+        (anat / f"sub-10_part-{part}_T1w.nii.gz").touch()
+    scans, notes = find_bids_scans(root, ("T1w",), ["10"])
+    assert [scan.file for scan in scans] == ["sub-10_part-mag_T1w.nii.gz"]
+    assert list(notes) == [
+        f"'sub-10/anat/sub-10_part-{part}_T1w.nii.gz' is left out: part-{part} shows no anatomy"
+        for part in ("imag", "phase", "real")
+    ]
+    (anat / "sub-10_part-phase_PDw.nii.gz").touch()
+    with pytest.raises(InputError, match="has no PDw scan"):
+        find_bids_scans(root, ("PDw",))
+
+
 def test_what_is_not_there_is_named_beside_what_is(root: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has no sub-3, sub-4; found are sub-2, sub-10"):
         find_bids_scans(root, ("T1w",), ["3", "2", "4"])

@@ -1,5 +1,6 @@
 """Which scans --volume and --reference mean."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,51 @@ def test_scans_in_subfolders_only_are_asked_for_as_a_pattern(tmp_path: Path) -> 
     pattern = str(found.value).split("--volume='")[1].split("'")[0]
     scans, _ = expand_volumes([pattern], ("T1w",))
     assert scans == [str(tmp_path / "sub-1" / "anat" / "sub-1_T1w.nii.gz")]
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz", ".mgz", ".hdr"])
+def test_the_pattern_that_is_named_fits_what_lies_there(ending: str, tmp_path: Path) -> None:
+    """Also where a folder is called like its file, as some programs unpack them."""
+    study = tmp_path / "it's [1]"
+    for name in ("a", "b"):
+        make(study / f"{name}{ending}", f"{name}{ending}")
+    with pytest.raises(InputError) as found:
+        expand_volumes([str(study)], ("T1w",))
+    (given,) = shlex.split(str(found.value).rpartition("--volume=")[2])
+    scans, _ = expand_volumes([given], ("T1w",))
+    assert names_of(scans) == [f"a{ending}", f"b{ending}"]
+
+
+def test_no_pattern_is_named_where_none_would_fit_a_scan(tmp_path: Path) -> None:
+    make(tmp_path / "sub-1" / "anat", "sub-1_dseg.nii.gz", "sub-1_bold.nii.gz")
+    with pytest.raises(InputError, match=r"sub-1_bold.nii.gz, .*sub-1_dseg.nii.gz\); give files"):
+        expand_volumes([str(tmp_path)], ("T1w",))
+
+
+@pytest.mark.parametrize("given", ["scans", "scans/*", "scans/*.nii.gz", "**/*_T1w.nii*", "s*/a_*"])
+def test_links_without_content_are_scans_that_can_be_told(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "scans", "notes.txt")
+    for name in ("a_T1w.nii.gz", "a_dseg.nii.gz", "notes.json"):
+        (tmp_path / "scans" / name).symlink_to(f"../.git/annex/objects/MD5E--{name}")
+    (tmp_path / "scans" / "loop.mgz").symlink_to("loop.mgz")
+    scans, _ = expand_volumes([given], ("T1w",))
+    assert scans[0] == "scans/a_T1w.nii.gz"
+    assert scans[1:] == (["scans/loop.mgz"] if given in ("scans", "scans/*") else [])
+
+
+def test_parts_of_a_signal_that_show_no_anatomy_are_left_out_and_named(tmp_path: Path) -> None:
+    parts = [f"s_part-{part}_T1w.nii" for part in ("imag", "mag", "phase", "real")]
+    make(tmp_path, *parts, "x_ph.nii", "x.nii")
+    scans, (note,) = expand_volumes([str(tmp_path)], ("T1w",))
+    assert names_of(scans) == ["s_part-mag_T1w.nii", "x.nii"]
+    assert "since they show no anatomy (part-imag): s_part-imag_T1w.nii, s_part-phase_T1w.nii" in (
+        note
+    )
+    scans, _ = expand_volumes([f"{tmp_path}/*_T1w.nii"], ("T1w",))
+    assert names_of(scans) == ["s_part-mag_T1w.nii"]
 
 
 def test_a_scan_given_twice_is_taken_once(tmp_path: Path) -> None:

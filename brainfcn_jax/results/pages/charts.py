@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from brainfcn_jax.imaging.histograms import Histogram
+from brainfcn_jax.text import number
 
 FEWEST_FOR_OUTLIERS = 8
 """In smaller groups nothing is called unusual."""
@@ -70,7 +71,7 @@ def histogram_area(histogram: Histogram, width: int, height: int) -> Area:
     tops = height * (1 - counts / tallest)
     steps = "".join(f"V{top:.1f}H{right:.1f}" for top, right in zip(tops, across[1:], strict=True))
     ticks = tuple(
-        (float((value - edges[0]) / (edges[-1] - edges[0]) * width), f"{value:g}")
+        (float((value - edges[0]) / (edges[-1] - edges[0]) * width), number(value, 6))
         for value in round_values(float(edges[0]), float(edges[-1]))
     )
     return Area(f"M0 {height:.1f}{steps}V{height:.1f}Z", ticks)

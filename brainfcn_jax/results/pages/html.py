@@ -16,7 +16,13 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
+<<<<<<< HEAD
 from brainfcn_jax.text import printable
+=======
+from brainfcn_jax.labels import TISSUES
+from brainfcn_jax.runtime.atomic_files import new_file
+from brainfcn_jax.text import number, printable
+>>>>>>> inputs
 
 _FOLDER = "templates"
 _POLICY = (
@@ -94,7 +100,7 @@ def _digest(text: str) -> str:
 
 def _short(value: float) -> str:
     """Returns a number in three digits, or in all of those before its point if it has more."""
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{value:.0f}" if abs(value) >= 100 else number(value)
 
 
 def base64_text(content: bytes) -> str:
