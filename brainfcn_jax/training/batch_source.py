@@ -84,7 +84,7 @@ def source_of_generated(
     shape, own = _batch_shape(settings, scans, pool.maker.sizes)
     return BatchSource(
         lambda first, steps: mixed_batches(
-            pool, scans, shape, settings.seed, real_fraction, range(first, steps), own
+            pool, scans, shape, real_fraction, range(first, steps), own
         ),
         channel_means(first_volumes),
         pool.maker.spacing_mm,
@@ -96,7 +96,6 @@ def mixed_batches(
     pool: GeneratedPool,
     scans: tuple[TrainingVolume, ...],
     shape: BatchShape,
-    seed: int,
     real_fraction: float,
     steps: range,
     microbatches: range,
@@ -116,7 +115,7 @@ def mixed_batches(
         drawn = [pool.slice_of(number) for number in generated]
         pairs = [(len(scans) + nth, place) for nth, (_, place) in enumerate(drawn)]
         if real:
-            pairs += real_slices[in_order(len(real_slices), np.asarray(real), seed)].tolist()
+            pairs += real_slices[in_order(len(real_slices), np.asarray(real), pool.seed)].tolist()
         volumes = (*scans, *(volume for volume, _ in drawn))
         yield make_batch(volumes, np.asarray(pairs, np.int64).reshape(-1, 2), part)
 

@@ -39,7 +39,7 @@ class GeneratedPool:
     def __init__(self, maker: VolumeMaker, settings: GeneratorSettings, seed: int) -> None:
         self.maker = maker
         self._settings = settings
-        self._seed = seed
+        self.seed = seed
         self._slots: dict[int, tuple[int, TrainingVolume]] = {}
 
     def slice_of(self, number: int) -> tuple[TrainingVolume, int]:
@@ -56,7 +56,7 @@ class GeneratedPool:
     def _kept(self, slot: int, number: int) -> TrainingVolume:
         held = self._slots.get(slot)
         if held is None or held[0] != number:
-            held = self._slots[slot] = (number, self.maker.make(self._seed, number))
+            held = self._slots[slot] = (number, self.maker.make(self.seed, number))
         return held[1]
 
 

@@ -97,7 +97,7 @@ def test_a_process_makes_only_its_own_images(settings: Settings, tiny_pools: Gen
     maker = TissueVolumes(tiny_pools, settings.generator, settings.data)
     pools = [CountingPool(maker, settings.generator, 0) for _ in range(3)]
     whole, *parts = (
-        list(mixed_batches(pool, scans, shape, 0, 0.25, range(6), microbatches))
+        list(mixed_batches(pool, scans, shape, 0.25, range(6), microbatches))
         for pool, microbatches in zip(pools, (range(4), range(2), range(2, 4)), strict=True)
     )
     for number, batch in enumerate(whole):

@@ -77,14 +77,14 @@ def test_a_process_keeps_others_out_until_it_is_gone(tmp_path: Path) -> None:
 
 
 def test_without_locks_a_warning_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(*arguments: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr("brainfcn_jax.runtime.locks.fcntl.flock", refuse)
     make(Workdir(tmp_path / "a"), tiny_settings(tmp_path))
-    assert "cannot be locked (No locks available)" in caplog.text
+    assert "cannot be locked (No locks available)" in capsys.readouterr().err
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
