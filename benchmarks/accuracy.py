@@ -4,7 +4,7 @@
 
 FOLDER holds pairs ID_T1w.nii.gz and ID_dseg.nii.gz, or what --scan_pattern and --labels_pattern
 say. Prints the Dice of each tissue for each scan and their mean, after post-processing, the mean of
-the six tissues without the fluid, and that of all seven.
+the six tissues without the fluid, and that of all seven. --weights may be repeated.
 """
 
 import sys
@@ -15,19 +15,19 @@ from harness import LABELS, SIX, Table, cases, mean, mean_dice, open_model, scor
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print a row for each scan and their mean."""
+    """Print a row for each scan and their mean, in a table for each weight file."""
     flags = Flags(__doc__)
-    flags.model()
+    flags.model(several=True)
     flags.pairs()
     asked = flags.parse_args(arguments)
-    model = open_model(asked.model, asked.weights)
-    print(asked.weights or asked.model)
-    table = Table("scan", [*LABELS, "six", "seven"])
-    rows: dict[str, dict[str, float]] = {}
-    for case in cases(asked):
-        rows[case.name] = scored(model, [case], asked.views)
-        show(table, case.name, rows[case.name])
-    show(table, "mean", mean_dice(list(rows.values())))
+    for weights in asked.weights or [None]:
+        model, rows = open_model(asked.model, weights), []
+        print(weights or asked.model)
+        table = Table("scan", [*LABELS, "six", "seven"])
+        for case in cases(asked):
+            rows.append(scored(model, [case], asked.views))
+            show(table, case.name, rows[-1])
+        show(table, "mean", mean_dice(rows))
 
 
 def show(table: Table, name: str, found: dict[str, float]) -> None:

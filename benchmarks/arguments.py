@@ -28,10 +28,11 @@ class Flags(argparse.ArgumentParser):
 
         self.add_argument(f"--{name}", type=parsed, default=default, help=meaning)
 
-    def model(self, default: str = "adult_t1w") -> None:
-        """Add the model, or a weight file in its place, and the views of a scan."""
+    def model(self, default: str = "adult_t1w", several: bool = False) -> None:
+        """Add the model, or a weight file (or several) in its place, and the views of a scan."""
         self.add_argument("--model", default=default, help="Name of a shipped model.")
-        self.add_argument("--weights", help="Weight file, instead of --model.")
+        action = "append" if several else "store"
+        self.add_argument("--weights", action=action, help="Weight file, instead of --model.")
         self.add_argument("--views", type=int, choices=(1, 3), default=1, help="Directions.")
 
     def pairs(self) -> None:

@@ -63,14 +63,13 @@ def oriented(codes: str) -> Changed:
     """Put the same voxels into a file whose axes run as `codes` say, such as LPS."""
 
     def variant(case: harness.Case) -> harness.Case:
+        start, end = (nibabel.orientations.axcodes2ornt(axes) for axes in ("RAS", codes))
+        change = nibabel.orientations.ornt_transform(start, end)
+        affine = np.diag([*case.scan.spacing_mm, 1.0])
         with TemporaryDirectory() as folder:
-            paths = [str(Path(folder) / name) for name in ("scan.nii", "labels.nii")]
+            paths = [Path(folder) / name for name in ("scan.nii", "labels.nii")]
             for path, data in zip(paths, (case.scan.data, case.labels), strict=True):
-                image = nibabel.Nifti1Image(data, np.diag([*case.scan.spacing_mm, 1.0]))
-                start = nibabel.orientations.axcodes2ornt("RAS")
-                end = nibabel.orientations.axcodes2ornt(codes)
-                turned = image.as_reoriented(nibabel.orientations.ornt_transform(start, end))
-                nibabel.save(turned, path)
+                nibabel.save(nibabel.Nifti1Image(data, affine).as_reoriented(change), path)
             scan = load_scan(paths[0])
             return replace(case, scan=scan, labels=load_labels(paths[1], scan))
 

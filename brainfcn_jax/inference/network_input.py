@@ -195,15 +195,9 @@ def network_grid(scan_grid: Lines, description: ModelDescription, axis: int) -> 
     voxels = x.size * y.size * z.size
     if voxels > LARGEST_GRID and (x, y, z) != scan_grid:
         raise InputError(
-<<<<<<< HEAD
             f"has voxels of {millimetres(spacing_of(scan_grid))} and would have "
-            f"{voxels:.2g} at the model's {millimetres(description.spacing_mm)}; check the voxel "
-            "sizes in its header, or crop it"
-=======
-            f"'{scan.path}' has voxels of {millimetres(scan.spacing_mm)} and would have "
             f"{number(voxels)} at the model's {millimetres(description.spacing_mm)}; check the "
             "voxel sizes in its header, or crop it"
->>>>>>> inputs
         )
     grid = [x, y, z]
     if is_thick(scan_grid[axis].spacing_mm, description.spacing_mm[axis]):
@@ -225,10 +219,5 @@ def spacing_notes(
 
 
 def millimetres(spacing_mm: tuple[float, float, float]) -> str:
-<<<<<<< HEAD
     """Return a voxel size in words."""
-    return " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"
-=======
-    """A voxel size in words."""
     return " x ".join(map(number, spacing_mm)) + " mm"
->>>>>>> inputs

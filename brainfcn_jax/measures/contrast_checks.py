@@ -10,6 +10,7 @@ from jaxtyping import Float32, UInt8
 from brainfcn_jax.imaging.contrasts import named_contrast, names_agent
 from brainfcn_jax.measures.expectations import Expectations
 from brainfcn_jax.measures.quality import OTHER_CONTRAST, Finding, Flag
+from brainfcn_jax.text import number
 
 STRIPPED_RATIO = 1.5
 
@@ -54,8 +55,8 @@ def contrast_check(
     else:
         source = "you say it is" if stated else "its name says"
     wrong = [
-        f"{darker} ({found[darker].median:.4g}) is not clearly darker than {brighter} "
-        f"({found[brighter].median:.4g})"
+        f"{darker} ({number(found[darker].median, 4)}) is not clearly darker than {brighter} "
+        f"({number(found[brighter].median, 4)})"
         for darker, brighter, margin in expected.dark_to_bright.get(asked or "", ())
         if darker in found and brighter in found
         if contrast_to_spread(found[darker], found[brighter]) < margin

@@ -16,13 +16,7 @@ from urllib.parse import quote
 import jinja2
 from markupsafe import Markup
 
-<<<<<<< HEAD
-from brainfcn_jax.text import printable
-=======
-from brainfcn_jax.labels import TISSUES
-from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.text import number, printable
->>>>>>> inputs
 
 _FOLDER = "templates"
 _POLICY = (

@@ -10,6 +10,7 @@ from brainfcn_jax.results.pages.training_record import all_settings, training_ro
 from brainfcn_jax.results.pages.viewer import viewer_volumes
 from brainfcn_jax.results.planned_scan import PlannedScan
 from brainfcn_jax.results.provenance import SOFTWARE, Provenance
+from brainfcn_jax.text import number
 
 _HISTOGRAM_SIZE = (520, 120)
 
@@ -82,7 +83,7 @@ def provenance_rows(
         ("people", segmented.description.people),
         ("contrasts", ", ".join(segmented.description.contrasts)),
         ("slices", ", ".join(segmented.slice_axes)),
-        ("voxels that the network saw", " x ".join(f"{mm:.3g}" for mm in spacing_mm) + " mm"),
+        ("voxels that the network saw", " x ".join(map(number, spacing_mm)) + " mm"),
         ("regions removed", str(segmented.removed_regions)),
     ]
 
