@@ -58,7 +58,8 @@ def fill_missing(
     notes = []
     if outside:
         notes.append(
-            f"{voxels(outside)} outside the head's tissue NaN or infinite, taken as empty ({number(empty)})"
+            f"{voxels(outside)} outside the head's tissue NaN or infinite, taken as empty "
+            f"({number(empty)})"
         )
     if holes:
         notes.append(f"{voxels(holes)} in the head NaN or infinite, filled from their neighbours")

@@ -27,7 +27,8 @@ def test_a_scan_masked_with_what_is_no_number_is_the_one_masked_with_0(value: fl
     found, notes = finite_scan(np.where(empty, value, scan.astype(np.float64)))
     np.testing.assert_array_equal(found, scan)
     assert notes == (
-        f"{np.count_nonzero(empty)} voxels outside the head's tissue NaN or infinite, taken as empty (0)",
+        f"{np.count_nonzero(empty)} voxels outside the head's tissue NaN or infinite, taken as "
+        "empty (0)",
     )
 
 
