@@ -17,6 +17,9 @@ from brainfcn_jax.text import number, voxels
 MOST_MISSING = 0.001
 """Of the head, what may be missing in it and is filled."""
 
+BRIGHT_AROUND = 2 / 3
+"""Of the neighbours of a hole in the head's tissue, how many are bright."""
+
 _HEAD_PERCENT = (2, 98)
 _DARK = 0.1
 _LOOKED_AT = 1_000_000
@@ -38,7 +41,8 @@ def fill_missing(
     empty = 0.0 if 0 <= lowest <= highest - lowest else lowest
     dark, bright = np.percentile(present[:: 1 + present.size // _LOOKED_AT], _HEAD_PERCENT)
     head = ~missing & (scan > dark + _DARK * (bright - dark))
-    inside = in_head(missing, head)
+    typical = float(np.median(scan[head])) if head.any() else bright
+    inside = in_head(missing, head, ~missing & (scan > (dark + typical) / 2))
     holes = int(np.count_nonzero(inside))
     share = holes / max(1, holes + int(np.count_nonzero(head)))
     if share > MOST_MISSING:
@@ -54,7 +58,8 @@ def fill_missing(
     notes = []
     if outside:
         notes.append(
-            f"{voxels(outside)} outside the head NaN or infinite, taken as empty ({number(empty)})"
+            f"{voxels(outside)} outside the head's tissue NaN or infinite, taken as empty "
+            f"({number(empty)})"
         )
     if holes:
         notes.append(f"{voxels(holes)} in the head NaN or infinite, filled from their neighbours")
@@ -62,19 +67,22 @@ def fill_missing(
 
 
 def in_head(
-    missing: Bool[np.ndarray, "i j k"], head: Bool[np.ndarray, "i j k"]
+    missing: Bool[np.ndarray, "i j k"],
+    head: Bool[np.ndarray, "i j k"],
+    bright: Bool[np.ndarray, "i j k"],
 ) -> Bool[np.ndarray, "i j k"]:
     """Return which missing voxels lie in the head.
 
     Missing voxels that hang together with the edge of the volume are what a mask or the field of
     view leaves, but for planes that are missing as a whole between planes with head, and lines
     missing as a whole that would pierce the head's outline. The others are in the head where it
-    lies on all six sides of them.
+    lies on all six sides of them, unless they are dark pockets (bone, sinuses) that a threshold
+    cut out: pieces of whose neighbours less than `BRIGHT_AROUND` are bright (half as the head is).
     """
     before = [np.maximum.accumulate(head, axis) for axis in range(3)]
     after = [np.flip(np.maximum.accumulate(np.flip(head, axis), axis), axis) for axis in range(3)]
     between = [first & last for first, last in zip(before, after, strict=True)]
-    inside = _islands(missing) & between[0] & between[1] & between[2]
+    inside = _bright_islands(missing, bright) & between[0] & between[1] & between[2]
     for axis in range(3):
         one, other = (place for place in range(3) if place != axis)
         planes = missing.all(axis=(one, other), keepdims=True)
@@ -85,12 +93,24 @@ def in_head(
     return inside
 
 
-def _islands(missing: Bool[np.ndarray, "i j k"]) -> Bool[np.ndarray, "i j k"]:
-    """The missing voxels that do not hang together with the edge of the volume, by faces."""
+def _bright_islands(
+    missing: Bool[np.ndarray, "i j k"], bright: Bool[np.ndarray, "i j k"]
+) -> Bool[np.ndarray, "i j k"]:
+    """Return the pieces that hang not together with the volume's edge and lie in bright voxels."""
     around = np.pad(missing, 1, constant_values=True)
     pieces, _ = ndimage.label(around)
     islands: Bool[np.ndarray, "i j k"] = (around & (pieces != pieces[0, 0, 0]))[1:-1, 1:-1, 1:-1]
-    return islands
+    pieces, count = ndimage.label(islands, np.ones((3, 3, 3)))
+    places = np.argwhere(islands)  # none at the edge
+    piece = pieces[tuple(places.T)]
+    lit, present = np.zeros(count + 1), np.zeros(count + 1)
+    for step in (*np.eye(3, dtype=int), *-np.eye(3, dtype=int)):
+        beside = tuple((places + step).T)
+        present += np.bincount(piece, ~missing[beside], count + 1)
+        lit += np.bincount(piece, bright[beside], count + 1)
+    kept = lit >= BRIGHT_AROUND * present
+    kept[0] = False
+    return np.asarray(kept[pieces])
 
 
 def _fill_from_neighbours(

@@ -47,11 +47,11 @@ REPAIRED: dict[str, tuple[nibabel.Nifti1Image, tuple[str, ...]]] = {
     ),
     "some NaN and infinite": (
         image(with_values("f4", np.nan, np.inf, -np.inf)),
-        ("3 voxels outside the head NaN or infinite, taken as empty (0)",),
+        ("3 voxels outside the head's tissue NaN or infinite, taken as empty (0)",),
     ),
     "some beyond float32": (
         image(with_values("f8", 1e300, -1e300)),
-        ("2 voxels outside the head NaN or infinite, taken as empty (0)",),
+        ("2 voxels outside the head's tissue NaN or infinite, taken as empty (0)",),
     ),
     "forms 0.5 mm apart": (
         image(qform_mm=0.5),

@@ -27,7 +27,8 @@ def test_a_scan_masked_with_what_is_no_number_is_the_one_masked_with_0(value: fl
     found, notes = finite_scan(np.where(empty, value, scan.astype(np.float64)))
     np.testing.assert_array_equal(found, scan)
     assert notes == (
-        f"{np.count_nonzero(empty)} voxels outside the head NaN or infinite, taken as empty (0)",
+        f"{np.count_nonzero(empty)} voxels outside the head's tissue NaN or infinite, taken as "
+        "empty (0)",
     )
 
 
@@ -50,7 +51,7 @@ def test_what_is_missing_in_air_is_empty() -> None:
     "index",
     [
         CENTRE,
-        (slice(30, 33), CENTRE[1], CENTRE[2]),
+        (slice(20, 23), CENTRE[1], CENTRE[2]),
         (slice(None), CENTRE[1], CENTRE[2]),
         (CENTRE[0], slice(40, 44), slice(40, 44)),
     ],
@@ -82,6 +83,16 @@ def test_more_of_the_head_missing_is_an_error_that_says_where(index: Any, box: s
         finite_scan(without(HEAD, index))
     assert box in str(caught.value)
     assert "up to 0.1 % is filled" in str(caught.value)
+
+
+def test_dark_pockets_that_a_threshold_cut_out_are_empty() -> None:
+    """A sinus with a gradual wall, of which the darkest part is missing."""
+    away = np.linalg.norm(np.indices(HEAD.shape) - np.reshape(CENTRE, (3, 1, 1, 1)), axis=0)
+    sinus = (HEAD * np.clip((away - 4) / 6, 0, 1)).astype(np.float32)
+    holed = np.where(sinus < 12, np.nan, sinus)
+    found, (note,) = finite_scan(holed)
+    assert note.startswith(f"{np.count_nonzero(np.isnan(holed))} voxels outside the head")
+    assert found[CENTRE] == 0
 
 
 def test_slices_missing_at_the_end_are_not_in_the_head() -> None:
