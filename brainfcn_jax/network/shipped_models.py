@@ -48,7 +48,7 @@ def model_for(contrasts: Iterable[str | None]) -> str:
         UsageError: they are for different models, whose volumes do not compare.
     """
     models = {
-        contrast or "nothing": ANY_MODEL if contrast in KNOWN[1:] else DEFAULT_MODEL
+        contrast or "no contrast": ANY_MODEL if contrast in KNOWN[1:] else DEFAULT_MODEL
         for contrast in contrasts
     }
     if len(set(models.values())) > 1:
