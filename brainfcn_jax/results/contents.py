@@ -12,6 +12,7 @@ from jaxtyping import Float32, UInt8
 
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.labels import BACKGROUND, Label
+from brainfcn_jax.measures.intensities import LabelIntensities, label_intensities
 from brainfcn_jax.measures.metrics import Score
 from brainfcn_jax.results.pages.picture import scan_picture
 from brainfcn_jax.results.pages.scan_page import scan_page
@@ -67,6 +68,14 @@ class ScanContents:
     def volumes(self) -> Lines:
         """Return the table of volumes."""
         return volume_lines(self.segmented.volumes)
+
+    def intensities(self) -> Lines:
+        """Return the table of the labels' intensities."""
+        found = self.segmented
+        table = found.description.labels
+        return dataclass_lines(
+            LabelIntensities, label_intensities(found.scan.data, found.canonical_labels, table)
+        )
 
     def score_table(self) -> Lines:
         """Return the table of scores."""

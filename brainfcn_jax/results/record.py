@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
@@ -190,62 +191,31 @@ def output_states(folder: Path, files: Iterable[Path]) -> tuple[FileState, ...]:
 
 def _record(found: Any) -> Record:
     """A record from JSON; raises TypeError, LookupError or ValueError for anything else."""
-    status = found["status"]
-    if status not in get_args(Status):
-        raise ValueError(status)
-    return Record(
-        status=status,
-        inputs={name: _state(state) for name, state in found["inputs"].items()},
-        request=_of(dict, found["request"]),
-        outputs=tuple(map(_output, found["outputs"])),
-        writing=tuple(map(_inside, _of(list, found["writing"]))),
-        seconds=_numbers(found["seconds"]),
-        summary=None if found["summary"] is None else _summary(found["summary"]),
-        failure=None if found["failure"] is None else _of(str, found["failure"]),
-    )
+    record: Record = _built(Record, found)
+    for name in (*record.writing, *(state.file for state in record.outputs)):
+        if not name or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise ValueError(name)  # it must not lead out of the folder
+    return record
 
 
-def _inside(name: Any) -> str:
-    """The name of a result, which must not lead out of the folder."""
-    parts = Path(_of(str, name)).parts
-    if not parts or Path(name).is_absolute() or ".." in parts:
-        raise ValueError(name)
-    return str(name)
-
-
-def _output(found: Any) -> FileState:
-    _inside(found["file"])
-    return _state(found)
-
-
-def _summary(found: Any) -> Summary:
-    flags = [Flag(_of(str, flag["name"]), _of(str, flag["reason"])) for flag in found["flags"]]
-    entropy = found["mean_entropy"]
-    return Summary(
-        verdict=_of(str, found["verdict"]),
-        flags=tuple(flags),
-        mean_entropy=None if entropy is None else float(entropy),
-        volumes_mm3=_numbers(found["volumes_mm3"]),
-        colours={name: _colour(*colour) for name, colour in found["colours"].items()},
-        model=_of(str, found["model"]),
-    )
-
-
-def _colour(red: Any, green: Any, blue: Any) -> tuple[int, int, int]:
-    return _of(int, red), _of(int, green), _of(int, blue)
-
-
-def _numbers(found: Any) -> dict[str, float]:
-    return {name: float(number) for name, number in found.items()}
-
-
-def _state(found: Any) -> FileState:
-    return FileState(
-        file=_of(str, found["file"]),
-        bytes=_of(int, found["bytes"]),
-        modified=float(found["modified"]),
-        sha256=_of(str, found["sha256"]),
-    )
+def _built(kind: Any, found: Any) -> Any:
+    """A value of a type of the records' attributes from JSON; raises as `_record` does."""
+    origin, parts = get_origin(kind), get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        types = get_type_hints(kind)
+        return kind(**{name: _built(types[name], found[name]) for name in types})  # type: ignore[operator]
+    if origin is Literal:
+        return parts[parts.index(found)]
+    if origin is UnionType:
+        return None if found is None else _built(parts[0], found)
+    if origin is tuple:
+        kinds = parts[:1] * len(found) if parts[-1] is ... else parts
+        return tuple(_built(part, item) for part, item in zip(kinds, _of(list, found), strict=True))
+    if origin is Mapping:
+        return {name: _built(parts[1], value) for name, value in _of(dict, found).items()}
+    if kind is float:
+        return float(found)
+    return found if kind is Any else _of(kind, found)
 
 
 def _of(kind: type[_Kind], value: Any) -> _Kind:

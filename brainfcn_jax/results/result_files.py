@@ -87,6 +87,7 @@ def result_files(labels: LabelTable) -> tuple[ResultFile, ...]:
             wanted=lambda _, wanted: wanted.brain_image,
             sidecar=sidecars.brain_image,
         ),
+        ResultFile("desc-tissue_intensities.tsv", ScanContents.intensities),
         ResultFile(PICTURE, ScanContents.picture),
         ResultFile(SCAN_PAGE, ScanContents.page),
         ResultFile(

@@ -77,7 +77,7 @@ def test_the_records_say_what_was_made_of_what(scans: Path, weights: str, out: P
     record = records(out)["s10"]
     assert record["status"] == "done"
     assert record["inputs"]["scan"]["file"] == "s10_T1w.nii.gz"
-    assert record["request"]["settings"]["save_prob"] is False
+    assert record["request"]["settings"]["probabilities"] is False
     made = {state["file"]: state for state in record["outputs"]}
     label_map = out / "s10_desc-tissue_dseg.nii.gz"
     assert made[label_map.name]["bytes"] == label_map.stat().st_size
@@ -98,7 +98,7 @@ def test_one_model_and_one_trace_serve_all_scans(
         return prediction.classify(*arguments)
 
     monkeypatch.setattr("brainfcn_jax.cohort.one_scan.load_model", load)
-    compiled = jax.jit(classify, static_argnums=(0, 1))
+    compiled = jax.jit(classify, static_argnums=(0, 1, 2))
     monkeypatch.setattr("brainfcn_jax.inference.prediction._compiled_classify", compiled)
     assert run(f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}") == 0
     assert loaded == [weights]

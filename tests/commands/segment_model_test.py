@@ -15,6 +15,7 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.nifti import load_scan
 from brainfcn_jax.imaging.nilearn_files import demo_file, demo_scan
+from brainfcn_jax.measures.quality import OTHER_CONTRAST
 from brainfcn_jax.network import shipped_models
 from brainfcn_jax.network.model_file import save_model
 
@@ -60,7 +61,7 @@ def test_the_demo_needs_no_other_flag(
     sidecar = json.loads(Path("out/demo_desc-tissue_dseg.json").read_text())
     assert sidecar["Weights"]["File"] == "adult_t1w.h5"
     assert sidecar["Sources"] == ["sub-01_T1w.nii.gz"]
-    assert sidecar["Warnings"] == []
+    assert OTHER_CONTRAST not in {flag["name"] for flag in sidecar["Quality"]["Flags"]}
 
 
 def test_nilearn_ships_the_demos_scan_and_its_tissue_maps() -> None:
@@ -135,10 +136,10 @@ def test_a_scan_of_another_contrast_is_flagged(
     scan = write_image(tmp_path / "sub-01_T2w.nii.gz", intensities())
     assert run(f"--volume={scan}", "--model=adult_t1w") == 0
     lines = capsys.readouterr().err.splitlines()
-    (warning,) = [line for line in lines if "warning: " in line]
-    assert f"'{scan}': its name says T2w" in warning
+    (said,) = [line for line in lines if "its name says" in line]
+    assert f"'{scan}': CHECK, since its name says T2w" in said
     sidecar = json.loads(Path("out/sub-01_desc-tissue_dseg.json").read_text())
-    assert [text in warning for text in sidecar["Warnings"]] == [True]
+    assert OTHER_CONTRAST in {flag["name"] for flag in sidecar["Quality"]["Flags"]}
 
 
 @pytest.mark.parametrize(

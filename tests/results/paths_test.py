@@ -88,6 +88,7 @@ def test_the_files_of_a_scan_depend_on_what_is_asked() -> None:
         "desc-brain_mask.nii.gz",
         "desc-tissue_dseg.json",
         "desc-tissue_dseg.nii.gz",
+        "desc-tissue_intensities.tsv",
         "desc-tissue_qc.png",
         "desc-tissue_report.html",
         "desc-tissue_volumes.json",

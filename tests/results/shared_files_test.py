@@ -29,7 +29,7 @@ SHARED = {
 
 
 BIDS_KNOWS = {".bidsignore", "dataset_description.json", "desc-tissue_dseg.tsv"}
-NO_WORDS = ("_record.", "_volumes.", "_uncertainty.", "_qc.", "_report.")
+NO_WORDS = ("_record.", "_volumes.", "_intensities.", "_uncertainty.", "_qc.", "_report.")
 
 
 def shared(root: Path, flat: bool = True, source: str | None = None) -> dict[Path, str]:

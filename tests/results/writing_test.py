@@ -165,7 +165,7 @@ def test_the_sidecars_say_where_each_map_comes_from(
         assert sidecar["SkullStripped"] is True
         assert sidecar["Weights"]["SHA256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
         assert sidecar["GeneratedBy"][0]["Version"]
-        assert {"Description", "Model", "Settings", "Warnings", "Notes"} <= set(sidecar)
+        assert {"Description", "Model", "Settings", "Notes"} <= set(sidecar)
         assert str(tmp_path) not in text
     sidecar = json.loads((out / f"{START}dseg.json").read_text())
     assert sidecar["Quality"]["Verdict"] in ("PASS", "CHECK")

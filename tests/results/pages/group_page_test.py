@@ -49,7 +49,7 @@ def test_a_group_page_lists_every_scan() -> None:
 def test_the_ends_of_a_tissue_that_is_missing_are_not_negative() -> None:
     page = Page(group_page({"a": done({"WM": 0.0}), "b": done({"WM": 0.004})}, {}, {}))
     ends = [text.strip() for text in page.texts["td"]][:3]
-    assert (ends[0], ends[2]) == ("0", "4.16e-06 ml")
+    assert (ends[0], ends[2]) == ("0", "0.00000416 ml")
 
 
 @pytest.mark.parametrize("others", [(), ("neonate_t2w",)])

@@ -67,13 +67,13 @@ def scan_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def hostile_scan(labels: UInt8[np.ndarray, "x y z"], **changes: Any) -> SegmentedScan:
-    """A scan with a hostile warning, its file's first axis to the left."""
+    """A scan with a hostile note, its file's first axis to the left."""
     histogram = Histogram(np.linspace(0, 1, 33), np.arange(32))
     return found_scan(
         labels,
         affine=GRID.affine_mm,
         histograms=(histogram, histogram),
-        warnings=(HOSTILE,),
+        notes=(HOSTILE,),
         **changes,
     )
 

@@ -26,7 +26,6 @@ def page_of(
     settings: dict[str, Any] = {
         "quality": Quality("CHECK", (Flag(message, message),), measured),
         "notes": (message,),
-        "warnings": (message,),
         "description": dataclasses.replace(DESCRIPTION, training=training),
     }
     found = found_scan(small_brain(), **(settings | changes))
