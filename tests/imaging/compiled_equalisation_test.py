@@ -52,6 +52,13 @@ def test_axes_may_come_in_any_order() -> None:
     np.testing.assert_array_equal(np.moveaxis(turned, 0, 2), equalise_volume(volume, "head"))
 
 
+def test_arrays_may_lie_in_memory_as_they_like() -> None:
+    volume = head_in_noise((9, 10, 11), 0.0)
+    for view in (volume[::-1], volume[1:8, 2:9, 1:], np.moveaxis(volume, 0, 1)[:, ::-1], volume.T):
+        expected = equalise_volume(np.ascontiguousarray(view), "head")
+        np.testing.assert_array_equal(equalise_volume(view, "head"), expected)
+
+
 def test_volumes_of_like_size_share_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     traced = []
 

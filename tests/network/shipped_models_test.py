@@ -82,6 +82,11 @@ def test_every_weight_file_here_is_the_one_that_is_listed() -> None:
 
 def test_the_model_goes_by_what_the_names_of_scans_say() -> None:
     assert model_for([]) == model_for([None, "T1w", "CT"]) == "adult_t1w"
-    assert model_for([None, "T2w", "FLAIR"]) == model_for(["SWI", "PDw"]) == "adult_any"
+    assert model_for(["T2w", "FLAIR"]) == model_for(["PDw"]) == "adult_any"
+    assert model_for(["SWI"]) == "adult_t1w"
+    with pytest.raises(UsageError, match="FLAIR and T2w and nothing, which two models label"):
+        model_for([None, "T2w", "FLAIR"])  # each scan's model depends on that scan alone
+    with pytest.raises(UsageError, match="PDw and SWI, which two models label"):
+        model_for(["SWI", "PDw"])
     with pytest.raises(UsageError, match=r"FLAIR and T1w.*--model=adult_any"):
         model_for(["T1w", None, "FLAIR"])
