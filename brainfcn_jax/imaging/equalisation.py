@@ -39,13 +39,8 @@ class BinCounts(NamedTuple):
     counts: Int[Array, " bins"]
 
 
-class Binned(NamedTuple):
-    """A volume with the bin of each voxel, and whether the voxel counts."""
-
-    volume: Float[Array, "*shape"]
-    counted: Bool[Array, "*shape"]
-    bins: Int[Array, "*shape"]
-    histogram: BinCounts
+Binned = tuple[Float[Array, "*shape"], Bool[Array, "*shape"], Int[Array, "*shape"], BinCounts]
+"""A volume, whether each of its voxels counts, their bins, and how many lie in each."""
 
 
 def head_threshold(
@@ -104,14 +99,14 @@ def equalise(
     if mode not in get_args(EqualisationMode):
         raise UsageError(f"equalisation mode is {mode!r}; choose 'volume' or 'head'")
     binned = _binned(volume, voxels)
-    lowest, highest, counts = binned.histogram
+    volume, counted, bins, (lowest, highest, counts) = binned
     if mode == "volume":
-        return _levels(counts, GREY_LEVELS)[binned.bins]
+        return _levels(counts, GREY_LEVELS)[bins]
     threshold = _threshold(binned) if threshold is None else threshold
-    inside = (binned.volume > threshold) & binned.counted
+    inside = (volume > threshold) & counted
     counts = _counts_inside(counts, inside, _bin_of(threshold, lowest, highest))
     # At most 254 before the 1 is added, so that uint8 cannot wrap.
-    levels = _levels(counts, GREY_LEVELS - 1)[binned.bins] + jnp.uint8(1)
+    levels = _levels(counts, GREY_LEVELS - 1)[bins] + jnp.uint8(1)
     return jnp.where(inside, levels, jnp.uint8(0))
 
 
@@ -131,7 +126,7 @@ def _binned(volume: Float[Array, "*shape"], voxels: Int[ArrayLike, ""] | None) -
     highest = jnp.max(volume, initial=-jnp.inf, where=counted)
     bins = _bin_of(volume, lowest, highest)
     counts = jnp.bincount(jnp.where(counted, bins, BINS).ravel(), length=BINS + 1)[:BINS]
-    return Binned(volume, counted, bins, BinCounts(lowest, highest, counts))
+    return volume, counted, bins, BinCounts(lowest, highest, counts)
 
 
 def _threshold(binned: Binned) -> Float[Array, ""]:
@@ -188,7 +183,9 @@ def equalise_volume(
     threshold: Float[Array, ""] | None = None,
 ) -> UInt8[np.ndarray, "slice height width"]:
     """Gives `equalise` of a volume of any size, compiled for few sizes; raises as it does."""
-    found = _of_any_size(_compiled_equalise, volume, mode=mode, threshold=threshold)
+    found = _of_any_size(
+        _compiled_equalise, volume.ravel(order="K"), mode=mode, threshold=threshold
+    )
     levels = np.empty_like(volume, np.uint8)
     levels.ravel(order="K")[...] = np.asarray(found)[: volume.size]
     return levels
@@ -196,7 +193,7 @@ def equalise_volume(
 
 def find_head_threshold(volume: Float32[np.ndarray, "*shape"]) -> Float[Array, ""]:
     """Gives `head_threshold` of an array of any size, compiled for few sizes."""
-    return _of_any_size(_compiled_threshold, volume)
+    return _of_any_size(_compiled_threshold, volume.ravel(order="K"))
 
 
 def compiled_size(voxels: int) -> int:
@@ -206,11 +203,11 @@ def compiled_size(voxels: int) -> int:
 
 
 def _of_any_size(
-    compiled: Callable[..., Array], volume: Shaped[np.ndarray, "*shape"], **arguments: Any
+    compiled: Callable[..., Array], values: Shaped[np.ndarray, " voxel"], **arguments: Any
 ) -> Array:
-    filled = np.zeros(compiled_size(volume.size), np.float32)
-    filled[: volume.size] = volume.ravel(order="K")  # as it lies in memory
-    return compiled(jnp.asarray(filled), voxels=np.int32(volume.size), **arguments)
+    filled = np.zeros(compiled_size(values.size), np.float32)
+    filled[: values.size] = values
+    return compiled(jnp.asarray(filled), voxels=np.int32(values.size), **arguments)
 
 
 _compiled_equalise = jax.jit(equalise, static_argnames="mode")

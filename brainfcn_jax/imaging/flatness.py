@@ -79,7 +79,10 @@ def neighbours(volume: Float32[np.ndarray, "x y z"]) -> Neighbours:
     here = first[places]
     equal, apart, next_rank = [], [], []
     for axis in range(3):
-        near, far = (_shifted(volume, places, axis, step) for step in (1, 2))
+        near, far = (
+            volume[tuple(at + step * (place == axis) for place, at in enumerate(places))]
+            for step in (1, 2)
+        )
         counted = near != surroundings
         equal.append(here[counted] == near[counted])
         ranks = np.searchsorted(values, here[counted]) - np.searchsorted(values, near[counted])
@@ -96,16 +99,6 @@ def _places(wanted: Bool[np.ndarray, "x y z"]) -> tuple[Int64[np.ndarray, " plac
     if drawn.size < _FEWEST_PAIRS:
         drawn = np.flatnonzero(wanted)
     return np.unravel_index(drawn[:_LOOKED_AT], wanted.shape)
-
-
-def _shifted(
-    volume: Float32[np.ndarray, "x y z"],
-    places: tuple[Int64[np.ndarray, " places"], ...],
-    axis: int,
-    step: int,
-) -> Float32[np.ndarray, " places"]:
-    first, second, third = (at + step * (place == axis) for place, at in enumerate(places))
-    return volume[first, second, third]
 
 
 def _share(parts: list[Bool[np.ndarray, " _"]]) -> float:

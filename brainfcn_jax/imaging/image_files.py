@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from nibabel.analyze import AnalyzeHeader, AnalyzeImage
 from nibabel.freesurfer.mghformat import MGHHeader, MGHImage
-from nibabel.nifti1 import Nifti1Extensions, Nifti1Image, Nifti1Pair
+from nibabel.nifti1 import Nifti1Extensions, Nifti1Header, Nifti1Image, Nifti1Pair
 from nibabel.nifti2 import Nifti2Header, Nifti2Image, Nifti2Pair
 from nibabel.spatialimages import HeaderDataError, SpatialImage
 from nibabel.spm2analyze import Spm2AnalyzeHeader
@@ -92,7 +92,7 @@ def opened_image(
     """
     if isinstance(source, SpatialImage):
         path = source.get_filename()
-        if path is None or 0 not in image_shape(source)[3:]:
+        if path is None or 0 not in source.shape[3:]:
             yield _checked(source)
             return
         source = path  # nibabel's own header of such a file cannot be mended: there are no voxels
@@ -114,13 +114,13 @@ def opened_image(
 def _checked(image: Any) -> tuple[SpatialImage, tuple[str, ...]]:
     if not isinstance(image, (AnalyzeImage, MGHImage)):
         raise InputError("is neither a NIfTI, an MGH nor an Analyze volume")
-    voxel_checks.check_shape(image_shape(image))
+    voxel_checks.check_shape(image.shape)
     in_file = nibabel.is_proxy(image.dataobj)
     dtype = image.get_data_dtype() if in_file else np.asanyarray(image.dataobj).dtype
     voxel_checks.check_voxel_type(dtype)
     notes: tuple[str, ...] = ()
     if in_file:
-        voxel_bytes = math.prod(image_shape(image)) * dtype.itemsize
+        voxel_bytes = math.prod(image.shape) * dtype.itemsize
         declared_bytes = int(cast(Any, image.dataobj).offset) + voxel_bytes
         path = Path(image.file_map["image"].filename or "")
         notes = file_checks.check_file_is_whole(path, declared_bytes)
@@ -130,7 +130,7 @@ def _checked(image: Any) -> tuple[SpatialImage, tuple[str, ...]]:
 
 def _with_usable_affine(image: SpatialImage) -> tuple[SpatialImage, tuple[str, ...]]:
     """The image with an affine that places its voxels, and what was assumed or repaired."""
-    unit_mm = _unit_mm(image)
+    unit_mm = _unit_mm(image.header)
     if not isinstance(image, Nifti1Pair):
         _check_stored_sizes(image)
         check_affine(image.affine, "its affine")
@@ -176,19 +176,14 @@ def _check_stored_sizes(image: SpatialImage) -> None:
         file_checks.check_stored_sizes(stored, f"{header.endianness}3f", 80)
 
 
-def _unit_mm(image: SpatialImage) -> Float[np.ndarray, "4 1"]:
-    """Factors of an affine's rows that turn the header's unit of length into mm."""
-    unit = int(image.header["xyzt_units"]) & 7 if isinstance(image, Nifti1Pair) else 0
+def _unit_mm(header: Any) -> Float[np.ndarray, "4 1"]:
+    """Return factors of an affine's rows that turn the header's unit of length into mm."""
+    unit = int(header["xyzt_units"]) & 7 if isinstance(header, Nifti1Header) else 0
     mm = _MM_PER_UNIT.get(unit, 1.0)
     return np.array([[mm], [mm], [mm], [1.0]])
 
 
-def image_shape(image: SpatialImage) -> tuple[int, ...]:
-    """Return the sizes of all axes of an image."""
-    return tuple(map(int, image.shape))
-
-
 def image_grid(image: SpatialImage) -> Grid:
-    """Returns where the voxels of one volume of the file lie, in its own axis order, in mm."""
-    first, second, third = image_shape(image)[:3]
-    return Grid((first, second, third), image.affine * _unit_mm(image))
+    """Return where the voxels of one volume of the file lie, in its own axis order, in mm."""
+    first, second, third = map(int, image.shape[:3])
+    return Grid((first, second, third), image.affine * _unit_mm(image.header))

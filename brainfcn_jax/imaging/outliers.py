@@ -18,7 +18,7 @@ NEARLY_ALL_PERCENT = (1, 99)
 _LOOKED_AT = 1_000_000
 
 
-def limits(scan: Float32[np.ndarray, "i j k"]) -> tuple[float, float]:
+def limits(scan: Float32[np.ndarray, "*shape"]) -> tuple[float, float]:
     """Return the intensities beyond which a voxel is an outlier.
 
     With the 1st and 99th percentiles p1 and p99 of the voxels, those of the commonest value left
@@ -43,7 +43,7 @@ def take_in_outliers(scan: Float32[np.ndarray, "i j k"]) -> tuple[str, ...]:
     others into a few bins.
     """
     lowest, highest = float(scan.min()), float(scan.max())
-    below, above = limits(scan)
+    below, above = limits(scan.ravel(order="K"))
     if below <= lowest and highest <= above:
         return ()
     low, high = scan < below, scan > above

@@ -30,7 +30,9 @@ def with_lowest_surroundings(
     it; else the surroundings are lowered to the lowest of them. A scan whose surroundings are the
     lowest already, or not of one value, comes back as it is.
     """
-    value = surrounding_value(scan)
+    ends = (slice(0, 1), slice(-1, None))
+    faces = [part.ravel() for end in ends for part in (scan[end], scan[:, end], scan[:, :, end])]
+    value = commonest(np.concatenate(faces))
     lowest = scan.min()
     if value is None or value == lowest:
         return scan, _NONE
@@ -43,14 +45,10 @@ def with_lowest_surroundings(
     return np.where(empty, lowest, scan), (note,)
 
 
-def surrounding_value(scan: Float32[np.ndarray, "x y z"]) -> np.float32 | None:
-    """Return the value of `LEAST_OF_FACES` of the faces' voxels or more; None without one."""
-    ends = (slice(0, 1), slice(-1, None))
-    faces = np.concatenate(
-        [part.ravel() for end in ends for part in (scan[end], scan[:, end], scan[:, :, end])]
-    )
-    middle = np.partition(faces, faces.size // 2)[faces.size // 2]  # of half of all it is the one
-    return middle if np.mean(faces == middle) >= LEAST_OF_FACES else None
+def commonest(values: Float32[np.ndarray, " voxel"]) -> np.float32 | None:
+    """Return the value that `LEAST_OF_FACES` or more of all have; None where there is none."""
+    middle = np.partition(values, values.size // 2)[values.size // 2]  # what half have is there
+    return middle if np.mean(values == middle) >= LEAST_OF_FACES else None
 
 
 def joined_to_faces(mask: Bool[np.ndarray, "x y z"]) -> Bool[np.ndarray, "x y z"]:

@@ -105,7 +105,7 @@ def prepare(
         brain = None
     threshold, scan_box, taking_part = None, whole(scan_grid), scan.data
     if mode == "head":
-        threshold = find_head_threshold(scan.data)
+        threshold = find_head_threshold(scan.data.ravel())
         head = scan.data > np.asarray(threshold)
         margins_mm = [HEAD_MARGIN_VOXELS * line.spacing_mm for line in grid]
         scan_box = widened(bounding_box(head) or whole(scan_grid), margins_mm, scan_grid)
@@ -119,7 +119,7 @@ def prepare(
     inside = scan.data[box_slices(scan_box)]
     levels = equalise_volume(resample(inside, source, target, axis), mode, threshold)
     in_intensities = intensity_histogram(taking_part)
-    in_levels = level_histogram(levels, lowest=1 if mode == "head" else 0)
+    in_levels = level_histogram(levels.ravel(), lowest=1 if mode == "head" else 0)
     allowed, in_brain = anything(levels.shape), None
     if skull_stripped:
         empty = joined_to_faces(inside == inside.min()).astype(np.float32)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float16, Float32, Float64, UInt8
+from jaxtyping import Array, Float, Float32, UInt8
 
 from brainfcn_jax.imaging.slicing import slices_along, slices_first, volume_of
 from brainfcn_jax.inference.slice_batches import (
-    Batched,
+    Prediction,
     allowed_span,
     joined,
     padded_size,
@@ -69,24 +69,6 @@ class NetworkInput:
     voxel_weights: VoxelWeights
     reach: float = 1.0
     least_side: int = 0
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What the network says about a volume.
-
-    Attributes:
-        labels: the most probable class of each voxel.
-        entropy: of the classes' probabilities, as a fraction of the largest possible: 0 is certain.
-        class_sums: the probability of each class times the voxel's weight, over all voxels.
-        probabilities: of every class, adding up to 1, in half precision: a volume for each class;
-            None unless they were asked for.
-    """
-
-    labels: UInt8[np.ndarray, "x y z"]
-    entropy: Float16[np.ndarray, "x y z"]
-    class_sums: Float64[np.ndarray, " classes"]
-    probabilities: Float16[np.ndarray, "classes x y z"] | None
 
 
 def anything(shape: tuple[int, ...]) -> UInt8[np.ndarray, "x y z"]:
@@ -149,7 +131,7 @@ def predict(
         for weights, side in zip(in_plane, sides, strict=True)
     )
     outputs = []
-    start, stop = allowed_span(allowed)
+    start, stop = allowed_span(np.any(allowed, axis=(1, 2)))
     windows, masks = (
         padded_windows(volume, batch_slices, (start, stop), sides) for volume in (levels, allowed)
     )
@@ -169,7 +151,7 @@ def predict(
     return Prediction(
         volume_of(np.asarray(in_slices.labels), axis),
         volume_of(np.asarray(in_slices.entropy), axis),
-        of_slices.astype(np.float64) @ in_slices.sums,
+        of_slices.astype(np.float64) @ in_slices.class_sums,
         None if probabilities is None else volume_of(np.asarray(probabilities), axis),
     )
 
@@ -216,7 +198,7 @@ def classify(
     around: tuple[int, ...],
     with_probabilities: bool,
     seen: Seen,
-) -> Batched:
+) -> Prediction:
     """Return what a network says of all slices of a window but the first and the last.
 
     Classes in `around` may be where `FLUID` is allowed. The sums are those of single slices, since
@@ -237,8 +219,8 @@ def classify(
     in_rows = jnp.sum(probabilities * seen.column_weights[None, None, :, None], axis=2)
     sums = jnp.sum(in_rows * seen.row_weights[None, :, None], axis=1)  # (batch, classes)
     if not with_probabilities:
-        return Batched(labels, entropy, sums, None)
-    return Batched(labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16))
+        return Prediction(labels, entropy, sums, None)
+    return Prediction(labels, entropy, sums, jnp.moveaxis(probabilities, -1, 0).astype(jnp.float16))
 
 
 def relative_entropy(

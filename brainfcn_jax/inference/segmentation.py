@@ -16,7 +16,8 @@ from brainfcn_jax.imaging.boxes import (
 )
 from brainfcn_jax.imaging.resampling import Lines, interpolated_labels, interpolated_scores
 from brainfcn_jax.inference.network_input import Prepared
-from brainfcn_jax.inference.prediction import Prediction, relative_entropy
+from brainfcn_jax.inference.prediction import relative_entropy
+from brainfcn_jax.inference.slice_batches import Prediction
 from brainfcn_jax.labels import BACKGROUND
 
 

@@ -3,19 +3,20 @@
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import Float16, UInt8
 
 from brainfcn_jax.errors import BrainfcnError
 from brainfcn_jax.imaging.boxes import box_slices
-from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import centred_grid, spacing_of
 from brainfcn_jax.inference.brain import find_brain, load_finder, sized_finder
-from brainfcn_jax.inference.network_input import network_grid, prepare, spacing_notes
+from brainfcn_jax.inference.network_input import Prepared, network_grid, prepare, spacing_notes
 from brainfcn_jax.inference.postprocessing import clean_labels
 from brainfcn_jax.inference.prediction import BATCH_SLICES, Progress, ReadyNetwork, unwatched
 from brainfcn_jax.inference.segmentation import (
@@ -24,7 +25,7 @@ from brainfcn_jax.inference.segmentation import (
     soft_voxels,
 )
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
-from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes, view_notes
+from brainfcn_jax.inference.views import predict_along, view_axes, view_notes
 from brainfcn_jax.measures import quality
 from brainfcn_jax.measures.contrast_checks import (
     contrast_check,
@@ -96,42 +97,58 @@ class Segmenter:
 
         Source: Xu et al. 2017, section 2; resampling is ours.
         """
-        refuse_views(self.model.description, views)
-        asked_for = self.batch_slices
-        while True:
-            try:
-                found = self._segment(scan, views, keep_probabilities, contrast, progress)
-                break
-            except jax.errors.JaxRuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.batch_slices == 1:
-                    raise BrainfcnError(
-                        f"'{scan.path}' cannot be labelled: the device's memory is too "
-                        f"small for it, one slice at a time too ({first_line(error)}); end what "
-                        "else uses the device, or label on the CPU, with --device=cpu"
-                    ) from error
-                self.batch_slices //= 2
-        if self.batch_slices == asked_for:
-            return found
-        note = (
-            f"the device's memory was too small for {asked_for} slices at once; "
-            f"{self.batch_slices} were taken from here on"
-        )
-        return replace(found, notes=(*found.notes, note))
-
-    def _segment(
-        self,
-        scan: Scan,
-        views: int,
-        keep_probabilities: bool,
-        contrast: str | None,
-        progress: Progress,
-    ) -> SegmentedScan:
-        """Segment a scan with batches of `batch_slices`."""
-        description, seconds = self.model.description, dict[str, float]()
+        description = self.model.description
         axes = view_axes(description, scan.spacing_mm, views)
-        axis = SLICE_AXES[axes[0]]
+        asked_for, found = self.batch_slices, None
+        while found is None:
+            try:
+                found = self._labelled(scan, axes, keep_probabilities, progress)
+            except jax.errors.JaxRuntimeError as error:
+                self._halve(scan.path, error)
+        table, labels = description.labels, found.labels
+        expected = expected_of(table, description.people)
+        volumes = volume_table(labels, found.soft_voxels, scan.grid.voxel_mm3, table)
+        checks = (
+            *quality.label_checks(labels, scan.data, scan.spacing_mm, volumes, table, expected),
+            quality.many_removed_regions(labels, found.removed_regions),
+            quality.high_uncertainty(labels, found.entropy, table),
+            found.brain_left_out,
+            contrast_check(
+                scan.path,
+                substance_intensities(scan.data, labels, expected),
+                description.contrasts,
+                expected,
+                contrast,
+            ),
+        )
+        return SegmentedScan(
+            scan=scan,
+            description=description,
+            canonical_labels=labels,
+            canonical_entropy=found.entropy,
+            canonical_probabilities=found.probabilities,
+            volumes=volumes,
+            quality=quality.verdict_of(checks),
+            skull_stripped=looks_skull_stripped(scan.data, labels),
+            slice_axes=axes,
+            network_spacing_mm=spacing_of(found.prepared.grid),
+            removed_regions=found.removed_regions,
+            histograms=(found.prepared.head_histogram, found.prepared.equalised_histogram),
+            seconds=found.seconds,
+            notes=(
+                *scan.notes,
+                *view_notes(axes, views),
+                *spacing_notes(scan.spacing_mm, description.spacing_mm),
+                *batch_notes(asked_for, self.batch_slices),
+            ),
+        )
+
+    def _labelled(
+        self, scan: Scan, axes: tuple[SliceAxis, ...], keep_probabilities: bool, progress: Progress
+    ) -> "_Labelled":
+        """Label a scan seen along `axes`, in batches of `batch_slices`."""
+        description, axis = self.model.description, SLICE_AXES[axes[0]]
+        seconds: dict[str, float] = {}
         with _timed(seconds, "brain", progress):
             with naming(scan.path):  # raises before anything is resampled
                 network_grid(centred_grid(scan.data.shape, scan.spacing_mm), description, axis)
@@ -153,48 +170,59 @@ class Segmenter:
         with _timed(seconds, "postprocessing", progress):
             found = np.zeros([line.size for line in prepared.grid], np.uint8)
             found[box_slices(prepared.box)] = predicted.labels
-            network_mm = spacing_of(prepared.grid)
-            cleaned, removed = clean_labels(found, network_mm, description.mask_slice, axis)
+            spacing_mm = spacing_of(prepared.grid)
+            cleaned, removed = clean_labels(found, spacing_mm, description.mask_slice, axis)
         with _timed(seconds, "interpolation", progress):
             entropy, probabilities = scan_maps(predicted, prepared, axis, keep_probabilities)
             labels = scan_labels(predicted, found, cleaned, prepared, axis)
-        soft = soft_voxels(predicted.class_sums, prepared.scan_box, prepared.scan_grid)
-        table = description.labels
-        expected = expected_of(table, description.people)
-        volumes = volume_table(labels, soft, scan.grid.voxel_mm3, table)
-        checks = (
-            *quality.label_checks(labels, scan.data, scan.spacing_mm, volumes, table, expected),
-            quality.many_removed_regions(labels, removed),
-            quality.high_uncertainty(labels, entropy, table),
+        return _Labelled(
+            prepared,
+            labels,
+            entropy,
+            probabilities,
+            soft_voxels(predicted.class_sums, prepared.scan_box, prepared.scan_grid),
+            removed,
             quality.brain_left_out(brain_found, predicted.labels, prepared.in_brain),
-            contrast_check(
-                scan.path,
-                substance_intensities(scan.data, labels, expected),
-                description.contrasts,
-                expected,
-                contrast,
-            ),
+            seconds,
         )
-        return SegmentedScan(
-            scan=scan,
-            description=description,
-            canonical_labels=labels,
-            canonical_entropy=entropy,
-            canonical_probabilities=probabilities,
-            volumes=volumes,
-            quality=quality.verdict_of(checks),
-            skull_stripped=looks_skull_stripped(scan.data, labels),
-            slice_axes=axes,
-            network_spacing_mm=network_mm,
-            removed_regions=removed,
-            histograms=(prepared.head_histogram, prepared.equalised_histogram),
-            seconds=seconds,
-            notes=(
-                *scan.notes,
-                *view_notes(axes, views),
-                *spacing_notes(scan.spacing_mm, description.spacing_mm),
-            ),
-        )
+
+    def _halve(self, path: str, error: jax.errors.JaxRuntimeError) -> None:
+        """Halve the batches where it was memory that a scan lacked; else raise the error.
+
+        Raises BrainfcnError where a batch is one slice.
+        """
+        if not is_out_of_memory(error):
+            raise error
+        if self.batch_slices == 1:
+            raise BrainfcnError(
+                f"'{path}' cannot be labelled: the device's memory is too small for it, one slice "
+                f"at a time too ({first_line(error)}); end what else uses the device, or label on "
+                "the CPU, with --device=cpu"
+            ) from error
+        self.batch_slices //= 2
+
+
+class _Labelled(NamedTuple):
+    """A scan's labels on its grid, and how they came about; attributes as of `SegmentedScan`."""
+
+    prepared: Prepared
+    labels: UInt8[np.ndarray, "x y z"]
+    entropy: Float16[np.ndarray, "x y z"]
+    probabilities: Float16[np.ndarray, "classes x y z"] | None
+    soft_voxels: tuple[float, ...]
+    removed_regions: int
+    brain_left_out: quality.Finding
+    seconds: dict[str, float]
+
+
+def batch_notes(asked_for: int, taken: int) -> tuple[str, ...]:
+    """Return a note where fewer slices were taken at once than were asked for."""
+    if taken == asked_for:
+        return ()
+    return (
+        f"the device's memory was too small for {asked_for} slices at once; {taken} were taken "
+        "from here on",
+    )
 
 
 @contextlib.contextmanager

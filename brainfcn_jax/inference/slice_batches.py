@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Float16, Shaped, UInt8
+from jaxtyping import Bool, Float, Float16, Shaped, UInt8
 
 from brainfcn_jax.labels import BACKGROUND
 
@@ -12,13 +12,22 @@ IN_PLANE_STEP = 32
 """Slices are padded to multiples of this: more than poolings ask for, so that few sizes compile."""
 
 
-class Batched(NamedTuple):
-    """What `classify` gives, of a batch or of all slices of a volume; sums are of each slice."""
+class Prediction(NamedTuple):
+    """What a network says of a batch of slices, or about a volume.
 
-    labels: UInt8[Any, "slice height width"]
-    entropy: Float16[Any, "slice height width"]
-    sums: Float[Any, "slice classes"]
-    probabilities: Float16[Any, "classes slice height width"] | None
+    Attributes:
+        labels: the most probable class of each voxel.
+        entropy: of the classes' probabilities, as a fraction of the largest possible: 0 is certain.
+        class_sums: the probability of each class times the voxel's weight, added up over all voxels
+            of a volume, or of each slice of a batch.
+        probabilities: of every class, adding up to 1, in half precision: a volume for each class;
+            None unless they were asked for.
+    """
+
+    labels: UInt8[Any, "i j k"]
+    entropy: Float16[Any, "i j k"]
+    class_sums: Float[Any, "*slice classes"]
+    probabilities: Float16[Any, "classes i j k"] | None
 
 
 def padded_size(size: int) -> int:
@@ -26,12 +35,12 @@ def padded_size(size: int) -> int:
     return -(-size // IN_PLANE_STEP) * IN_PLANE_STEP
 
 
-def allowed_span(allowed: UInt8[np.ndarray, "slice height width"]) -> tuple[int, int]:
+def allowed_span(slices: Bool[np.ndarray, " slice"]) -> tuple[int, int]:
     """Return the first slice where anything is allowed, and the one after the last.
 
     (0, 1) where there is none.
     """
-    places = np.flatnonzero(allowed.any(axis=(1, 2)))
+    places = np.flatnonzero(slices)
     return (int(places[0]), int(places[-1]) + 1) if places.size else (0, 1)
 
 
@@ -54,11 +63,11 @@ def padded_windows(
 
 
 def joined(
-    outputs: Sequence[Batched],
+    outputs: Sequence[Prediction],
     shape: tuple[int, ...],
     span: tuple[int, int],
     background_weight: float,
-) -> Batched:
+) -> Prediction:
     """Return one volume of what `classify` gives of batches in turn.
 
     Args:
@@ -70,7 +79,7 @@ def joined(
     """
     (start, stop), (slices, height, width) = span, shape
     labels, entropy = np.zeros(shape, np.uint8), np.zeros(shape, np.float16)
-    sums = np.zeros((slices, outputs[0].sums.shape[1]))
+    sums = np.zeros((slices, outputs[0].class_sums.shape[1]))
     sums[:, BACKGROUND] = background_weight
     probabilities = None
     if outputs[0].probabilities is not None:
@@ -82,8 +91,8 @@ def joined(
         places = slice(first, first + count)
         labels[places] = batch.labels[:count, :height, :width]
         entropy[places] = batch.entropy[:count, :height, :width]
-        sums[places] = batch.sums[:count]
+        sums[places] = batch.class_sums[:count]
         if probabilities is not None and batch.probabilities is not None:
             probabilities[:, places] = batch.probabilities[:, :count, :height, :width]
         first += count
-    return Batched(labels, entropy, sums, probabilities)
+    return Prediction(labels, entropy, sums, probabilities)

@@ -12,14 +12,13 @@ from brainfcn_jax.imaging.slicing import slices_along
 from brainfcn_jax.inference.prediction import (
     BATCH_SLICES,
     NetworkInput,
-    Prediction,
     Progress,
     ReadyNetwork,
     predict,
     relative_entropy,
     unwatched,
 )
-from brainfcn_jax.inference.slice_batches import allowed_span
+from brainfcn_jax.inference.slice_batches import Prediction, allowed_span
 from brainfcn_jax.network.model_file import ModelDescription
 from brainfcn_jax.text import either
 
@@ -76,7 +75,9 @@ def mean_probabilities(
     `progress` is told the slices that are through, of those of all axes.
     """
     places = [SLICE_AXES[axis] for axis in axes]
-    spans = [allowed_span(slices_along(given.allowed, place)) for place in places]
+    spans = [
+        allowed_span(np.any(slices_along(given.allowed, place), axis=(1, 2))) for place in places
+    ]
     slices = [stop - start for start, stop in spans]
     mean: Float32[np.ndarray, "classes x y z"] | None = None
     for nth, place in enumerate(places):

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Bool, Float16, Float32, UInt8
 
-from brainfcn_jax.imaging.boxes import box_slices, head_box
+from brainfcn_jax.imaging.boxes import bounding_box, box_slices
 from brainfcn_jax.labels import BACKGROUND, LabelTable
 from brainfcn_jax.measures.expectations import Expectations
 from brainfcn_jax.measures.symmetry import halves
@@ -231,13 +231,14 @@ def high_uncertainty(
     """
     classes = table.classes
     voxels, sums = np.zeros(classes), np.zeros(classes)
-    labelled = box_slices(head_box(labels, 0))
+    box = bounding_box(labels)
+    if box is None:
+        return Finding({})
+    labelled = box_slices(box)
     for sagittal, uncertainty in zip(labels[labelled], entropy[labelled], strict=True):
         voxels += np.bincount(sagittal.ravel(), minlength=classes)
         sums += np.bincount(sagittal.ravel(), uncertainty.ravel(), minlength=classes)
     voxels[BACKGROUND] = sums[BACKGROUND] = 0
-    if not voxels.any():
-        return Finding({})
     mean = float(sums.sum() / voxels.sum())
     measured = {"mean_entropy": mean} | {
         f"mean_entropy_{tissue.abbreviation}": float(total / count)
