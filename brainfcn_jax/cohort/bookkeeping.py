@@ -46,7 +46,7 @@ class Bookkeeping:
         return planned_files(planned, self.wanted, self.provenance.description.labels)
 
     def todo(self, planned: PlannedScan) -> Todo:
-        """Tells what is to be done of a scan.
+        """Return what is to be done of a scan.
 
         Raises:
             InputError: an input or the scan's record cannot be read.
@@ -71,7 +71,7 @@ class Bookkeeping:
         return dataclasses.replace(todo, inputs=_states(planned, files), earlier=earlier)
 
     def begin(self, planned: PlannedScan, todo: Todo) -> None:
-        """Notes that the scan's files may be half there; OutputError if it cannot.
+        """Note that the scan's files may be half there; OutputError if it cannot.
 
         Of a scan that is not there nothing is noted, nor written.
         """
@@ -83,7 +83,7 @@ class Bookkeeping:
         write_record(planned.outputs.file(RECORD), record)
 
     def finish(self, planned: PlannedScan, todo: Todo, outcome: Outcome) -> None:
-        """Notes that a scan is done, after removing results of an earlier run that it has no more.
+        """Note that a scan is done, after removing results of an earlier run that it has no more.
 
         What was edited since is kept.
 
@@ -108,7 +108,7 @@ class Bookkeeping:
         write_record(planned.outputs.file(RECORD), record)
 
     def fail(self, planned: PlannedScan, failure: str) -> None:
-        """Notes that a scan failed, unless an earlier run finished it or there is no such scan.
+        """Note that a scan failed, unless an earlier run finished it or there is no such scan.
 
         Raises:
             InputError, OutputError: the record cannot be read or written.
@@ -138,7 +138,7 @@ class Bookkeeping:
 
 
 def input_files(planned: PlannedScan) -> dict[str, Path]:
-    """Gives the files that are read of a scan, by what they are; an Analyze scan has two."""
+    """Return the files that are read of a scan, by what they are; an Analyze scan has two."""
     files = {"scan": Path(planned.path)}
     if planned.reference is not None:
         files["reference"] = Path(planned.reference)
@@ -157,7 +157,7 @@ def request(provenance: Provenance, wanted: Wanted) -> dict[str, Any]:
 
 
 def without_folders(text: str, planned: PlannedScan) -> str:
-    """Puts the names of the scan's files in place of their paths in a message."""
+    """Put the names of the scan's files in place of their paths in a message."""
     paths = [Path(path) for path in (planned.path, planned.reference) if path is not None]
     for path in paths:
         for form in (path.absolute(), path):
@@ -168,7 +168,7 @@ def without_folders(text: str, planned: PlannedScan) -> str:
 
 
 def _states(planned: PlannedScan, files: Mapping[str, Path]) -> dict[str, FileState]:
-    """What the inputs hold; one that is no file is left to the reader, who says what it is."""
+    """Return what the inputs hold; one that is no file is left to the reader, who tells."""
     names = {"scan": planned.source_name}
     return {
         word: file_state(path, names.get(word, path.name))

@@ -63,7 +63,7 @@ class LoadedModel(WorkerPlugin):
         self.segmenter: Segmenter | None = None
 
     def setup(self, worker: Any) -> None:
-        """Loads the model; raises ClusterError when it, or the software, is another one."""
+        """Load the model; raise ClusterError when it, or the software, is another one."""
         if self._local_workers is not None:
             use_share_of_processors(int(worker.name), self._local_workers)
         prepare_jax()
@@ -85,7 +85,7 @@ def cluster_executor(
     tls: Tls | None = None,
     local_workers: int | None = None,
 ) -> Iterator[Executor]:
-    """Gives an executor for `segment_all`: on the cluster of a scheduler, or of processes here.
+    """Return an executor for `segment_all`: on the cluster of a scheduler, or of processes here.
 
     Args:
         provenance: of the run, as this process has it; the workers must have the same.
@@ -118,7 +118,7 @@ def cluster_executor(
 def segment_on(
     client: Client, scans: Sequence[PlannedScan], books: Bookkeeping
 ) -> Generator[Done[PlannedScan], None, None]:
-    """Segments the scans on a cluster, and gives what became of them in their order.
+    """Segment the scans on a cluster, and return what became of them in their order.
 
     What is finished has its record at once. A lost worker's scans go to others; a scan that
     several workers died of fails.
@@ -181,7 +181,7 @@ def identity(provenance: Provenance) -> dict[str, Any]:
 
 
 def use_share_of_processors(number: int, count: int) -> None:
-    """Keeps this process to its share of the processors, so that `count` of them do not crowd."""
+    """Keep this process to its share of the processors, so that `count` of them do not crowd."""
     if hasattr(os, "sched_setaffinity"):
         processors = sorted(os.sched_getaffinity(0))
         share = processors[number % len(processors) :: count]
@@ -201,7 +201,7 @@ def _done(planned: PlannedScan, todo: Todo, future: Any, books: Bookkeeping) -> 
 
 
 def _absolute(planned: PlannedScan) -> PlannedScan:
-    """The plan with paths that hold wherever a worker runs."""
+    """Return the plan with paths that hold wherever a worker runs."""
     outputs = dataclasses.replace(
         planned.outputs,
         root=planned.outputs.root.absolute(),
@@ -231,7 +231,7 @@ def _absolute_path(path: str | None) -> str | None:
 
 @contextlib.contextmanager
 def _local_cluster(workers: int) -> Iterator[LocalCluster]:
-    """A cluster of processes on this machine; other users of it have no certificate for it."""
+    """Make a cluster of processes on this machine, for which others here have no certificate."""
     cluster = LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
@@ -249,7 +249,7 @@ def _local_cluster(workers: int) -> Iterator[LocalCluster]:
 
 
 def _security(tls: Tls | None) -> Security | None:
-    """What a client shows the scheduler; None: what Dask's own config says."""
+    """Return what a client shows the scheduler; None: what Dask's own config says."""
     if tls is None:
         return None
     return Security(

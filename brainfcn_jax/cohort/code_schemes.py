@@ -32,7 +32,7 @@ _MEANINGS = {
 
 
 def told_scheme(path: Path) -> CodeScheme | None:
-    """Gives the codes of a label map as its sidecar or else its label table tells them, else None.
+    """Return the codes of a label map as its sidecar or else its label table tells them, else None.
 
     A sidecar is NAME_dseg.json beside NAME_dseg.nii.gz, with this program's "LabelMap". A label
     table is NAME_dseg.tsv, or one for several label maps with fewer of the name's words
@@ -50,7 +50,7 @@ def told_scheme(path: Path) -> CodeScheme | None:
 
 
 def find_label_table(path: Path) -> Path | None:
-    """Finds the label table of a label map, as `told_scheme` says; gives None without one."""
+    """Find the label table of a label map, as `told_scheme` says; return None without one."""
     words = set(without_extension(path.name).split("_"))
     folders = [path.absolute().parent]
     while folders[-1].name.startswith(_BELOW_DATA_SET):
@@ -63,7 +63,7 @@ def find_label_table(path: Path) -> Path | None:
 
 
 def read_label_table(path: Path) -> CodeScheme | None:
-    """Reads a BIDS label table; gives None where a label is no tissue, or the table unreadable."""
+    """Read a BIDS label table; return None where a label is no tissue, or the table unreadable."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream, delimiter="\t"))
@@ -76,7 +76,7 @@ def read_label_table(path: Path) -> CodeScheme | None:
 
 
 def refuse_ambiguous(path: Path, codes: Int32[np.ndarray, "x y z"], scheme: CodeScheme) -> None:
-    """Raises InputError when this program's labels could be meant, which `scheme` reads otherwise.
+    """Raise InputError when this program's labels could be meant, which `scheme` reads otherwise.
 
     It could be so when each code is one of this program's, and one means another tissue.
     """
@@ -92,7 +92,7 @@ def refuse_ambiguous(path: Path, codes: Int32[np.ndarray, "x y z"], scheme: Code
 
 
 def _meaning(row: Mapping[str, str | None]) -> int:
-    """The label value that a row's words stand for; LookupError when they stand for none."""
+    """Return the label value that a row's words stand for; LookupError when they stand for none."""
     for column in ("abbreviation", "name"):
         if (word := (row.get(column) or "").casefold()) in _MEANINGS:
             return _MEANINGS[word]

@@ -39,7 +39,7 @@ class Pair:
 
 
 def find_pairs(prediction: Path, reference: Path) -> tuple[list[Pair], list[str]]:
-    """Gives the pairs in natural order, and sentences on label maps that have no partner.
+    """Return the pairs in natural order, and sentences on label maps that have no partner.
 
     Two files are a pair whatever they are called. In folders, and all folders below them, label
     maps are matched by `matching_name`; images whose last word is in `NOT_LABELS` are no label
@@ -72,7 +72,7 @@ def find_pairs(prediction: Path, reference: Path) -> tuple[list[Pair], list[str]
 
 
 def label_maps_below(path: Path) -> list[Path]:
-    """Gives a label map itself, or those in a folder and below it, in natural order.
+    """Return a label map itself, or those in a folder and below it, in natural order.
 
     Raises:
         InputError: it does not exist, or holds no label map.
@@ -96,7 +96,7 @@ def label_maps_below(path: Path) -> list[Path]:
 def compare(
     pair: Pair, scheme: CodeScheme, prediction_scheme: CodeScheme | None, slice_axis: str
 ) -> list[Score]:
-    """Scores one pair, whose files must hold the same voxels, by the scheme's measures.
+    """Score one pair, whose files must hold the same voxels, by the scheme's measures.
 
     Args:
         pair: the files.
@@ -122,7 +122,7 @@ def compare(
 
 
 def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
-    """Gives the mean of every measure over the scans in which it has a value."""
+    """Return the mean of every measure over the scans in which it has a value."""
     measures = [field.name for field in dataclasses.fields(Score)][1:]
     by_structure: dict[str, list[Score]] = {}
     for scores in scores_by_name.values():
@@ -135,7 +135,7 @@ def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
 
 
 def with_means(scores_by_name: Mapping[str, Sequence[Score]]) -> dict[str, Sequence[Score]]:
-    """Gives the scores, and after those of two scans or more their means under the name `MEAN`."""
+    """Return the scores, and after those of two scans or more their means under the name `MEAN`."""
     means = {MEAN: mean_scores(scores_by_name)} if len(scores_by_name) > 1 else {}
     return {**scores_by_name, **means}
 
@@ -146,7 +146,7 @@ def write_comparison(
     overwrite: bool = False,
     csv: bool = False,
 ) -> None:
-    """Writes one line for each scan and structure, as `write_table` does.
+    """Write one line for each scan and structure, as `write_table` does.
 
     Raises:
         OutputError: the file exists and `overwrite` is false, or it cannot be written.
@@ -159,6 +159,6 @@ def write_comparison(
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The mean of those that are numbers; nan when none is."""
+    """Return the mean of those that are numbers; nan when none is."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan

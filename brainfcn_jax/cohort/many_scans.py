@@ -109,13 +109,13 @@ def local_executor(
 
 
 def skipped(planned: PlannedScan, todo: Todo) -> Outcome:
-    """Gives the outcome of a scan that needed nothing."""
+    """Return the outcome of a scan that needed nothing."""
     notes = (todo.note,) if todo.note else ()
     return Outcome(planned, summary=todo.summary, notes=notes, skipped=True)
 
 
 def _all_files(root: Path, scans: Sequence[PlannedScan], labels: LabelTable) -> Iterator[Path]:
-    """Every file that runs on these scans write, whatever else they are asked for."""
+    """Yield every file that runs on these scans write, whatever else they are asked for."""
     yield from (root / name for name in SHARED)
     for scan in scans:
         yield scan.outputs.file(RECORD)
@@ -123,7 +123,7 @@ def _all_files(root: Path, scans: Sequence[PlannedScan], labels: LabelTable) -> 
 
 
 def _outcome(done: Done[PlannedScan], books: Bookkeeping) -> Outcome:
-    """What became of a scan; its failure goes into its record if that can be written."""
+    """Return what became of a scan; its failure goes into its record if that can be written."""
     if done.error is None:
         assert isinstance(done.value, Outcome)
         return done.value

@@ -45,7 +45,7 @@ class Outcome:
 
 
 def failed_outcome(planned: PlannedScan, error: Exception) -> Outcome:
-    """Tell why there are no labels; an error that is none of `SCAN_ERRORS` shows where it was."""
+    """Return why there are no labels; an error that is not of `SCAN_ERRORS` shows where it was."""
     if isinstance(error, BrainfcnError):
         return Outcome(planned, failure=str(error))
     trace: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from brainfcn_jax.results.planned_scan import PlannedScan
 
 
 def plan_files(scans: Sequence[str], references: Sequence[str], out_dir: str) -> list[PlannedScan]:
-    """Plans scans given as files, `references` one for each or none, results flat in `out_dir`.
+    """Plan scans given as files, `references` one for each or none, results flat in `out_dir`.
 
     Raises:
         InputError: the demo's scan is not installed.
@@ -33,7 +33,7 @@ def plan_files(scans: Sequence[str], references: Sequence[str], out_dir: str) ->
 def plan_bids(
     scans: Sequence[BidsScan], references: Sequence[str], out_dir: str
 ) -> list[PlannedScan]:
-    """Plans scans of a BIDS data set, `references` as above, results in folders like theirs.
+    """Plan scans of a BIDS data set, `references` as above, results in folders like theirs.
 
     Raises:
         UsageError: two scans would write one file, or a result would take an input's place.
@@ -51,7 +51,7 @@ def plan_bids(
 
 
 def _checked(planned: list[PlannedScan], given: Sequence[str]) -> list[PlannedScan]:
-    """Gives the plan back unless files get in each other's way; `given` is how to call scans."""
+    """Return the plan, unless files get in each other's way; `given` is how to call scans."""
     inputs = {
         os.path.realpath(path) for scan in planned for path in (scan.path, scan.reference) if path
     }

@@ -44,7 +44,7 @@ def left_to_do(
     planned: Sequence[Path],
     overwrite: bool = False,
 ) -> Todo:
-    """Tells whether a scan is finished and unchanged, and if not, whether results are replaced.
+    """Return whether a scan is finished and unchanged, and if not, whether results are replaced.
 
     It is finished when its record is "done", its inputs have the size and time of change, or the
     SHA-256, that they had, the request is the same and all its files are there. A result that was
@@ -89,7 +89,7 @@ def left_to_do(
 
 
 def left_behind(record: Record | None, path: Path, folder: Path) -> tuple[FileState, ...]:
-    """Gives an earlier run's results as it wrote them, and those of a run that was stopped.
+    """Return an earlier run's results as it wrote them, and those of a run that was stopped.
 
     The latter are the files that it may have begun, as they are now, unless one was changed later
     than `WRITING_SECONDS` after the record at `path`: that is a person's work.
@@ -108,7 +108,7 @@ def left_behind(record: Record | None, path: Path, folder: Path) -> tuple[FileSt
 
 
 def is_unchanged(state: FileState, path: Path) -> bool:
-    """Whether a file holds what it held: same size, and same time of change or contents.
+    """Return whether a file holds what it held: same size, and same time of change or contents.
 
     Raises:
         InputError: the file is there and cannot be read.
@@ -123,14 +123,14 @@ def is_unchanged(state: FileState, path: Path) -> bool:
 
 
 def same_inputs(record: Record, inputs: Mapping[str, Path]) -> bool:
-    """Whether a scan and its reference hold what those of a record held."""
+    """Return whether a scan and its reference hold what those of a record held."""
     if record.inputs.keys() != inputs.keys():
         return False
     return all(is_unchanged(record.inputs[word], path) for word, path in inputs.items())
 
 
 def _edited_since(record: Record, folder: Path) -> list[str]:
-    """The results that a person changed; those that a stopped run had begun may hold anything."""
+    """Return what a person changed; what a stopped run had begun may hold anything."""
     return [
         state.file
         for state in record.outputs

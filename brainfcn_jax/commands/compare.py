@@ -12,7 +12,7 @@ from brainfcn_jax.schemes import TISSUE_SCHEME, find_scheme
 
 
 def compare_command(values: flags.FlagValues) -> int:
-    """Scores label maps of any program; gives the exit code."""
+    """Score label maps of any program; return the exit code."""
     runner.require(values, ["reference", "prediction"])
     if values.volume or values.bids_dir is not None or len(values.reference) > 1:
         raise UsageError("--prediction goes with one --reference, and without scans to label")

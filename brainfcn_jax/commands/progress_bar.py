@@ -48,11 +48,11 @@ class ScanBar:
         self._bar.close()
 
     def progress_of(self, planned: "PlannedScan") -> "Progress":
-        """Returns what is told the steps of a scan, from whatever thread."""
+        """Return what is told the steps of a scan, from whatever thread."""
         return functools.partial(self._step, planned)
 
     def scan_done(self, planned: "PlannedScan") -> None:
-        """Counts a scan as done, whatever became of it."""
+        """Count a scan as done, whatever became of it."""
         with self._lock:
             self._fractions.pop(planned.path, None)
             self._finished += 1

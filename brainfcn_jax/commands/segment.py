@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 
 def segment_command(values: flags.FlagValues) -> int:
-    """Does what the flags ask for; gives the exit code."""
+    """Do what the flags ask for; return the exit code."""
     if values.list_models:
         print("\n".join(f"{name}: {purpose}" for name, purpose in SHIPPED_MODELS.items()))
         return runner.ALL_DONE
@@ -70,7 +70,7 @@ def segment_command(values: flags.FlagValues) -> int:
 
 
 def segment_scans(values: flags.FlagValues) -> int:
-    """Segments the scans that the flags name; gives the exit code."""
+    """Segment the scans that the flags name; return the exit code."""
     if values.weights is not None:
         runner.require(values, ["weights"])
     _check_inputs(values)
@@ -107,7 +107,7 @@ def segment_planned(
     model: "Model",
     books: "Bookkeeping",
 ) -> list["Outcome"]:
-    """Segments the scans here or on a cluster, telling what becomes of each."""
+    """Segment the scans here or on a cluster, telling what becomes of each."""
     from brainfcn_jax.cohort.many_scans import segment_all
 
     outcomes = []
@@ -134,7 +134,7 @@ def segment_planned(
 def choose_executor(
     values: flags.FlagValues, model: "Model", books: "Bookkeeping", bar: ScanBar
 ) -> contextlib.AbstractContextManager["Executor"]:
-    """Gives what segments the scans: this process, processes of this machine, or a cluster.
+    """Return what segments the scans: this process, processes of this machine, or a cluster.
 
     Raises:
         UsageError: flags for a cluster contradict each other, or Dask is not installed.
@@ -164,14 +164,14 @@ def choose_executor(
 
 
 def group_command(values: flags.FlagValues) -> int:
-    """Makes tables and page of all scans in the folder of results anew; gives the exit code."""
+    """Make tables and page of all scans in the folder of results anew; return the exit code."""
     if not Path(values.out_dir).is_dir():
         raise UsageError(f"'{values.out_dir}' is not a folder; give the results as --out_dir")
     return _write_group(values, runner.ALL_DONE, anew=True)
 
 
 def tell(values: flags.FlagValues, outcome: "Outcome") -> None:
-    """Says on stderr what became of a scan."""
+    """Say on stderr what became of a scan."""
     for line in alarming_lines(outcome):
         log(line)
     for line in result_lines(outcome):
@@ -181,7 +181,7 @@ def tell(values: flags.FlagValues, outcome: "Outcome") -> None:
 
 
 def exit_code(argv: Sequence[str]) -> int:
-    """Runs the command with the program's name and arguments; gives its exit code."""
+    """Run the command with the program's name and arguments; return its exit code."""
     return runner.exit_code(
         define_flags,
         segment_command,
@@ -192,7 +192,7 @@ def exit_code(argv: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """Runs the command with the program's own arguments and ends the program.
+    """Run the command with the program's own arguments and end the program.
 
     An interrupted program ends at once, without waiting for what is still being computed.
     """
@@ -207,7 +207,7 @@ def main() -> None:
 
 
 def _check_inputs(values: flags.FlagValues) -> None:
-    """Raises UsageError unless the flags name scans in one way."""
+    """Raise UsageError unless the flags name scans in one way."""
     if values.bids_dir is None:
         runner.require(values, ["volume"])
         if "" in values.volume:
@@ -220,7 +220,7 @@ def _check_inputs(values: flags.FlagValues) -> None:
 
 
 def _check_cluster(values: flags.FlagValues) -> None:
-    """Raises UsageError when flags for a cluster contradict each other; warns of an open one."""
+    """Raise UsageError when flags for a cluster contradict each other; warn of an open one."""
     scheduler = values.scheduler
     if scheduler is not None and values.local_workers is not None:
         raise UsageError("--scheduler and --local_workers are both given; give one of them")
@@ -235,7 +235,7 @@ def _check_cluster(values: flags.FlagValues) -> None:
 
 
 def _write_group(values: flags.FlagValues, code: int, anew: bool = False) -> int:
-    """Writes tables and page of all scans; gives `code`."""
+    """Write tables and page of all scans; return `code`."""
     from brainfcn_jax.results.group import write_group
     from brainfcn_jax.runtime.locks import claimed
 

@@ -17,7 +17,7 @@ _TAKES_SEVERAL = frozenset({"--participant_label", "--session_label"})
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     values.set_gnu_getopt()  # BIDS Apps get flags behind other arguments
     _define_inputs(values)
     _define_work(values)
@@ -207,7 +207,7 @@ def _define_comparison(values: flags.FlagValues) -> None:
 
 
 def rewritten(argv: Sequence[str]) -> list[str]:
-    """The arguments with "_" for "-" in flags' names, and labels joined by commas.
+    """Return the arguments with "_" for "-" in flags' names, and labels joined by commas.
 
     The words after --participant_label, up to the next flag, are its labels.
     """
@@ -225,7 +225,7 @@ def rewritten(argv: Sequence[str]) -> list[str]:
 
 
 def take_positional(values: flags.FlagValues, words: list[str]) -> None:
-    """Puts BIDS_DIR, OUT_DIR and the level of analysis, or further scans, into their flags.
+    """Put BIDS_DIR, OUT_DIR and the level of analysis, or further scans, into their flags.
 
     Behind --volume a shell puts all files that an unquoted pattern fits.
 

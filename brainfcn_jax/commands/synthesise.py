@@ -22,7 +22,7 @@ _MOST_ON_SHEET = 12
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     flags.DEFINE_string("source", None, "folder of the label maps", flag_values=values)
     flags.DEFINE_enum("kind", "adult", list(RECIPES), "whose heads", flag_values=values)
     flags.DEFINE_string(
@@ -38,7 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def generate_command(values: flags.FlagValues) -> None:
-    """Writes the examples that the flags ask for."""
+    """Write the examples that the flags ask for."""
     runner.require(values, ["source", "out_dir"])
     if values.heads and values.kind in ADULT_KINDS:
         raise UsageError("--heads is for newborns; adults' maps hold whole heads")
@@ -72,7 +72,7 @@ def generate_command(values: flags.FlagValues) -> None:
 
 
 def main() -> None:
-    """Runs the command with the program's own arguments."""
+    """Run the command with the program's own arguments."""
     runner.run(define_flags, generate_command, __doc__)
 
 

@@ -54,7 +54,7 @@ class GroupRecord:
 def write_group(
     root: Path, claims: Claims, overwrite: bool = False, anew: bool = False, csv: bool = False
 ) -> tuple[Path, ...]:
-    """Writes tables and page of all scans of a folder, once it has two; gives their paths.
+    """Write tables and page of all scans of a folder, once it has two; return their paths.
 
     Those that earlier runs wrote, as `GROUP_RECORD` tells, are replaced, or removed when they are
     no more of these scans; unless `anew`, only when a record has changed since. With `csv` the
@@ -95,7 +95,7 @@ def write_group(
 
 
 def read_group_record(path: Path) -> GroupRecord:
-    """Reads which files about all scans runs wrote; none when there is no such record.
+    """Read which files about all scans runs wrote; none when there is no such record.
 
     Raises InputError when the file cannot be read, or is no such record.
     """
@@ -113,12 +113,12 @@ def _write_group_record(root: Path, record: GroupRecord) -> None:
 
 
 def finished(records: Mapping[str, Record]) -> dict[str, Record]:
-    """Keeps the scans that are done or failed."""
+    """Keep the scans that are done or failed."""
     return {name: record for name, record in records.items() if record.status != "writing"}
 
 
 def group_files(records: Mapping[str, Record], csv: bool = False) -> list[str]:
-    """Gives the files about these scans, none for fewer than two; SCORES only if one was scored."""
+    """Return the files about these scans, none for one; SCORES only if one was scored."""
     if len(records) < 2:
         return []
     scored = any("reference" in record.inputs for record in records.values())
@@ -154,7 +154,7 @@ def thumbnails(root: Path, records: Mapping[str, Record]) -> tuple[dict[str, byt
 
 
 def volumes_table(_: Path, records: Mapping[str, Record]) -> list[list[Any]]:
-    """Gives one line a scan: quality, model, volumes in mm3, and in percent of the intracranial."""
+    """Return a line a scan: quality, model, volumes in mm3, and in percent of the intracranial."""
     volumes = {
         name: record.summary.volumes_mm3 if record.summary else {}
         for name, record in records.items()
@@ -177,7 +177,7 @@ def volumes_table(_: Path, records: Mapping[str, Record]) -> list[list[Any]]:
 
 
 def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
-    """Gives the lines of every scan's table of scores, the scan's name before them.
+    """Return the lines of every scan's table of scores, the scan's name before them.
 
     Raises:
         InputError: a table cannot be read.
@@ -192,12 +192,12 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
 
 
 def paths_of(root: Path, name: str) -> OutputPaths:
-    """Gives the result files of the scan that tables call by a name."""
+    """Return the result files of the scan that tables call by a name."""
     return output_paths(root, Path(name).name, Path(name).parent)
 
 
 def _thumbnail(path: Path) -> bytes | None:
-    """A small picture of a scan's; None where that is gone or was replaced by something else."""
+    """Return a small picture of a scan's; None where that is gone or is something else."""
     try:
         return thumbnail(path.read_bytes())
     except (OSError, ValueError):

@@ -46,17 +46,17 @@ class OutputPaths:
 
 
 def sidecar_path(path: Path) -> Path:
-    """Gives the JSON file that describes a result."""
+    """Return the JSON file that describes a result."""
     return path.with_name(without_extension(path.name).removesuffix(".tsv") + ".json")
 
 
 def csv_path(table: Path) -> Path:
-    """Gives the file that holds a table with commas, beside the table."""
+    """Return the file that holds a table with commas, beside the table."""
     return table.with_suffix(".csv")
 
 
 def scan_name(scan_path: str) -> str:
-    """Gives the file's name without its extension and without a last "_T1w" or another contrast."""
+    """Return a file's name without its extension and a last "_T1w" or another contrast."""
     name = without_extension(Path(scan_path).name)
     for suffix in CONTRAST_SUFFIXES:
         name = name.removesuffix(suffix)
@@ -64,7 +64,7 @@ def scan_name(scan_path: str) -> str:
 
 
 def distinct_names(scan_paths: Sequence[str]) -> list[str]:
-    """Gives the `scan_name` of each scan; where several share it, behind folders that differ.
+    """Return the `scan_name` of each scan; where several share it, behind folders that differ.
 
     Folders that they have in common are left out, and those nearest to the scans are taken, as
     many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
@@ -92,12 +92,12 @@ def _differing_folders(paths: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def output_paths(out_dir: str | Path, name: str, folder: str | Path = "") -> OutputPaths:
-    """Gives the result files of a scan: OUT/NAME_..., or OUT/FOLDER/NAME_... ."""
+    """Return the result files of a scan: OUT/NAME_..., or OUT/FOLDER/NAME_... ."""
     return OutputPaths(Path(out_dir), Path(out_dir) / folder, name)
 
 
 def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Raises OutputError when one of the files is there already and may not be overwritten."""
+    """Raise OutputError when one of the files is there already and may not be overwritten."""
     for path in paths:
         if not overwrite and os.path.lexists(path):
             raise OutputError(f"'{path}' exists already; choose another --out_dir or --overwrite")
@@ -109,7 +109,7 @@ def below(folder: Path, path: Path) -> str:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder and its parents; OutputError when that cannot be done."""
+    """Make a folder and its parents; OutputError when that cannot be done."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

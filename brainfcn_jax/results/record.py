@@ -119,7 +119,7 @@ def summary_of(segmented: SegmentedScan, model: str) -> Summary:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Writes a record in place of an earlier one; OutputError when it cannot be written."""
+    """Write a record in place of an earlier one; OutputError when it cannot be written."""
     whole = {"format": FORMAT, "version": FORMAT_VERSION, **dataclasses.asdict(record)}
     make_folder(path.parent)
     with new_file(path, overwrite=True) as temporary:
@@ -127,7 +127,7 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def read_record(path: Path) -> Record | None:
-    """Reads a record; gives None when there is none, or none can be, its name being too long.
+    """Read a record; return None when there is none, or none can be, its name being too long.
 
     Raises:
         InputError: the file cannot be read, or is no record.
@@ -151,7 +151,7 @@ def read_record(path: Path) -> Record | None:
 
 
 def find_records(root: Path) -> dict[str, Record]:
-    """Reads all records of a folder of results, by the names of their scans in natural order.
+    """Read all records of a folder of results, by the names of their scans in natural order.
 
     Raises:
         InputError: one of them cannot be read, or is no record.
@@ -165,7 +165,7 @@ def find_records(root: Path) -> dict[str, Record]:
 
 
 def refuse_earlier_manifest(root: Path) -> None:
-    """Raises InputError, which says what to do, for results of a version without records."""
+    """Raise InputError, which says what to do, for results of a version without records."""
     if (root / EARLIER_MANIFEST).exists():
         raise InputError(
             f"'{root}' holds results of an earlier version, told in {EARLIER_MANIFEST}, which is "
@@ -174,7 +174,7 @@ def refuse_earlier_manifest(root: Path) -> None:
 
 
 def file_state(path: str | Path, name: str) -> FileState:
-    """Reads what a file holds now, told under a name; InputError when it cannot be read."""
+    """Read what a file holds now, told under a name; InputError when it cannot be read."""
     try:
         with open(path, "rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -185,12 +185,12 @@ def file_state(path: str | Path, name: str) -> FileState:
 
 
 def output_states(folder: Path, files: Iterable[Path]) -> tuple[FileState, ...]:
-    """Reads what result files hold now, named below their folder; InputError as `file_state`."""
+    """Read what result files hold now, named below their folder; InputError as `file_state`."""
     return tuple(file_state(path, below(folder, path)) for path in files)
 
 
 def _record(found: Any) -> Record:
-    """A record from JSON; raises TypeError, LookupError or ValueError for anything else."""
+    """Return a record from JSON; raise TypeError, LookupError or ValueError for anything else."""
     record: Record = _built(Record, found)
     for name in (*record.writing, *(state.file for state in record.outputs)):
         if not name or Path(name).is_absolute() or ".." in Path(name).parts:
@@ -199,7 +199,7 @@ def _record(found: Any) -> Record:
 
 
 def _built(kind: Any, found: Any) -> Any:
-    """A value of a type of the records' attributes from JSON; raises as `_record` does."""
+    """Return a value of a type of the records' attributes from JSON; raise as `_record` does."""
     origin, parts = get_origin(kind), get_args(kind)
     if dataclasses.is_dataclass(kind):
         types = get_type_hints(kind)

@@ -97,7 +97,7 @@ def dataset_description(
 
 
 def write_shared_files(files: Mapping[Path, str]) -> tuple[str, ...]:
-    """Writes those that are not there; notes on those that are there with other contents.
+    """Write those that are not there; notes on those that are there with other contents.
 
     Raises:
         OutputError: one cannot be written.

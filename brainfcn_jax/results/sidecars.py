@@ -56,7 +56,7 @@ def volume_columns(table: LabelTable) -> dict[str, dict[str, str]]:
 
 
 def label_map(contents: "ScanContents") -> Words:
-    """Tell of the label map also what its labels mean and what is worth knowing about it."""
+    """Describe the label map, also what its labels mean and what is worth knowing about it."""
     found, table = contents.segmented, contents.segmented.description.labels
     return {
         "Description": f"{'Brain tissues' if table.fills_brain else 'Labels'}, one label a voxel, "
@@ -76,7 +76,7 @@ def label_map(contents: "ScanContents") -> Words:
 
 
 def brain_mask(contents: "ScanContents") -> Words:
-    """Tell of the brain mask what it is."""
+    """Describe the brain mask."""
     count = _in_skull(contents.segmented.description.labels)
     return {
         "Description": f"1 where there is one of the {count} tissues, fluids included",
@@ -86,7 +86,7 @@ def brain_mask(contents: "ScanContents") -> Words:
 
 
 def volumes(contents: "ScanContents") -> Words:
-    """Tell of the volumes table its columns, and the volume of one voxel in mm³."""
+    """Describe the volumes table: its columns, and the volume of one voxel in mm³."""
     table = contents.segmented.description.labels
     sums = ", of the brain and of the intracranial space" if table.fills_brain else ""
     return {
@@ -98,7 +98,7 @@ def volumes(contents: "ScanContents") -> Words:
 
 
 def probability(contents: "ScanContents", label: Label) -> Words:
-    """Tell of the probability map of a label what it is."""
+    """Describe the probability map of a label."""
     return {
         "Description": f"Probability of {label.name}, before post-processing",
         **_common(contents),
@@ -106,7 +106,7 @@ def probability(contents: "ScanContents", label: Label) -> Words:
 
 
 def uncertainty(contents: "ScanContents") -> Words:
-    """Tell of the entropy how large it can be."""
+    """Describe the entropy and how large it can be."""
     table = contents.segmented.description.labels
     return {
         "Description": f"Entropy of the {kind_word(table)} probabilities before post-processing, "
@@ -117,7 +117,7 @@ def uncertainty(contents: "ScanContents") -> Words:
 
 
 def brain_image(contents: "ScanContents") -> Words:
-    """Tell of the scan that was cut to the brain that it is."""
+    """Describe the scan that was cut to the brain."""
     return {
         "Description": "The scan where the brain mask is 1, and 0 elsewhere",
         **_common(contents),

@@ -20,20 +20,20 @@ NO_VALUE = "n/a"
 
 
 def write_text(path: Path, text: str, overwrite: bool = False) -> None:
-    """Writes a whole text file or nothing; OutputError when it exists or cannot be written."""
+    """Write a whole text file or nothing; OutputError when it exists or cannot be written."""
     with new_file(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False) -> None:
-    """Writes a JSON file that describes a result; raises as `write_text` does."""
+    """Write a JSON file that describes a result; raise as `write_text` does."""
     write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n", overwrite)
 
 
 def write_table(
     path: Path, lines: Sequence[Sequence[Any]], overwrite: bool = False, csv: bool = False
 ) -> None:
-    """Writes a table, and with `csv` the same with commas beside it, as `write_text` does."""
+    """Write a table, and with `csv` the same with commas beside it, as `write_text` does."""
     write_text(path, table_text(lines), overwrite)
     if csv:
         write_text(csv_path(path), table_text(lines, ",", missing=""), overwrite)
@@ -52,7 +52,7 @@ def volume_lines(volumes: Sequence[LabelVolume]) -> list[list[Any]]:
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
-    """Aligns columns for the screen: the scan's name, then what the scores file holds."""
+    """Align columns for the screen: the scan's name, then what the scores file holds."""
     rows = [["scan", *_columns(Score)]]
     for name, scores in scores_by_name.items():
         shown = printable(name)
@@ -67,7 +67,7 @@ def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
 def table_text(
     lines: Iterable[Sequence[Any]], separator: str = "\t", missing: str = NO_VALUE
 ) -> str:
-    """Joins cells to lines, numbers in full precision, and `missing` where there is no value."""
+    """Join cells to lines, numbers in full precision, and `missing` where there is no value."""
     text = io.StringIO()
     writer = csv_writer(text, delimiter=separator, lineterminator="\n")
     for line in lines:
@@ -77,7 +77,7 @@ def table_text(
 
 
 def _columns(kind: type) -> list[str]:
-    """The attributes of a dataclass, one column each."""
+    """Return the attributes of a dataclass, one column each."""
     return [column.name for column in dataclasses.fields(kind)]
 
 

@@ -71,7 +71,7 @@ def scan_picture(segmented: SegmentedScan, name: str) -> bytes:
 
 
 def thumbnail(picture: bytes) -> bytes:
-    """Makes a small JPEG: the middle slice of each direction, from what `scan_picture` gave.
+    """Make a small JPEG: the middle slice of each direction, from what `scan_picture` gave.
 
     Of any other PNG all is shown.
     """
@@ -92,7 +92,7 @@ def thumbnail(picture: bytes) -> bytes:
 
 
 def _panel_boxes(view: View) -> list[list[PixelBox]]:
-    """Returns the panels' boxes, a row for each direction, all as wide as the widest panel."""
+    """Return the panels' boxes, a row for each direction, all as wide as the widest panel."""
     wide = max(view.pixels[direction.across] for direction in DIRECTIONS)
     rows, top = [], _TITLE_PIXELS
     for direction in DIRECTIONS:
@@ -132,7 +132,7 @@ def _with_text(
     legend: list[_Entry],
     legend_top: int,
 ) -> UInt8[np.ndarray, "height width"]:
-    """Returns the grey picture with its title, the letters of the sides and the labels' names."""
+    """Return the grey picture with its title, the letters of the sides and the labels' names."""
     canvas = Image.fromarray(grey)
     draw = ImageDraw.Draw(canvas)
     letters, title = _font(_LETTERS), _font(_TITLE)
@@ -181,7 +181,7 @@ def _png(
 
 @functools.cache
 def _font(pixels: int) -> ImageFont.FreeTypeFont:
-    """A font of matplotlib's, which is not imported: that takes a tenth of all imports."""
+    """Return a font of matplotlib's, which is not imported: that takes a tenth of all imports."""
     package = util.find_spec("matplotlib")
     assert package is not None and package.submodule_search_locations
     return ImageFont.truetype(f"{package.submodule_search_locations[0]}/{_FONT}", pixels)

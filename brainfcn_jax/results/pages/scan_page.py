@@ -73,7 +73,7 @@ def viewer_data(segmented: SegmentedScan) -> dict[str, Any]:
 def provenance_rows(
     planned: PlannedScan, segmented: SegmentedScan, provenance: Provenance
 ) -> list[tuple[str, str]]:
-    """Tell what made the labels, as pairs of words."""
+    """Return what made the labels, as pairs of words."""
     spacing_mm = segmented.network_spacing_mm
     return [
         ("scan", planned.source_name),

@@ -81,7 +81,7 @@ def choose_view(
     spacing_mm: tuple[float, float, float],
     longest_edge: int,
 ) -> View:
-    """Chooses what is shown of a brain, so that the longest edge gets so many pixels."""
+    """Choose what is shown of a brain, so that the longest edge gets so many pixels."""
     x, y, z = (centred_line(n, mm) for n, mm in zip(labels.shape, spacing_mm, strict=True))
     brain = bounding_box(labels) or whole((x, y, z))
     box = widened(brain, [VIEW_MARGIN_MM] * 3, (x, y, z))
@@ -98,7 +98,7 @@ def slice_panels(
     direction: Direction,
     count: int,
 ) -> Iterator[Panel]:
-    """Yields so many slices, evenly spaced between the ends of the brain."""
+    """Yield so many slices, evenly spaced between the ends of the brain."""
     start, stop = view.brain[direction.axis]
     black, white = view.window
     for fraction in (np.arange(count) + 0.5) / count:
@@ -114,7 +114,7 @@ def slice_panels(
 
 
 def outlines(classes: UInt8[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width"]:
-    """Keeps the value of each pixel one of whose four neighbours has another value; 0 elsewhere."""
+    """Keep the value of each pixel one of whose four neighbours has another value; 0 elsewhere."""
     padded = np.pad(classes, 1, mode="edge")
     neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
     border = np.any([neighbour != classes for neighbour in neighbours], axis=0)
@@ -130,7 +130,7 @@ def _window(view: Float32[np.ndarray, "x y z"]) -> tuple[float, float]:
 def _plane(
     volume: Shaped[np.ndarray, "x y z"], direction: Direction, index: int, box: Box
 ) -> Shaped[np.ndarray, "height width"]:
-    """Returns one slice in a box; its voxels stand as in the picture, the top row first."""
+    """Return one slice in a box; its voxels stand as in the picture, the top row first."""
     (left, right), (bottom, top) = box[direction.across], box[direction.up]
     plane = volume.take(index, direction.axis)  # the axis across comes before the axis up
     return plane[left:right, bottom:top].T[::-1]
@@ -139,7 +139,7 @@ def _plane(
 def _scaled(
     planes: Float32[np.ndarray, "*planes height width"], direction: Direction, view: View
 ) -> Float32[np.ndarray, "*planes height2 width2"]:
-    """Resamples slices to the size that the view has in the picture."""
+    """Resample slices to the size that the view has in the picture."""
     *_, height, width = planes.shape
     rows, columns = view.pixels[direction.up], view.pixels[direction.across]
     down, right = (

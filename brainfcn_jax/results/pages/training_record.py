@@ -30,7 +30,7 @@ _SETTING_ROWS = {
 
 
 def training_rows(training: str) -> Rows:
-    """Returns (what, value) rows of the training that a model's description tells of.
+    """Return (what, value) rows of the training that a model's description tells of.
 
     `training` is `ModelDescription.training`: JSON with `steps`, `subjects` and `settings`, whose
     keys are those of a config with dots. What it lacks is left out; a text of another kind is
@@ -51,7 +51,7 @@ def training_rows(training: str) -> Rows:
 
 
 def all_settings(training: str) -> Rows:
-    """Returns every setting of that training by its key; none where the text is of another kind."""
+    """Return every setting of that training by its key; none where the text is of another kind."""
     record = _parsed(training)
     return [] if record is None else [(k, _words(v)) for k, v in record["settings"].items()]
 

@@ -58,7 +58,7 @@ def viewer_volumes(
     entropy: Float16[np.ndarray, "x y z"],
     grid: Grid,
 ) -> ViewerVolumes:
-    """Cuts out the head and, where it has more than `MOST_VOXELS`, makes its voxels larger.
+    """Cut out the head and, where it has more than `MOST_VOXELS`, make its voxels larger.
 
     Arrays are in the canonical frame of `grid`, which is that of the scan's file. Intensities and
     uncertainty are interpolated or averaged; each label is that of the nearest voxel.
@@ -91,13 +91,13 @@ def viewer_volumes(
 
 
 def packed(volume: UInt8[np.ndarray, "x y z"]) -> str:
-    """Returns the bytes of a volume, x fastest, gzipped and as base64; alike for alike volumes."""
+    """Return the bytes of a volume, x fastest, gzipped and as base64; alike for alike volumes."""
     content = gzip.compress(volume.tobytes(order="F"), _GZIP_LEVEL, mtime=0)
     return base64.b64encode(content).decode("ascii")
 
 
 def _placement(source: Lines, target: Lines) -> Float[np.ndarray, "4 4"]:
-    """Returns the matrix from voxels of `target` to those of `source`, along the same axes."""
+    """Return the matrix from voxels of `target` to those of `source`, along the same axes."""
     matrix = np.eye(4)
     for axis, (line, other) in enumerate(zip(source, target, strict=True)):
         matrix[axis, axis] = other.spacing_mm / line.spacing_mm
@@ -106,7 +106,7 @@ def _placement(source: Lines, target: Lines) -> Float[np.ndarray, "4 4"]:
 
 
 def _levels(image: Float32[np.ndarray, "x y z"]) -> tuple[float, float, float]:
-    """Returns the intensities that are black, that the head begins at, and that are white."""
+    """Return the intensities that are black, that the head begins at, and that are white."""
     values = image.ravel()[:: 1 + image.size // _MOST_SAMPLED]
     head_level = float(find_head_threshold(values))
     head = values[values > head_level]
@@ -117,7 +117,7 @@ def _levels(image: Float32[np.ndarray, "x y z"]) -> tuple[float, float, float]:
 
 
 def _affordable(source: Lines) -> Lines:
-    """Returns the lines, or coarser ones of nearly the same length with `MOST_VOXELS`."""
+    """Return the lines, or coarser ones of nearly the same length with `MOST_VOXELS`."""
     smallest_mm = min(line.spacing_mm for line in source)
     target = source
     while np.prod([line.size for line in target]) > MOST_VOXELS:
@@ -128,7 +128,7 @@ def _affordable(source: Lines) -> Lines:
 
 
 def _coarser(line: Line, spacing_mm: float) -> Line:
-    """Returns samples at least so far apart over the same length."""
+    """Return samples at least so far apart over the same length."""
     if spacing_mm <= line.spacing_mm:
         return line
     length_mm = line.size * line.spacing_mm
