@@ -18,7 +18,7 @@ from brainfcn_jax.cohort.image_folders import (
     quoted_pattern,
 )
 from brainfcn_jax.errors import InputError, UsageError
-from brainfcn_jax.imaging.contrasts import named_contrast
+from brainfcn_jax.imaging.contrasts import KNOWN, named_contrast
 from brainfcn_jax.imaging.file_names import EXTENSIONS, signal_part, why_left_out, without_extension
 from brainfcn_jax.imaging.nilearn_files import DEMO
 from brainfcn_jax.text import either, first_few
@@ -188,12 +188,13 @@ def matching_name(path: str | Path) -> str:
 
     The name without its extension and without all last words that say what kind of image it is:
     sub-01_T1w.nii.gz, sub-01_dseg.nii.gz, sub-01_T1w_seg.mgz and
-    sub-01_desc-tissue_dseg.nii.gz all give sub-01.
+    sub-01_acq-FLAIR_desc-tissue_dseg.nii.gz all give sub-01.
     """
     words = without_extension(Path(path).name).split("_")
     while len(words) > 1 and (words[-1] in CONTRASTS | RESULTS or words[-1].startswith("desc-")):
         words.pop()
-    return "_".join(words)
+    acquired = {f"acq-{contrast}" for contrast in KNOWN}  # how results tell contrasts apart
+    return "_".join(word for word in words if word not in acquired)
 
 
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:

@@ -10,7 +10,9 @@ from brainfcn_jax.errors import OutputError
 from brainfcn_jax.imaging.contrasts import KNOWN
 from brainfcn_jax.imaging.file_names import without_extension
 
-CONTRAST_SUFFIXES = tuple(f"_{contrast}" for contrast in KNOWN)
+_ACQUISITION = "acq-"
+_BEFORE_ACQUISITION = ("sub-", "ses-", "task-", "tracksys-")
+"""Entities of BIDS that stand before that of the acquisition."""
 
 VOLUMES, SCORES, PAGE = "group_volumes.tsv", "group_scores.tsv", "group_report.html"
 GROUP_FILES = (VOLUMES, SCORES, PAGE, "group_volumes.csv", "group_scores.csv")
@@ -56,11 +58,25 @@ def csv_path(table: Path) -> Path:
 
 
 def scan_name(scan_path: str) -> str:
-    """Return a file's name without its extension and a last "_T1w" or another contrast."""
+    """Return how results of a scan are named: as its file, without extension and a last "_T1w".
+
+    Another contrast stays, so that results of a visit's scans do not meet: in names of BIDS, where
+    derivatives have no word for it, as what was acquired: sub-01_FLAIR gives sub-01_acq-FLAIR.
+    """
     name = without_extension(Path(scan_path).name)
-    for suffix in CONTRAST_SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+    *entities, suffix = name.split("_")
+    if not entities or suffix not in KNOWN:
+        return name
+    if suffix == "T1w":
+        return "_".join(entities)
+    if not entities[0].startswith("sub-"):
+        return name
+    place = sum(entity.startswith(_BEFORE_ACQUISITION) for entity in entities)
+    acquired = ""
+    if place < len(entities) and entities[place].startswith(_ACQUISITION):
+        acquired = entities.pop(place).removeprefix(_ACQUISITION)
+    entities.insert(place, f"{_ACQUISITION}{acquired}{suffix}")
+    return "_".join(entities)
 
 
 def distinct_names(scan_paths: Sequence[str]) -> list[str]:
@@ -68,11 +84,17 @@ def distinct_names(scan_paths: Sequence[str]) -> list[str]:
 
     Folders that they have in common are left out, and those nearest to the scans are taken, as
     many as it needs: TrainingData/1/anat/T1.nii and TrainingData/2/anat/T1.nii give 1_T1 and
-    2_T1. Scans that share a name and lie in one folder keep one name.
+    2_T1. Those in one folder keep all of their names but the extension: scan and scan_T1w.
     """
-    indices: dict[str, list[int]] = {}
+    names = [scan_name(path) for path in scan_paths]
+    folders = [os.path.dirname(os.path.abspath(path)) for path in scan_paths]
+    places = list(zip(names, folders, strict=True))
     for index, path in enumerate(scan_paths):
-        indices.setdefault(scan_name(path), []).append(index)
+        if places.count(places[index]) > 1:
+            names[index] = without_extension(Path(path).name)
+    indices: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        indices.setdefault(name, []).append(index)
     distinct = [""] * len(scan_paths)
     for name, sharing in indices.items():
         differing = _differing_folders([scan_paths[index] for index in sharing])

@@ -168,6 +168,7 @@ def test_a_folder_or_list_without_scans_is_refused(tmp_path: Path) -> None:
         ("sub-01_ses-2_dseg.nii", "sub-01_ses-2"),
         ("sub-01_T1w_seg.mgz", "sub-01"),
         ("sub-01_desc-tissue_dseg.nii.gz", "sub-01"),
+        ("sub-01_acq-FLAIR_desc-tissue_dseg.nii.gz", "sub-01"),
         ("1006.nii.gz", "1006"),
         ("dseg.nii.gz", "dseg"),
         ("a.b_c.img", "a.b_c"),

@@ -39,7 +39,10 @@ SCORES = [
     ("path", "name"),
     [
         ("data/sub-01_ses-1_T1w.nii.gz", "sub-01_ses-1"),
-        ("sub-01_T2w.nii", "sub-01"),
+        ("sub-01_T2w.nii", "sub-01_acq-T2w"),
+        ("sub-01_ses-2_acq-hr_run-1_FLAIR.nii.gz", "sub-01_ses-2_acq-hrFLAIR_run-1"),
+        ("ms26_FLAIR.nii.gz", "ms26_FLAIR"),
+        ("FLAIR.nii", "FLAIR"),
         ("T1.nii", "T1"),
         ("subject.1.mgz", "subject.1"),
         ("brain.IMG", "brain"),
@@ -59,7 +62,8 @@ def test_results_are_named_after_the_scan(path: str, name: str) -> None:
         (["s1/v1/T1.nii", "s1/v2/T1.nii", "s2/v1/T1.nii"], ["s1_v1_T1", "s1_v2_T1", "s2_v1_T1"]),
         (["/T1.nii", "/a/T1.nii"], ["T1", "a_T1"]),
         (["a/T1.nii", "a/../a/T1.nii.gz"], ["T1", "T1"]),
-        (["a/s_T1w.nii", "a/s_T2w.nii", "b/s_T1w.nii"], ["a_s", "a_s", "b_s"]),
+        (["a/m.nii", "a/m_T1w.nii", "b/m_T1w.nii"], ["a_m", "m_T1w", "b_m"]),
+        (["a/s_T1w.nii", "a/s_T2w.nii", "b/s_T1w.nii"], ["a_s", "s_T2w", "b_s"]),
     ],
 )
 def test_names_that_are_shared_get_the_folders_that_differ(
