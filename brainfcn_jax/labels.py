@@ -35,6 +35,7 @@ KINDS: Mapping[str, LabelKind] = MappingProxyType(
         "tissue": LabelKind(in_brain=True, in_skull=True),
         "ventricle": LabelKind(in_brain=False, in_skull=True),
         "fluid": LabelKind(in_brain=False, in_skull=True, around_brain=True),
+        "lesion": LabelKind(in_brain=True, in_skull=True),
         "other": LabelKind(in_brain=False, in_skull=False),
     }
 )
