@@ -98,7 +98,7 @@ LINES = OWN_TEXT.splitlines()
         (OWN_TEXT.replace("2\tcyst", "two\tcyst"), "a row holds two, cyst.* are whole numbers"),
         (OWN_TEXT.replace("\t3\tventricle", "\tthree\tventricle"), "a row holds 2, cyst"),
         (OWN_TEXT.replace("3\tœd", "5\tœd"), "values are 1, 2, 5; they must count from 1"),
-        (OWN_TEXT.replace("ventricle", "hole"), "'hole' is not tissue, ventricle, fluid or other"),
+        (OWN_TEXT.replace("ventricle", "hole"), "'hole' is not tissue, ventricle, fluid, lesion or other"),
         (OWN_TEXT + "4\tshort\n", "a row holds 4, short"),
         (OWN_TEXT + "4\tlong\tL\t#000000\tn/a\tother\tmore\n", "a row holds 4, long"),
     ],
@@ -123,7 +123,7 @@ MANY = LabelTable(
 @pytest.mark.parametrize(
     ("table", "problem"),
     [
-        (changed(0, kind="bone"), "kind 'bone' is not tissue, ventricle, fluid or other"),
+        (changed(0, kind="bone"), "kind 'bone' is not tissue, ventricle, fluid, lesion or other"),
         (MANY, "it has 129 labels, must have 1 to 128"),
         (changed(1, index=0), "its values are 1, 0, 3; they must count from 1, in order"),
         (changed(1, name="lesion"), "the name 'lesion' stands twice"),

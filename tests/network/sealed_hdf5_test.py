@@ -240,7 +240,7 @@ def not_finite(file: h5py.File) -> None:
         (unknown_people, "people is 'cats', must be adults, newborns or anyone"),
         (unknown_contrast, "contrasts are T1w, t1w; they must be some of T1w, T2w, FLAIR, PDw"),
         (unknown_colours, "colours is 'red', must be neighbours"),
-        (unknown_kind, "kind 'bone' is not tissue, ventricle, fluid or other"),
+        (unknown_kind, "kind 'bone' is not tissue, ventricle, fluid, lesion or other"),
         (no_table, "is no label table: it lacks the columns index, name, abbreviation, color"),
         (several_problems, "must be adults, newborns or anyone; contrasts are T1w, t1w"),
         (large_attribute, "attribute training is over"),
