@@ -17,7 +17,7 @@ __all__ = ["SegmentedScan", "__version__", "load_model", "segment"]
 
 
 def __getattr__(name: str) -> Any:
-    """Gives the public functions, which bring JAX with them, and the version, when first used.
+    """Return the public functions, which bring JAX with them, and the version, when first used.
 
     `__version__` is "not installed" where the package runs from its source folder.
     """
@@ -32,5 +32,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names, whether or not they were used already."""
+    """Return the public names, whether or not they were used already."""
     return sorted({*globals(), *__all__})

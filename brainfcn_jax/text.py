@@ -12,13 +12,13 @@ _MOST_NAMED = 9
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
-    """Sorting key in which runs of digits count as numbers."""
+    """Return a sorting key in which runs of digits count as numbers."""
     parts = re.findall(r"\d+|\D+", name)
     return [(0, int(part), part) if part.isdecimal() else (1, 0, part) for part in parts]
 
 
 def printable(text: str) -> str:
-    """A text that stays one line of a screen: control characters and undecoded bytes escaped.
+    """Return a text as one line of a screen: control characters and undecoded bytes escaped.
 
     File names may hold both: a line's end would fake a second message, an escape sequence would
     command the terminal.
@@ -30,20 +30,20 @@ def printable(text: str) -> str:
 
 
 def first_few(names: Sequence[object]) -> str:
-    """Names for a message: the first nine, and how many more there are."""
+    """Return names for a message: the first nine, and how many more there are."""
     further = len(names) - _MOST_NAMED
     shown = ", ".join(map(str, names[:_MOST_NAMED]))
     return shown if further <= 0 else f"{shown} and {further} more"
 
 
 def either(words: Sequence[str]) -> str:
-    """Words as a sentence offers them: "T1w", "T1w or T2w", "T1w, T2w or FLAIR"."""
+    """Return words as a sentence offers them: "T1w", "T1w or T2w", "T1w, T2w or FLAIR"."""
     *others, last = words
     return f"{', '.join(others)} or {last}" if others else last
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of what an error says, which may be many."""
+    """Return the first line of what an error says, which may be many."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 

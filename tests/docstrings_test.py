@@ -1,8 +1,10 @@
-"""The examples in the docstrings of the public names and main pure functions do what they say."""
+"""Docstrings say what functions do, from their first word on, and their examples are true."""
 
+import ast
 import doctest
 import importlib
 import inspect
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -44,3 +46,97 @@ def test_an_example_gives_what_it_says(
     )
     assert example.examples, f"{name} has no example"
     assert doctest.DocTestRunner().run(example).failed == 0
+
+
+FIRST_WORDS = frozenset(
+    [
+        "Add",
+        "Align",
+        "Bring",
+        "Check",
+        "Choose",
+        "Claim",
+        "Compare",
+        "Connect",
+        "Convolve",
+        "Count",
+        "Cut",
+        "Define",
+        "Delete",
+        "Describe",
+        "Do",
+        "Draw",
+        "End",
+        "Fetch",
+        "Fill",
+        "Find",
+        "Flag",
+        "Generate",
+        "Go",
+        "Grow",
+        "Halve",
+        "Have",
+        "Interpolate",
+        "Join",
+        "Keep",
+        "Label",
+        "Leave",
+        "Let",
+        "Load",
+        "Lock",
+        "Make",
+        "Measure",
+        "Move",
+        "Multiply",
+        "Note",
+        "Open",
+        "Outline",
+        "Pass",
+        "Place",
+        "Plan",
+        "Put",
+        "Raise",
+        "Read",
+        "Record",
+        "Remove",
+        "Report",
+        "Resample",
+        "Return",
+        "Run",
+        "Sample",
+        "Say",
+        "Score",
+        "Segment",
+        "Set",
+        "Show",
+        "Split",
+        "Spread",
+        "Strip",
+        "Subtract",
+        "Take",
+        "Tell",
+        "Train",
+        "Turn",
+        "Unpack",
+        "Vary",
+        "Wait",
+        "Write",
+        "Yield",
+    ]
+)
+"""What functions do; a class and a property are named, not told what they do."""
+
+
+def functions() -> Iterator[tuple[str, str]]:
+    """Every function of the package that is no property, and the first word of its docstring."""
+    for path in sorted((Path(__file__).parents[1] / "brainfcn_jax").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
+            if text is None or any("property" in ast.unparse(d) for d in node.decorator_list):
+                continue
+            yield f"{path.name}:{node.lineno} {node.name}", text.split()[0].rstrip(",:;")
+
+
+def test_a_docstring_begins_with_what_the_function_does() -> None:
+    others = [f"{place}: {word}" for place, word in functions() if word not in FIRST_WORDS]
+    assert not others, f"name what it does first, or add the verb to the list: {others}"

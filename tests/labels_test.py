@@ -98,7 +98,7 @@ LINES = OWN_TEXT.splitlines()
         (OWN_TEXT.replace("2\tcyst", "two\tcyst"), "a row holds two, cyst.* are whole numbers"),
         (OWN_TEXT.replace("\t3\tventricle", "\tthree\tventricle"), "a row holds 2, cyst"),
         (OWN_TEXT.replace("3\tœd", "5\tœd"), "values are 1, 2, 5; they must count from 1"),
-        (OWN_TEXT.replace("ventricle", "hole"), "'hole' is not tissue, ventricle, fluid, lesion or other"),
+        (OWN_TEXT.replace("ventricle", "hole"), "is not tissue, ventricle, fluid, lesion or other"),
         (OWN_TEXT + "4\tshort\n", "a row holds 4, short"),
         (OWN_TEXT + "4\tlong\tL\t#000000\tn/a\tother\tmore\n", "a row holds 4, long"),
     ],

@@ -54,7 +54,7 @@ def find_bids_scans(
     participants: Sequence[str] = (),
     sessions: Sequence[str] = (),
 ) -> tuple[list[BidsScan], tuple[str, ...]]:
-    """Gives the scans of a data set in natural order, and notes on what was left out.
+    """Return the scans of a data set in natural order, and notes on what was left out.
 
     All are of one contrast, so that their volumes compare: the first of `contrasts` that anybody
     in the data set has.
@@ -96,7 +96,7 @@ def find_bids_scans(
 def _scans_of_contrast(
     root: Path, names: Sequence[str], contrast: str, sessions: Sequence[str]
 ) -> tuple[list[BidsScan], list[str]]:
-    """The scans of one contrast of these participants, and notes."""
+    """Return the scans of one contrast of these participants, and notes."""
     scans: list[BidsScan] = []
     notes: list[str] = []
     for name in sorted(names, key=natural_order):
@@ -109,7 +109,7 @@ def _scans_of_contrast(
 
 
 def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raises InputError for a session that no participant has, asked for or not."""
+    """Raise InputError for a session that no participant has, asked for or not."""
     if not wanted:
         return
     there = {folder.name for name in found for folder in _folders(root / name, "ses-*")}
@@ -124,7 +124,7 @@ def _refuse_unknown_sessions(root: Path, found: Sequence[str], wanted: Sequence[
 def _scans_of(
     root: Path, name: str, contrast: str, sessions: Sequence[str]
 ) -> tuple[list[BidsScan], list[tuple[Path, str]]]:
-    """The scans of one participant, and files in its folders that are left out, with the reason."""
+    """Return the scans of one participant, and files of its folders left out, with the reason."""
     scans, left_out = [], []
     places: list[tuple[Path, str | None]] = [] if sessions else [(root / name / "anat", None)]
     for folder in _folders(root / name, "ses-*"):
@@ -156,7 +156,7 @@ def _folders(root: Path, pattern: str) -> list[Path]:
 
 
 def _labels(prefix: str, labels: Sequence[str]) -> list[str]:
-    """Labels without their prefix, each once, in the order given."""
+    """Return labels without their prefix, each once, in the order given."""
     return list(dict.fromkeys(label.removeprefix(prefix) for label in labels))
 
 

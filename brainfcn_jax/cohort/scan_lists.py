@@ -59,7 +59,7 @@ NOT_LABELS = frozenset({"mask", "probseg", "uncertainty", BRAIN_IMAGE}) | CONTRA
 def expand_volumes(
     volumes: Sequence[str], contrasts: Sequence[str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Gives the scans that the values of --volume mean, in that order, and notes on files left out.
+    """Return the scans that the values of --volume mean, in order, and notes on files left out.
 
     Args:
         volumes: each an image file, the demo's name, a folder (all its scans, see
@@ -96,7 +96,7 @@ def expand_volumes(
 
 
 def scans_in_folder(folder: Path, contrasts: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """Gives the scans that lie directly in a folder, in natural order, and the images left out.
+    """Return the scans that lie directly in a folder, in natural order, and the images left out.
 
     An image is left out when its name is that of a part of a signal without anatomy
     (sub-01_part-phase_T1w.nii.gz) or of a result (sub-01_dseg.nii.gz), or says another contrast
@@ -117,7 +117,7 @@ def scans_in_folder(folder: Path, contrasts: Sequence[str]) -> tuple[list[Path],
 
 
 def scans_of_pattern(pattern: str, contrasts: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """Returns the scans among the files that a pattern fits, and the images left out.
+    """Return the scans among the files that a pattern fits, and the images left out.
 
     They are chosen and sorted as `scans_in_folder` does it.
 
@@ -140,7 +140,7 @@ def _is_pattern(given: str) -> bool:
 
 
 def read_list(path: Path) -> list[str]:
-    """Reads paths from a text file, one a line, as they stand there; passes over empty lines and #.
+    """Read paths from a text file, one a line, as they stand there; passes over empty lines and #.
 
     Raises:
         InputError: the file is missing, no UTF-8 text, or names nothing.
@@ -157,7 +157,7 @@ def read_list(path: Path) -> list[str]:
 
 
 def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[str]:
-    """Gives the label map of each scan, in the scans' order; none when no reference is given.
+    """Return the label map of each scan, in the scans' order; none when no reference is given.
 
     A single folder, or what fits a single pattern, is searched for each scan's labels by name (see
     `matching_name`); otherwise there must be as many references, text lists taken apart, as scans.
@@ -184,7 +184,7 @@ def expand_references(references: Sequence[str], scans: Sequence[str]) -> list[s
 
 
 def matching_name(path: str | Path) -> str:
-    """Gives what the file names of a scan, its labels and its segmentations have in common.
+    """Return what the file names of a scan, its labels and its segmentations have in common.
 
     The name without its extension and without all last words that say what kind of image it is:
     sub-01_T1w.nii.gz, sub-01_dseg.nii.gz, sub-01_T1w_seg.mgz and
@@ -198,7 +198,7 @@ def matching_name(path: str | Path) -> str:
 
 
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:
-    """Gives files by `matching_name`; InputError when two have the same."""
+    """Return files by `matching_name`; InputError when two have the same."""
     found: dict[str, Path] = {}
     for path in paths:
         other = found.setdefault(matching_name(path), path)
@@ -231,7 +231,7 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
 
 
 def _of_first_contrast(images: Sequence[Path], contrasts: Sequence[str]) -> list[Path]:
-    """The scans of the first contrast that an image's name says, and those that say none."""
+    """Return the scans of the first contrast that an image's name says, and those that say none."""
     images = [image for image in images if not signal_part(image.name)]
     said = {image: named_contrast(image.name) or _suffix(image) for image in images}
     for contrast in contrasts:
@@ -247,7 +247,7 @@ def _suffix(image: Path) -> str | None:
 
 
 def last_word(image: Path) -> str:
-    """Gives what a file's name ends with, "T1w"; "desc-brain_image" of a scan cut to the brain."""
+    """Return what a file's name ends with, "T1w"; "desc-brain_image" of a scan cut to the brain."""
     name = without_extension(image.name)
     return BRAIN_IMAGE if name.endswith(f"_{BRAIN_IMAGE}") else name.rpartition("_")[2]
 

@@ -38,13 +38,13 @@ Positional = Callable[[flags.FlagValues, list[str]], None]
 
 
 def run(define_flags: Definition, command: Command, description: str) -> NoReturn:
-    """Runs a command with the program's own arguments and ends the program."""
+    """Run a command with the program's own arguments and end the program."""
     prepare_jax()
     sys.exit(exit_code(define_flags, command, description, sys.argv))
 
 
 def define_common_flags(values: flags.FlagValues) -> None:
-    """Defines the flags that all commands have."""
+    """Define the flags that all commands have."""
     flags.DEFINE_integer(
         "threads",
         None,
@@ -63,7 +63,7 @@ def define_common_flags(values: flags.FlagValues) -> None:
 
 
 def define_detail_flags(values: flags.FlagValues, verbose: str) -> None:
-    """Defines --quiet and --verbose, the latter with what it is that is said then."""
+    """Define --quiet and --verbose, the latter with what it is that is said then."""
     flags.DEFINE_bool(
         "quiet", False, "say only what fails, and warnings; show no bar", flag_values=values
     )
@@ -71,14 +71,14 @@ def define_detail_flags(values: flags.FlagValues, verbose: str) -> None:
 
 
 def detail(values: flags.FlagValues) -> Detail:
-    """Returns how much is to be said; UsageError when --quiet and --verbose contradict."""
+    """Return how much is to be said; UsageError when --quiet and --verbose contradict."""
     if values.quiet and values.verbose:
         raise UsageError("--quiet and --verbose are both given; give one of them")
     return "quiet" if values.quiet else "verbose" if values.verbose else "normal"
 
 
 def equipment() -> str:
-    """Returns what computes, and with which software; imports JAX."""
+    """Return what computes, and with which software; imports JAX."""
     import jax
 
     device = jax.devices()[0].device_kind
@@ -86,7 +86,7 @@ def equipment() -> str:
 
 
 def require_device(values: flags.FlagValues) -> None:
-    """Raises UsageError when --device asks for what JAX does not find; imports JAX."""
+    """Raise UsageError when --device asks for what JAX does not find; imports JAX."""
     if values.device != "gpu":
         return
     import jax
@@ -100,7 +100,7 @@ def require_device(values: flags.FlagValues) -> None:
 
 
 def refuse_positional(values: flags.FlagValues, words: list[str]) -> None:
-    """Raises UsageError: the command has flags only."""
+    """Raise UsageError: the command has flags only."""
     raise UsageError(f"unexpected arguments: {' '.join(words)}; --help shows the flags")
 
 
@@ -111,7 +111,7 @@ def exit_code(
     argv: Sequence[str],
     positional: Positional = refuse_positional,
 ) -> int:
-    """Runs a command with the flags in `argv` and gives its exit code.
+    """Run a command with the flags in `argv` and return its exit code.
 
     Args:
         define_flags: defines the command's flags on the values it is given.
@@ -159,7 +159,7 @@ def _choose_hardware(values: flags.FlagValues) -> None:
 
 
 def require(values: flags.FlagValues, names: Sequence[str]) -> None:
-    """Raises UsageError naming the flags among `names` that were not given."""
+    """Raise UsageError naming the flags among `names` that were not given."""
     missing = [f"--{name}" for name in names if values[name].value in (None, "", [])]
     if missing:
         raise UsageError(f"{', '.join(missing)} must be given; --help shows how")
@@ -171,20 +171,20 @@ def log(line: str) -> None:
 
 
 def inform(values: flags.FlagValues, line: str) -> None:
-    """Says something as `log` does, unless --quiet is given."""
+    """Say something as `log` does, unless --quiet is given."""
     if not values.quiet:
         log(line)
 
 
 def _home_expanded(word: str) -> str:
-    """Puts the home folder for "~" in a flag's value, as shells do for words without "="."""
+    """Put the home folder for "~" in a flag's value, as shells do for words without "="."""
     name, equals, value = word.partition("=")
     expanded = os.path.expanduser(value) if name.startswith("-") else value
     return f"{name}{equals}{expanded}"
 
 
 def _read_flags(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
-    """Reads the flags, and gives the arguments that are none."""
+    """Read the flags, and return the arguments that are none."""
     try:
         return values(list(argv))[1:]
     except Exception as error:

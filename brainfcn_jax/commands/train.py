@@ -40,7 +40,7 @@ CLUSTERS = ("slurm", "ompi", "mpi4py", "k8s", "tpu", "gcetpu", "gketpu")
 
 
 def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
-    """Defines the command's flags."""
+    """Define the command's flags."""
     config_flags.DEFINE_config_file(
         "config", help_string="config file", flag_values=values, sys_argv=list(argv)
     )
@@ -75,7 +75,7 @@ def define_flags(values: flags.FlagValues, argv: Sequence[str]) -> None:
 
 
 def train_command(values: flags.FlagValues) -> None:
-    """Trains with the config and in the folder that the flags name."""
+    """Train with the config and in the folder that the flags name."""
     if values.list_configs:
         print("\n".join(config_lines()))
         return
@@ -101,7 +101,7 @@ def train_command(values: flags.FlagValues) -> None:
 
 @contextlib.contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Lets SIGTERM, with which schedulers end a job, end the run inside as Ctrl-C does."""
+    """Let SIGTERM, with which schedulers end a job, end the run inside as Ctrl-C does."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -110,7 +110,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
 
 
 def _what_came_of_it(workdir: "Workdir") -> str:
-    """The best step and its Dice, where the weights are, and how to use them."""
+    """Return the best step and its Dice, where the weights are, and how to use them."""
     from brainfcn_jax.training.measurements import best_validation, read_records
 
     weights, said = workdir.last, [f"trained: weights of the last step in '{workdir.last}'"]
@@ -129,7 +129,7 @@ def _what_came_of_it(workdir: "Workdir") -> str:
 
 
 def config_lines() -> Iterator[str]:
-    """Gives where the configs that ship are, then the name and the purpose of each."""
+    """Yield where the configs that ship are, then the name and the purpose of each."""
     package = Path(__file__).parents[1]
     installed = package / "configs"
     folder = installed if installed.is_dir() else package.parent / "configs"
@@ -140,7 +140,7 @@ def config_lines() -> Iterator[str]:
 
 
 def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, Any] | None:
-    """How the processes find each other, as `processes.ProcessGroup` takes it; None for one alone.
+    """Return how processes find each other, as `processes.ProcessGroup` takes it; None for one.
 
     Raises:
         UsageError: the flags contradict each other or the config.
@@ -158,5 +158,5 @@ def _process_group(values: flags.FlagValues, settings: Settings) -> dict[str, An
 
 
 def main() -> None:
-    """Runs the command with the program's own arguments."""
+    """Run the command with the program's own arguments."""
     runner.run(functools.partial(define_flags, argv=sys.argv), train_command, __doc__)

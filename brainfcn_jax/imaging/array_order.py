@@ -11,7 +11,7 @@ _BLOCK = 16
 def laid_out(
     volume: Shaped[np.ndarray, "i j k *channels"], order: Literal["C", "F"]
 ) -> Shaped[np.ndarray, "i j k *channels"]:
-    """The same volume with its last axis ("C") or its first ("F", as in files) contiguous.
+    """Return the same volume with its last axis ("C") or its first ("F", as in files) contiguous.
 
     A copy in blocks, which stay in the cache while one side is read across the grain; numpy's own
     misses it. What is in that order already is not copied.

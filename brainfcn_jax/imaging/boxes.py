@@ -14,19 +14,19 @@ Box = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 
 
 def box_slices(box: Box) -> tuple[slice, slice, slice]:
-    """Gives the box as an index."""
+    """Return the box as an index."""
     first, second, third = (slice(start, stop) for start, stop in box)
     return first, second, third
 
 
 def whole(grid: Lines) -> Box:
-    """Gives the box of all voxels of a grid."""
+    """Return the box of all voxels of a grid."""
     first, second, third = ((0, line.size) for line in grid)
     return first, second, third
 
 
 def parts(grid: Lines, box: Box) -> Lines:
-    """Gives the grid of the voxels in the box."""
+    """Return the grid of the voxels in the box."""
     first, second, third = (
         line.part(start, stop) for line, (start, stop) in zip(grid, box, strict=True)
     )
@@ -34,13 +34,13 @@ def parts(grid: Lines, box: Box) -> Lines:
 
 
 def cover(grid: Lines, other: Lines) -> Box:
-    """Gives the box of the grid's voxels that touch another grid."""
+    """Return the box of the grid's voxels that touch another grid."""
     first, second, third = (line.cover(part) for line, part in zip(grid, other, strict=True))
     return first, second, third
 
 
 def widened(box: Box, margins_mm: Sequence[float], grid: Lines) -> Box:
-    """Gives the box with at least a margin on both sides of each axis, as far as the grid goes."""
+    """Return the box with at least a margin on both sides of each axis, as far as the grid goes."""
     margins = [
         math.ceil(margin_mm / line.spacing_mm)
         for margin_mm, line in zip(margins_mm, grid, strict=True)
@@ -49,7 +49,7 @@ def widened(box: Box, margins_mm: Sequence[float], grid: Lines) -> Box:
 
 
 def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
-    """Gives the box with so many voxels more on both sides of an axis, as far as the array goes."""
+    """Return the box with so many voxels more on both sides of an axis, within the array."""
     first, second, third = (
         (max(start - margin, 0), min(stop + margin, size))
         for (start, stop), margin, size in zip(box, margins, shape, strict=True)
@@ -58,7 +58,7 @@ def grown(box: Box, margins: Sequence[int], shape: Sequence[int]) -> Box:
 
 
 def intersection(box: Box, other: Box) -> Box:
-    """Gives the voxels that are in both boxes, which must overlap."""
+    """Return the voxels that are in both boxes, which must overlap."""
     first, second, third = (
         (max(start, other_start), min(stop, other_stop))
         for (start, stop), (other_start, other_stop) in zip(box, other, strict=True)
@@ -67,7 +67,7 @@ def intersection(box: Box, other: Box) -> Box:
 
 
 def within(box: Box, part: Box) -> Box:
-    """Gives a part of a box, counted from the box's starts, counted as the box is."""
+    """Return a part of a box, counted from the box's starts, counted as the box is."""
     first, second, third = (
         (start + low, start + high) for (start, _), (low, high) in zip(box, part, strict=True)
     )
@@ -75,7 +75,7 @@ def within(box: Box, part: Box) -> Box:
 
 
 def overlap(box: Box, other: Box) -> bool:
-    """Whether there are voxels that are in both boxes."""
+    """Return whether there are voxels that are in both boxes."""
     return all(
         max(start, other_start) < min(stop, other_stop)
         for (start, stop), (other_start, other_stop) in zip(box, other, strict=True)
@@ -83,7 +83,7 @@ def overlap(box: Box, other: Box) -> bool:
 
 
 def bounding_box(array: Shaped[np.ndarray, "i j k"]) -> Box | None:
-    """Gives the smallest box around all nonzero voxels, or None when there is none."""
+    """Return the smallest box around all nonzero voxels, or None when there is none."""
     inside = array != 0
     along_others = inside.any(axis=(1, 2)), inside.any(axis=(0, 2)), inside.any(axis=(0, 1))
     first, second, third = (np.flatnonzero(occupied) for occupied in along_others)
@@ -97,7 +97,7 @@ def bounding_box(array: Shaped[np.ndarray, "i j k"]) -> Box | None:
 
 
 def head_box(equalised: Shaped[np.ndarray, "slice height width"], margin: int) -> Box:
-    """Gives the box around all nonzero voxels, widened by `margin` voxels on each side.
+    """Return the box around all nonzero voxels, widened by `margin` voxels on each side.
 
     Args:
       equalised: the 'head' output of `equalise`, or any array that is nonzero in the head.

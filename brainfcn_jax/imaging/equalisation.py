@@ -46,7 +46,7 @@ Binned = tuple[Float[Array, "*shape"], Bool[Array, "*shape"], Int[Array, "*shape
 def head_threshold(
     volume: Float[Array, "*shape"], voxels: Int[ArrayLike, ""] | None = None
 ) -> Float[Array, ""]:
-    """Gives the intensity above which a voxel belongs to the head.
+    """Return the intensity above which a voxel belongs to the head.
 
     It is `robust = p2 + 0.1 (p98 - p2)`, with the 2nd and 98th percentiles of all voxels, read
     from the histogram as the middle of the bin they fall in. Where at least 5% of the voxels equal
@@ -70,7 +70,7 @@ def equalise(
     threshold: Float[Array, ""] | None = None,
     voxels: Int[ArrayLike, ""] | None = None,
 ) -> UInt8[Array, "*shape"]:
-    """Spreads the intensities of a scan evenly over 0..255 (Xu et al. 2017, section 3).
+    """Spread the intensities of a scan evenly over 0..255 (Xu et al. 2017, section 3).
 
     >>> equalise(jnp.array([[10.0, 20.0], [30.0, 900.0]]), "volume").tolist()
     [[32, 96], [160, 224]]
@@ -182,7 +182,7 @@ def equalise_volume(
     mode: str,
     threshold: Float[Array, ""] | None = None,
 ) -> UInt8[np.ndarray, "slice height width"]:
-    """Gives `equalise` of a volume of any size, compiled for few sizes; raises as it does."""
+    """Return `equalise` of a volume of any size, compiled for few sizes; raise as it does."""
     found = _of_any_size(
         _compiled_equalise, volume.ravel(order="K"), mode=mode, threshold=threshold
     )
@@ -192,12 +192,12 @@ def equalise_volume(
 
 
 def find_head_threshold(volume: Float32[np.ndarray, "*shape"]) -> Float[Array, ""]:
-    """Gives `head_threshold` of an array of any size, compiled for few sizes."""
+    """Return `head_threshold` of an array of any size, compiled for few sizes."""
     return _of_any_size(_compiled_threshold, volume.ravel(order="K"))
 
 
 def compiled_size(voxels: int) -> int:
-    """Gives the smallest of the sizes that are compiled for with room for so many voxels."""
+    """Return the smallest of the sizes that are compiled for with room for so many voxels."""
     step = (1 << (max(voxels, SMALLEST) - 1).bit_length() - 1) // STEPS_PER_DOUBLING
     return max(SMALLEST, -(-voxels // step) * step)
 

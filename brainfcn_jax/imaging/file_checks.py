@@ -47,7 +47,7 @@ _reading = ContextVar("reading", default=False)
 
 @contextmanager
 def naming(path: str | Path) -> Iterator[None]:
-    """Makes an InputError that starts with the path of whatever goes wrong with a file within.
+    """Make an InputError that starts with the path of whatever goes wrong with a file within.
 
     What nibabel would log of it is left out, since the error says it; other threads log as ever.
     """
@@ -76,7 +76,7 @@ def _is_from_elsewhere(record: logging.LogRecord) -> bool:
 
 
 def check_path(path: str | Path, extensions: Sequence[str]) -> None:
-    """Raises InputError unless there is a regular file with one of these endings, with content."""
+    """Raise InputError unless there is a regular file with one of these endings, with content."""
     try:
         found = os.stat(path)
     except OSError as error:
@@ -103,7 +103,7 @@ def _link_without_content(path: str | Path) -> InputError:
 
 
 def header_path(path: str | Path) -> Path:
-    """Gives the file that holds the header: the .hdr beside an .img, else the file itself."""
+    """Return the file that holds the header: the .hdr beside an .img, else the file itself."""
     path = Path(path)
     if path.suffix.lower() != ".img":
         return path
@@ -179,7 +179,7 @@ def unlike_its_name(path: str | Path) -> Iterator[tuple[IO[bytes] | None, tuple[
 
 
 def check_stored_sizes(header: bytes, layout: str, offset: int) -> None:
-    """Raises InputError when the voxel sizes as stored (nibabel mends them) are unusable.
+    """Raise InputError when the voxel sizes as stored (nibabel mends them) are unusable.
 
     Args:
         header: the header's bytes.

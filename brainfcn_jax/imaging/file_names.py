@@ -38,5 +38,5 @@ def why_left_out(name: str) -> str:
 
 
 def without_extension(name: str) -> str:
-    """Strips the ending of an image format from a file's name; other names stay as they are."""
+    """Strip the ending of an image format from a file's name; other names stay as they are."""
     return name[: len(name) - len(extension(name))]

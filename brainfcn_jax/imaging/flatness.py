@@ -93,7 +93,7 @@ def neighbours(volume: Float32[np.ndarray, "x y z"]) -> Neighbours:
 
 
 def _places(wanted: Bool[np.ndarray, "x y z"]) -> tuple[Int64[np.ndarray, " places"], ...]:
-    """The indices of up to `_LOOKED_AT` voxels out of those wanted, spread evenly."""
+    """Return the indices of up to `_LOOKED_AT` voxels out of those wanted, spread evenly."""
     drawn = np.random.default_rng(0).integers(0, wanted.size, 5 * _LOOKED_AT)
     drawn = drawn[wanted[np.unravel_index(drawn, wanted.shape)]]
     if drawn.size < _FEWEST_PAIRS:

@@ -85,7 +85,7 @@ class Grid:
     def to_canonical(
         self, array: Shaped[np.ndarray, "i j k *channels"]
     ) -> Shaped[np.ndarray, "x y z *channels"]:
-        """Turns an array on this grid into the canonical frame, its last axis contiguous.
+        """Turn an array on this grid into the canonical frame, its last axis contiguous.
 
         Axes behind the third stay in place.
         """
@@ -94,7 +94,7 @@ class Grid:
     def from_canonical(
         self, array: Shaped[np.ndarray, "x y z *channels"]
     ) -> Shaped[np.ndarray, "i j k *channels"]:
-        """Turns an array in the canonical frame back: the exact inverse of `to_canonical`.
+        """Turn an array in the canonical frame back: the exact inverse of `to_canonical`.
 
         Its first axis is contiguous, as in files.
         """
@@ -107,7 +107,7 @@ class Grid:
 
 
 def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
-    """Tells why an affine cannot place voxels in space, or None when it can.
+    """Return why an affine cannot place voxels in space, or None when it can.
 
     It must be finite, its voxel sizes within `SPACING_LIMITS_MM`, its axes must not lie in one
     plane (the volume of a voxel at least 1/1000 of that of a box with the same edges), and its
@@ -127,14 +127,14 @@ def affine_fault(affine_mm: Float[np.ndarray, "4 4"]) -> str | None:
 
 
 def check_affine(affine_mm: Float[np.ndarray, "4 4"], which: str) -> None:
-    """Raises InputError when `affine_fault` finds one; `which` names the affine in the message."""
+    """Raise InputError when `affine_fault` finds one; `which` names the affine in the message."""
     fault = affine_fault(affine_mm)
     if fault is not None:
         raise InputError(f"cannot be placed in space: {which} {fault}; repair the header first")
 
 
 def corner_distance_mm(grid: Grid, other_affine_mm: Float[np.ndarray, "4 4"]) -> float:
-    """Measures how far apart, at most, two affines put a corner voxel of a grid."""
+    """Measure how far apart, at most, two affines put a corner voxel of a grid."""
     corners = np.array([(*c, 1) for c in itertools.product(*((0, n - 1) for n in grid.shape))])
     return float(np.linalg.norm(corners @ (grid.affine_mm - other_affine_mm).T, axis=1).max())
 
@@ -144,7 +144,7 @@ def placing_form(
     sform_mm: Float[np.ndarray, "4 4"],
     qform_mm: Float[np.ndarray, "4 4"],
 ) -> tuple[Literal["sform", "qform"] | None, tuple[str, ...]]:
-    """Chooses which of a NIfTI header's two affines places the voxels, with notes for the user.
+    """Choose which of a NIfTI header's two affines places the voxels, with notes for the user.
 
     The sform counts before the qform, as in nibabel; a damaged one gives way to the other. One
     that the header does not have is 0 everywhere.
@@ -195,7 +195,7 @@ def _rounded(sizes_mm: Iterable[float]) -> list[float]:
 
 
 def same_voxels(labels: Grid, scan: Grid, scan_path: str) -> Grid:
-    """Gives the grid that brings a label map's array to the scan's canonical frame.
+    """Return the grid that brings a label map's array to the scan's canonical frame.
 
     The two must hold the same voxels (corners within `SAME_GRID_MM`); the order and direction in
     which their files store the axes may differ.

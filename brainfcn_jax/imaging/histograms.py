@@ -28,7 +28,7 @@ class Histogram:
 
 
 def intensity_histogram(values: Num[np.ndarray, "*shape"]) -> Histogram:
-    """Counts in `BINS` bins of one width from the lowest intensity to the 99.9th percentile.
+    """Count in `BINS` bins of one width from the lowest intensity to the 99.9th percentile.
 
     What is brighter is counted in the last bin, so that a few bright voxels do not press the rest
     together. No voxel, or voxels of one intensity, give bins of width 1 / `BINS`, or wider ones
@@ -47,6 +47,6 @@ def intensity_histogram(values: Num[np.ndarray, "*shape"]) -> Histogram:
 
 
 def level_histogram(levels: UInt8[np.ndarray, "*shape"], lowest: int = 0) -> Histogram:
-    """Counts in one bin a grey level, `lowest` to 255; the bins' middles are the levels."""
+    """Count in one bin a grey level, `lowest` to 255; the bins' middles are the levels."""
     counts = np.bincount(levels.ravel(), minlength=256)[lowest:]
     return Histogram(np.arange(lowest, 257) - 0.5, counts.astype(np.int64))

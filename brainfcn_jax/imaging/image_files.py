@@ -129,7 +129,7 @@ def _checked(image: Any) -> tuple[SpatialImage, tuple[str, ...]]:
 
 
 def _with_usable_affine(image: SpatialImage) -> tuple[SpatialImage, tuple[str, ...]]:
-    """The image with an affine that places its voxels, and what was assumed or repaired."""
+    """Return the image with an affine that places its voxels, and what was assumed or repaired."""
     unit_mm = _unit_mm(image.header)
     if not isinstance(image, Nifti1Pair):
         _check_stored_sizes(image)
@@ -151,7 +151,7 @@ def _with_usable_affine(image: SpatialImage) -> tuple[SpatialImage, tuple[str, .
 
 
 def _form(of_header: Callable[..., Any]) -> Float[np.ndarray, "4 4"]:
-    """The sform or qform: 0 when its code is 0, not finite when it cannot be worked out."""
+    """Return the sform or qform: 0 when its code is 0, not finite when it cannot be worked out."""
     try:
         form = of_header(coded=True)[0]
     except (HeaderDataError, ValueError):
@@ -160,7 +160,7 @@ def _form(of_header: Callable[..., Any]) -> Float[np.ndarray, "4 4"]:
 
 
 def _check_stored_sizes(image: SpatialImage) -> None:
-    """InputError when the sizes the affine rests on are not usable (nibabel repairs them)."""
+    """Raise InputError when the sizes the affine rests on are not usable (nibabel repairs them)."""
     if not nibabel.is_proxy(image.dataobj):
         return  # no file to look at
     files, header = image.file_map, image.header

@@ -55,7 +55,7 @@ class Scan:
 
 
 def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Scan:
-    """Reads a scan: a file whose name ends in one of `EXTENSIONS`, or an image of nibabel's.
+    """Read a scan: a file whose name ends in one of `EXTENSIONS`, or an image of nibabel's.
 
     Files .hdr and .img belong together; an image needs no file. `frame` chooses one volume of a
     4D scan. With a note, a few voxels that are not finite become 0, and an orientation is assumed
@@ -89,7 +89,7 @@ def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Sc
 
 
 def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, "x y z"]:
-    """Reads a label map's own codes, unchanged, in the canonical frame.
+    """Read a label map's own codes, unchanged, in the canonical frame.
 
     With `like`, its voxels must be those of that scan: the same canonical shape, and corners
     within 0.001 mm (the order in which the two files store their axes may differ).
@@ -122,7 +122,7 @@ def load_labels(
 def to_input_grid(
     canonical: Shaped[np.ndarray, "x y z *channels"], scan: Scan
 ) -> Shaped[np.ndarray, "i j k *channels"]:
-    """Puts a canonical array on the voxels of the scan's file: the exact inverse of loading it."""
+    """Put a canonical array on the voxels of the scan's file: the exact inverse of loading it."""
     assert canonical.shape[:3] == scan.data.shape, (canonical.shape, scan.data.shape)
     return scan.grid.from_canonical(canonical)
 
@@ -130,7 +130,7 @@ def to_input_grid(
 def image_of(
     canonical: UInt8[np.ndarray, "x y z"] | Float32[np.ndarray, "x y z"], scan: Scan
 ) -> Nifti1Image:
-    """Makes a map a NIfTI image on exactly the grid of the scan's file, in its axis order.
+    """Make a map a NIfTI image on exactly the grid of the scan's file, in its axis order.
 
     The voxels are the file's first three dimensions. A NIfTI scan's geometry is copied (affine,
     sform and qform with their codes, units) and nothing else of its header, whose texts and
@@ -167,7 +167,7 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
 
 
 def _voxels(image: SpatialImage, frame: int) -> Num[np.ndarray, "i j k"]:
-    """One volume with slope and intercept applied, in the file's axis order."""
+    """Return one volume with slope and intercept applied, in the file's axis order."""
     if math.prod(image.shape[3:]) > 1:
         return np.asanyarray(image.dataobj[..., frame])
     return np.asanyarray(image.dataobj).reshape(image.shape[:3])

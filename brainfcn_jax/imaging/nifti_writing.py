@@ -21,7 +21,7 @@ def save_label_map(
     scan: Scan,
     overwrite: bool = False,
 ) -> None:
-    """Writes labels as `nifti.image_of` makes them; the file appears whole or not at all.
+    """Write labels as `nifti.image_of` makes them; the file appears whole or not at all.
 
     Raises:
         OutputError: the file exists and `overwrite` is false, its name ends in neither .nii.gz
@@ -36,7 +36,7 @@ def save_map(
     scan: Scan,
     overwrite: bool = False,
 ) -> None:
-    """Writes real numbers, as float32; otherwise as `save_label_map`."""
+    """Write real numbers, as float32; otherwise as `save_label_map`."""
     _save(path, canonical.astype(np.float32), scan, overwrite, _FLOATS_GZIP_LEVEL)
 
 
@@ -59,7 +59,7 @@ def nifti_bytes(
     volume: UInt8[np.ndarray, "x y z"] | Float32[np.ndarray, "x y z"],
     spacing_mm: tuple[float, float, float],
 ) -> bytes:
-    """Gives a NIfTI-1 file, its middle voxel at the origin, axes to the right, front and top.
+    """Return a NIfTI-1 file, its middle voxel at the origin, axes to the right, front and top.
 
     `spacing_mm` is the voxel size along x, y and z.
     """

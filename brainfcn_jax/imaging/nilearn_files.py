@@ -12,7 +12,7 @@ _FILE = "datasets/data/mni_icbm152_{image}_tal_nlin_sym_09a_converted.nii.gz"
 
 
 def nilearn_file(path: str, use: str) -> Path:
-    """Finds a file by its path in the package; `use` begins the message when it is not there.
+    """Find a file by its path in the package; `use` begins the message when it is not there.
 
     Raises InputError when nilearn, or the file, is not installed.
     """
@@ -28,12 +28,12 @@ def nilearn_file(path: str, use: str) -> Path:
 
 
 def demo_scan() -> Path:
-    """Finds the T1w template; raises as `demo_file` does."""
+    """Find the T1w template; raise as `demo_file` does."""
     return demo_file("t1")
 
 
 def demo_file(image: str) -> Path:
-    """Finds the file of the template's "t1", or its map of grey matter "gm" or white matter "wm".
+    """Find the file of the template's "t1", or its map of grey matter "gm" or white matter "wm".
 
     The maps hold 0 to 255, where 255 is certain.
     Raises InputError when nilearn, or its file, is not installed.

@@ -37,11 +37,11 @@ class Line:
     size: int
 
     def part(self, start: int, stop: int) -> "Line":
-        """Gives the samples start..stop-1."""
+        """Return the samples start..stop-1."""
         return Line(self.first_mm + start * self.spacing_mm, self.spacing_mm, stop - start)
 
     def resampled(self, spacing_mm: float) -> "Line":
-        """Gives a line of another spacing over the same length; itself within `SAME_SPACING`.
+        """Return a line of another spacing over the same length; itself within `SAME_SPACING`.
 
         Both have one centre, so that a mirrored volume gives mirrored samples.
         """
@@ -51,7 +51,7 @@ class Line:
         return centred_line(max(1, math.ceil(self.size / ratio - _SLIVER)), spacing_mm)
 
     def cover(self, other: "Line") -> tuple[int, int]:
-        """Gives start and stop of this line's samples whose cells touch those of another line."""
+        """Return start and stop of this line's samples whose cells touch those of another line."""
         edge_mm = self.first_mm - self.spacing_mm / 2
         low_mm = other.first_mm - other.spacing_mm / 2
         start = (low_mm - edge_mm) / self.spacing_mm
@@ -69,12 +69,12 @@ Matrix = Float32[np.ndarray, "_ _"] | None
 
 
 def centred_line(size: int, spacing_mm: float) -> Line:
-    """Gives a whole axis: its middle is at 0 mm."""
+    """Return a whole axis: its middle is at 0 mm."""
     return Line(-(size - 1) / 2 * spacing_mm, spacing_mm, size)
 
 
 def centred_grid(shape: Sequence[int], spacing_mm: Sequence[float]) -> Lines:
-    """The three whole axes of a volume."""
+    """Return the three whole axes of a volume."""
     first, second, third = (
         centred_line(size, mm) for size, mm in zip(shape, spacing_mm, strict=True)
     )
@@ -88,7 +88,7 @@ def spacing_of(grid: Lines) -> tuple[float, float, float]:
 
 
 def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "target source"]:
-    """Gives weights of the source's samples in each of the target's; every row adds up to 1.
+    """Return weights of the source's samples in each of the target's; every row adds up to 1.
 
     To a finer line it is linear interpolation; to a coarser one, the mean over the coarser
     sample's cell (each of the source's counts as much as its cell lies in it), so that detail too
@@ -104,7 +104,7 @@ def interpolation_matrix(source: Line, target: Line) -> Float32[np.ndarray, "tar
 
 
 def total_weights(source: Line, target: Line) -> Float32[np.ndarray, " source"]:
-    """Gives how much each of the source's samples counts in the sum over the target's."""
+    """Return how much each of the source's samples counts in the sum over the target's."""
     if source == target:
         return np.ones(source.size, np.float32)
     return interpolation_matrix(source, target).sum(axis=0)
@@ -185,7 +185,7 @@ def _apply(
     volumes: Float32[np.ndarray, "volume i j k"],
     matrices: tuple[Matrix, Matrix, Matrix],
 ) -> Float32[np.ndarray, "volume i2 j2 k2"]:
-    """Each axis of the volumes multiplied by its matrix, if it has one.
+    """Return each axis of the volumes multiplied by its matrix, if it has one.
 
     The first axis goes first and the last one last: slabs are thin along the first.
     """
@@ -207,7 +207,7 @@ def _apply(
 def _multiplied(
     matrix: Float32[np.ndarray, "target size"], volumes: Float32[np.ndarray, "volume size other"]
 ) -> Float32[np.ndarray, "volume target other"]:
-    """Multiplies each volume by an interpolation matrix, without most of its zeros.
+    """Multiply each volume by an interpolation matrix, without most of its zeros.
 
     Neighbouring targets need neighbouring samples: so `_BAND` rows at a time are multiplied by the
     columns that they use.

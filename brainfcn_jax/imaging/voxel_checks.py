@@ -31,7 +31,7 @@ _WHOLE_NUMBER = 1e-3
 
 
 def check_shape(shape: Sequence[int]) -> None:
-    """Raises InputError for a file that is flat (2D), empty, or larger than `MAXIMUM_VOXELS`."""
+    """Raise InputError for a file that is flat (2D), empty, or larger than `MAXIMUM_VOXELS`."""
     if min(shape, default=0) < 1:
         raise InputError(f"declares an impossible size {tuple(shape)}; copy it again")
     if len(shape) < 3 or 1 in shape[:3]:
@@ -45,7 +45,7 @@ def check_shape(shape: Sequence[int]) -> None:
 
 
 def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
-    """Chooses the frame of a volume of `shape` to read: the only one, or the one asked for.
+    """Choose the frame of a volume of `shape` to read: the only one, or the one asked for.
 
     Raises:
         InputError: there are several frames and none was chosen, or there is no such frame.
@@ -67,14 +67,14 @@ def chosen_frame(shape: Sequence[int], frame: int | None) -> int:
 
 
 def only_frame(shape: Sequence[int]) -> int:
-    """Gives the frame of labels of `shape`; InputError when there are several."""
+    """Return the frame of labels of `shape`; InputError when there are several."""
     if math.prod(shape[3:]) != 1:
         raise InputError(f"is {len(shape)}D {tuple(shape)}; give a file with a single label map")
     return 0
 
 
 def frame_notes(shape: Sequence[int], frame: int) -> tuple[str, ...]:
-    """Gives a note on a file that is not plain 3D."""
+    """Return a note on a file that is not plain 3D."""
     if len(shape) == 3:
         return ()
     return (f"the file is {len(shape)}D {tuple(shape)}; frame {frame} is used",)
@@ -131,7 +131,7 @@ def refuse_labels(scan: Float32[np.ndarray, "x y z"]) -> None:
 
 
 def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:
-    """Gives label codes as int32; values within 0.001 of a whole number count as that number.
+    """Return label codes as int32; values within 0.001 of a whole number count as that number.
 
     Raises:
         InputError: a value is not finite, not a whole number, or does not fit.
@@ -153,7 +153,7 @@ def whole_codes(values: Num[np.ndarray, "x y z"]) -> Int32[np.ndarray, "x y z"]:
 
 
 def check_voxel_type(dtype: np.dtype) -> None:
-    """Raises InputError for voxels that are not one real number each (colour, complex)."""
+    """Raise InputError for voxels that are not one real number each (colour, complex)."""
     if dtype.fields is not None:
         raise InputError("is a colour image; give a scan with one intensity a voxel")
     if dtype.kind not in "iuf":

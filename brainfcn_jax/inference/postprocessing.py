@@ -71,7 +71,7 @@ def _brain_mask(
     in_plane_mm: tuple[float, float],
     mask_slice: str,
 ) -> Bool[np.ndarray, "height width"] | None:
-    """M, the largest region of its slice (grown, for 'largest'), or None when it is empty."""
+    """Return M, the largest region of its slice (grown, for 'largest'); None when it is empty."""
     if mask_slice == "middle":
         middle = regions[regions.shape[0] // 2]
         candidates = np.unique(middle[middle > 0])

@@ -226,7 +226,7 @@ def classify(
 def relative_entropy(
     probabilities: Float32[np.ndarray, "classes i j k"],
 ) -> Float32[np.ndarray, "i j k"]:
-    """-sum p ln p / ln(classes): 0 where one class is certain, 1 where all are equally probable."""
+    """Return -sum p ln p / ln(classes): 0 where a class is certain, 1 where all are alike."""
     nats = np.zeros(probabilities.shape[1:], np.float32)
     for volume in probabilities:
         nats -= volume * np.log(np.maximum(volume, np.finfo(np.float32).tiny))

@@ -39,7 +39,7 @@ def score(
     *,
     slice_axis: int = 2,
 ) -> list[Score]:
-    """Measures every structure that the scheme scores, in its order.
+    """Measure every structure that the scheme scores, in its order.
 
     `prediction` holds classes, `reference` the scheme's own codes, both on one grid with
     `spacing_mm` along its axes. A predicted voxel counts as none where the reference has one of
@@ -68,7 +68,7 @@ def _score_structure(
     spacing_mm: tuple[float, float, float],
     slice_axis: int,
 ) -> Score:
-    """The measures of one structure, from its distances, which are found once."""
+    """Return the measures of one structure, from its distances, which are found once."""
     distances = surface_distances_mm(prediction, reference, spacing_mm, slice_axis)
     return Score(
         structure=name,
@@ -83,7 +83,7 @@ def _score_structure(
 
 
 def dice(a: Mask, b: Mask) -> float:
-    """Returns the Dice coefficient 2|A and B| / (|A| + |B|), 0 to 1; nan when both are empty.
+    """Return the Dice coefficient 2|A and B| / (|A| + |B|), 0 to 1; nan when both are empty.
 
     >>> a, b = np.zeros((2, 4, 4, 1), bool)
     >>> a[:2], b[1:3] = True, True
@@ -95,7 +95,7 @@ def dice(a: Mask, b: Mask) -> float:
 
 
 def absolute_volume_difference_percent(prediction: Mask, reference: Mask) -> float:
-    """Gives 100 ||P| - |R|| / |R|, in percent of the reference's volume.
+    """Return 100 ||P| - |R|| / |R|, in percent of the reference's volume.
 
     nan when both masks are empty, inf when only the reference is.
     Source: the evaluation of the MRBrainS13 challenge.
@@ -107,7 +107,7 @@ def absolute_volume_difference_percent(prediction: Mask, reference: Mask) -> flo
 
 
 def volumetric_similarity(a: Mask, b: Mask) -> float:
-    """Gives 1 - ||A| - |B|| / (|A| + |B|), 0 to 1; nan when both masks are empty.
+    """Return 1 - ||A| - |B|| / (|A| + |B|), 0 to 1; nan when both masks are empty.
 
     Source: Taha and Hanbury 2015, "Metrics for evaluating 3D medical image segmentation".
     """
@@ -118,7 +118,7 @@ def volumetric_similarity(a: Mask, b: Mask) -> float:
 def hausdorff_95_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> float:
-    """Gives the larger of the two directed 95th percentiles of the boundary distances, in mm.
+    """Return the larger of the two directed 95th percentiles of the boundary distances, in mm.
 
     >>> a, b = np.zeros((2, 9, 9, 3), bool)
     >>> a[2:5, 2:7], b[4:7, 2:7] = True, True  # the same square, two voxels further
@@ -135,7 +135,7 @@ def hausdorff_95_mm(
 def mean_surface_distance_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> float:
-    """Gives the mean of the two directed means of the boundary distances, in mm.
+    """Return the mean of the two directed means of the boundary distances, in mm.
 
     See `surface_distances_mm` for boundary and distance. nan when neither mask has a boundary,
     inf when only one has. NeoBrainS12 publishes no formula; this one is our choice.
@@ -146,7 +146,7 @@ def mean_surface_distance_mm(
 def surface_distances_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> tuple[Distances, Distances]:
-    """Measures, in mm, from each boundary voxel of A to the nearest of B, and from B to A.
+    """Return measures, in mm, from each boundary voxel of A to the nearest of B, and from B to A.
 
     The boundary is the mask less its 3x3 erosion within the slice plane, that is across
     `slice_axis`; outside the image counts as mask, so a mask that is empty or fills its slices
@@ -165,14 +165,14 @@ def surface_distances_mm(
 
 
 def _hausdorff_95(from_a: Distances, from_b: Distances) -> float:
-    """The larger directed percentile, or what a missing boundary gives."""
+    """Return the larger directed percentile, or what a missing boundary gives."""
     if from_a.size == 0 or from_b.size == 0:
         return _without_boundary(from_a, from_b)
     return float(max(np.percentile(distances, PERCENTILE) for distances in (from_a, from_b)))
 
 
 def _mean_distance(from_a: Distances, from_b: Distances) -> float:
-    """The mean of the directed means, or what a missing boundary gives."""
+    """Return the mean of the directed means, or what a missing boundary gives."""
     if from_a.size == 0 or from_b.size == 0:
         return _without_boundary(from_a, from_b)
     return float((from_a.mean() + from_b.mean()) / 2)
@@ -183,7 +183,7 @@ def _without_boundary(from_a: Distances, from_b: Distances) -> float:
 
 
 def _joint_box(a: Mask, b: Mask) -> tuple[slice, slice, slice]:
-    """The bounding box of both masks and one voxel more where the image has one.
+    """Return the bounding box of both masks and one voxel more where the image has one.
 
     The margin keeps apart, at the box's faces, background (boundary) and the image's edge (none).
     """
@@ -192,13 +192,13 @@ def _joint_box(a: Mask, b: Mask) -> tuple[slice, slice, slice]:
 
 
 def _boundary(mask: Mask, slice_axis: int) -> Mask:
-    """The mask less its 3x3 erosion across `slice_axis`; outside the array counts as mask."""
+    """Return the mask less its 3x3 erosion across `slice_axis`; beyond the array is mask."""
     plane = np.ones([1 if axis == slice_axis else 3 for axis in range(3)], bool)
     return np.asarray(mask & ~ndimage.binary_erosion(mask, plane, border_value=1))
 
 
 def _distances_mm(boundary: Mask, other: Mask, spacing_mm: tuple[float, float, float]) -> Distances:
-    """From each boundary voxel's centre to the nearest of another boundary, inf without one.
+    """Return from each boundary voxel's centre to the nearest of another boundary, inf without one.
 
     Where the boundaries coincide, as most do, nothing is searched; a map of the distances of all
     voxels takes three times as long.

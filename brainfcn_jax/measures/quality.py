@@ -195,7 +195,7 @@ def cut_by_field_of_view(
 
 
 def share_beyond(section_mm2: float, brain_mm3: float) -> float:
-    """How much of a ball of the brain's volume lies beyond a plane that cuts it in this section.
+    """Return how much of a ball of the brain's volume lies beyond a plane with this section.
 
     It is the smaller part, and half where no plane cuts the ball in so large a section.
 
@@ -275,14 +275,14 @@ def brain_left_out(
 
 
 def _edges(image: Float32[np.ndarray, "x y z"], axis: int) -> tuple[int, int]:
-    """First and last plane across an axis whose voxels are not all the same; else the grid's."""
+    """Return the outermost planes across an axis whose voxels differ; else the grid's."""
     others = tuple(other for other in range(3) if other != axis)
     varied = np.flatnonzero(image.min(axis=others) != image.max(axis=others))
     return (int(varied[0]), int(varied[-1])) if varied.size else (0, image.shape[axis] - 1)
 
 
 def _is_filled(plane: Float32[np.ndarray, "height width"]) -> bool:
-    """Whether less than half of a plane is empty, which is its lowest intensity."""
+    """Return whether less than half of a plane is empty, which is its lowest intensity."""
     outside: Bool[np.ndarray, "height width"] = plane == plane.min()
     return bool(outside.mean() < _FILLED)
 

@@ -19,7 +19,7 @@ def minimise(
     point_tolerance: float,
     value_tolerance: float,
 ) -> tuple[Point, float]:
-    """Finds where a function is low, without derivatives, and how low it is there.
+    """Find where a function is low, without derivatives, and how low it is there.
 
     Each round moves the worst corner of the simplex through the middle of the others (by once or
     twice its distance, or half of it), or else halves the simplex towards its best corner. The
@@ -55,7 +55,7 @@ def _moved_worst(
     points: Float[np.ndarray, "corner axis"],
     values: Float[np.ndarray, " corner"],
 ) -> tuple[Point, float] | None:
-    """A better place for the worst (last) corner and its value; None when none is found."""
+    """Return a better place for the worst (last) corner and its value; None when none is found."""
     middle = points[:-1].sum(axis=0) / (len(points) - 1)
 
     def beyond(step: float) -> tuple[Point, float]:

@@ -9,13 +9,13 @@ from brainfcn_jax.text import printable
 
 
 def summary_text(name: str, quality: Quality, volumes: Volumes, notes: Sequence[str]) -> str:
-    """Returns the scan's name, its verdict and the reasons, what was told, and its volumes."""
+    """Return the scan's name, its verdict and the reasons, what was told, and its volumes."""
     told = _told(quality, notes)
     return "\n".join((f"{printable(name)}: {quality.verdict}", *map(printable, told), str(volumes)))
 
 
 def summary_html(name: str, quality: Quality, volumes: Volumes, notes: Sequence[str]) -> str:
-    """Returns the same as HTML, in which nothing but the table's own tags is markup."""
+    """Return the same as HTML, in which nothing but the table's own tags is markup."""
     told = "".join(f"<li>{escape(printable(line))}</li>" for line in _told(quality, notes))
     head = f"<p><strong>{escape(printable(name))}: {quality.verdict}</strong></p>"
     return f"{head}{f'<ul>{told}</ul>' if told else ''}{volumes._repr_html_()}"

@@ -84,7 +84,7 @@ def halves(
 
 
 def _plane(search: Float[np.ndarray, " 3"]) -> tuple[Float[np.ndarray, " 3"], float]:
-    """Normal and distance from the centre of what is searched for; 1 is the first step of each."""
+    """Return normal and distance from the centre of a plane; 1 is the first step of each."""
     normal = np.array([1.0, search[0] * _FIRST_TILT, search[1] * _FIRST_TILT])
     return normal / np.linalg.norm(normal), float(search[2]) * _FIRST_SHIFT_MM
 
@@ -92,7 +92,7 @@ def _plane(search: Float[np.ndarray, " 3"]) -> tuple[Float[np.ndarray, " 3"], fl
 def _at(
     labels: UInt8[np.ndarray, "x y z"], places: Int[np.ndarray, "point 3"]
 ) -> UInt8[np.ndarray, " point"]:
-    """Label values at places; background outside the array."""
+    """Return label values at places; background outside the array."""
     inside: Bool[np.ndarray, " point"] = np.all((places >= 0) & (places < labels.shape), axis=1)
     found = labels[tuple(np.where(inside[:, None], places, 0).T)]
     return np.where(inside, found, np.uint8(BACKGROUND))

@@ -49,7 +49,7 @@ class Volumes(tuple[LabelVolume, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Aligned columns, in ml."""
+        """Return aligned columns, in ml."""
         rows = [_HEADINGS, *map(_cells, self)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         form = "  ".join(
@@ -58,7 +58,7 @@ class Volumes(tuple[LabelVolume, ...]):
         return "\n".join(form.format(*row) for row in rows)
 
     def _repr_html_(self) -> str:
-        """The same as an HTML table, which notebooks show."""
+        """Return the same as an HTML table, which notebooks show."""
         head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
         rows = ("".join(f"<td>{escape(cell)}</td>" for cell in _cells(row)) for row in self)
         body = "".join(f"<tr>{row}</tr>" for row in rows)
@@ -113,7 +113,7 @@ def volume_table(
 
 
 def percent_of_icv(volumes_mm3: Mapping[str, float], abbreviation: str) -> float | None:
-    """Gives a volume in percent of the intracranial one, both found by their abbreviations.
+    """Return a volume in percent of the intracranial one, both found by their abbreviations.
 
     None for a volume in `NO_SHARE`, where either is missing, and where the intracranial one is 0.
     """

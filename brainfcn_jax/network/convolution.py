@@ -22,7 +22,7 @@ Pooled = Float[Array, "slice half_rows half_columns channel"]
 def convolve(
     images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike, kernels: str = "xla"
 ) -> Results:
-    """Zero-padded 3x3 cross-correlation plus bias, then the larger of it and 0 if `relu`.
+    """Return zero-padded 3x3 cross-correlation plus bias, then the larger of it and 0 if `relu`.
 
     Args:
         images: (slice, height, width, cin), float32 or bfloat16: the precision of the products.
@@ -72,7 +72,7 @@ convolve.defvjp(_forward, _backward)
 
 
 def _correlate(images: Images, kernel: Kernel) -> Results:
-    """Zero-padded cross-correlation in the images' precision, its sums in float32."""
+    """Return zero-padded cross-correlation in the images' precision, its sums in float32."""
     return lax.conv_general_dilated(
         images,
         kernel.astype(images.dtype),
@@ -114,7 +114,7 @@ def _gradients_by_vectors(
 def convolve_and_pool(
     images: Images, kernel: Kernel, bias: Bias, dtype: DTypeLike, kernels: str = "xla"
 ) -> tuple[Results, Pooled]:
-    """`convolve` with ReLU, and `max_pool` of its result."""
+    """Return `convolve` with ReLU, and `max_pool` of its result."""
     if kernels == "vector":
         return _convolve_and_pool_by_vectors(images, kernel, bias)
     result = convolve(images, kernel, bias, True, dtype, kernels)
@@ -148,7 +148,7 @@ _convolve_and_pool_by_vectors.defvjp(_convolve_and_pool_forward, _convolve_and_p
 
 @jax.custom_vjp
 def max_pool(images: Blocks) -> Pooled:
-    """Largest of each 2x2 block; its gradient goes to the first largest of the block."""
+    """Return largest of each 2x2 block; its gradient goes to the first largest of the block."""
     return functools.reduce(jnp.maximum, _quarters(images))
 
 

@@ -39,7 +39,7 @@ NOTHING_PACKED: Packed = MappingProxyType({})
 
 
 def backbone_layers(stages: int, widths: Widths = VGG16_WIDTHS) -> list[tuple[str, int, int]]:
-    """Name, input channels and output channels of every VGG16 convolution in the first stages."""
+    """Return name, input and output channels of every VGG16 convolution in the first stages."""
     layers, channels_in = [], INPUT_CHANNELS
     for stage, stage_widths in enumerate(widths[:stages], start=1):
         for index, channels_out in enumerate(stage_widths, start=1):
@@ -49,7 +49,7 @@ def backbone_layers(stages: int, widths: Widths = VGG16_WIDTHS) -> list[tuple[st
 
 
 def parameter_shapes(stages: int, maps: int, classes: int, widths: Widths = VGG16_WIDTHS) -> Shapes:
-    """Shape of every parameter of the network, by layer and name ("conv3_2", "kernel")."""
+    """Return shape of every parameter of the network, by layer and name ("conv3_2", "kernel")."""
     shapes: Shapes = {
         name: {"kernel": (3, 3, channels_in, channels_out), "bias": (channels_out,)}
         for name, channels_in, channels_out in backbone_layers(stages, widths)
@@ -61,7 +61,7 @@ def parameter_shapes(stages: int, maps: int, classes: int, widths: Widths = VGG1
 
 
 def widths_of(shapes: Mapping[str, tuple[int, ...]]) -> Widths:
-    """The widths of a network by the shapes of its biases ("conv3_2/bias"); VGG16's for others."""
+    """Return the widths of a network by the shapes of its biases ("conv3_2/bias"), or VGG16's."""
 
     def width(layer: str, usual: int) -> int:
         match shapes.get(f"{layer}/bias"):
@@ -76,7 +76,7 @@ def widths_of(shapes: Mapping[str, tuple[int, ...]]) -> Widths:
 
 
 def pooling_factor(stages: int) -> int:
-    """What image height and width must be multiples of: one halving between two stages."""
+    """Return what image height and width must be multiples of: one halving between two stages."""
     return int(2 ** (stages - 1))
 
 
@@ -139,7 +139,7 @@ class SegmentationNetwork(nn.Module):
     def __call__(
         self, images: Float[Array, "slice height width 3"], packed: Packed = NOTHING_PACKED
     ) -> tuple[Float[Array, "slice height width classes"], Taps]:
-        """Class scores of mean-subtracted RGB slices, and every layer's output by name.
+        """Return class scores of mean-subtracted RGB slices, and every layer's output by name.
 
         The specialised layers' own outputs take no part in the scores: who compiles this without
         asking for them does not pay for them. Layers in `packed` (`packed_kernels`) take their
@@ -179,7 +179,7 @@ class SegmentationNetwork(nn.Module):
     def _convolve(
         self, features: Array, layer: tuple[Array, Array], packed: Array | None, pool: bool
     ) -> tuple[Array, Array]:
-        """A layer's output, and what the next layer reads of it."""
+        """Return a layer's output, and what the next layer reads of it."""
         kernel, bias = layer
         if packed is not None:
             if pool:
@@ -195,7 +195,7 @@ class SegmentationNetwork(nn.Module):
 def packed_kernels(
     network: SegmentationNetwork, params: Mapping[str, Mapping[str, Array]]
 ) -> Packed:
-    """The VGG16 layers' kernels as `network` reads them fastest, made once for all its batches.
+    """Return the VGG16 layers' kernels as `network` reads them fastest, for all its batches.
 
     Empty unless its kernels are "vector".
     """
@@ -208,7 +208,7 @@ def packed_kernels(
 def resize_bilinear(
     maps: Float[Array, "slice h w maps"], size: tuple[int, int]
 ) -> Float[Array, "slice height width maps"]:
-    """Bilinear resize by whole factors with pixel centres at (i + 1/2) / n, edges held."""
+    """Return bilinear resize by whole factors with pixel centres at (i + 1/2) / n, edges held."""
     for axis, length in zip((1, 2), size, strict=True):
         factor, rest = divmod(length, maps.shape[axis])
         assert rest == 0, (maps.shape, size)
@@ -219,7 +219,7 @@ def resize_bilinear(
 def _enlarged(
     maps: Float[Array, "slice h w maps"], factor: int, axis: int
 ) -> Float[Array, "slice height width maps"]:
-    """One axis `factor` times as long.
+    """Return one axis `factor` times as long.
 
     Each of `factor` neighbouring pixels weighs the same two pixels as its like elsewhere, so it is
     a sum of whole images: for a factor of 2 six times as fast as XLA's product with a matrix.
@@ -243,7 +243,7 @@ def _enlarged(
 def volume_to_stacks(
     volume: Num[Array, "slice height width"],
 ) -> Num[Array, "slice height width 3"]:
-    """Makes slice n the image red = slice n-1, green = n, blue = n+1 (Xu et al. 2017, section 3).
+    """Make slice n the image red = slice n-1, green = n, blue = n+1 (Xu et al. 2017, section 3).
 
     >>> volume_to_stacks(jnp.array([[[7]], [[8]], [[9]]])).tolist()
     [[[[0, 7, 8]]], [[[7, 8, 9]]], [[[8, 9, 0]]]]
@@ -258,7 +258,7 @@ def volume_to_stacks(
 def nearer_neighbours(
     stacks: Float[Array, "slice height width 3"], reach: Float[Array, ""] | float
 ) -> Float[Array, "slice height width 3"]:
-    """Stacks whose neighbours lie `reach` (0..1) of the way from a slice to the next.
+    """Return stacks whose neighbours lie `reach` (0..1) of the way from a slice to the next.
 
     So thick slices get the neighbours that thin ones have, by linear interpolation.
     """
@@ -269,7 +269,7 @@ def nearer_neighbours(
 def subtract_mean(
     stacks: Num[Array, "*batch height width 3"], channel_means: Float[Array, "3"]
 ) -> Float[Array, "*batch height width 3"]:
-    """Subtracts the training set's mean of each channel; the result is float32."""
+    """Subtract the training set's mean of each channel; the result is float32."""
     means = channel_means.astype(jnp.float32)
     shape = (1,) * (stacks.ndim - 1) + (INPUT_CHANNELS,)
     return stacks.astype(jnp.float32) - means.reshape(shape)

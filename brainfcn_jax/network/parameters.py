@@ -12,7 +12,7 @@ Parameters = dict[str, dict[str, np.ndarray]]
 
 
 def flat(tree: Mapping[str, Mapping[str, _Leaf]]) -> dict[str, _Leaf]:
-    """Gives what is nested by layer and name by "layer/name".
+    """Return what is nested by layer and name by "layer/name".
 
     >>> flat({"conv1_1": {"kernel": (3, 3), "bias": (8,)}})
     {'conv1_1/kernel': (3, 3), 'conv1_1/bias': (8,)}
@@ -21,7 +21,7 @@ def flat(tree: Mapping[str, Mapping[str, _Leaf]]) -> dict[str, _Leaf]:
 
 
 def nested(arrays: Mapping[str, np.ndarray]) -> Parameters:
-    """Gives arrays by "layer/name" nested by layer and name: the inverse of `flat`."""
+    """Return arrays by "layer/name" nested by layer and name: the inverse of `flat`."""
     params: Parameters = {}
     for path, array in arrays.items():
         layer, name = path.split("/")

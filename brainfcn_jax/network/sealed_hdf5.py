@@ -35,7 +35,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 
 def shape_differences(found: Shapes, expected: Shapes) -> list[str]:
-    """Every missing, extra and misshapen array, one sentence a kind; empty when both agree."""
+    """Return every missing, extra and misshapen array, one sentence a kind; empty without any."""
     misshapen = [
         f"{name} is {found[name]}, must be {expected[name]}"
         for name in sorted(expected.keys() & found.keys())
@@ -50,14 +50,14 @@ def shape_differences(found: Shapes, expected: Shapes) -> list[str]:
 
 
 def refuse(path: str | Path, what: str, problems: list[str]) -> None:
-    """Raises WeightsError with every problem in one message, if there is any."""
+    """Raise WeightsError with every problem in one message, if there is any."""
     if problems:
         raise WeightsError(f"'{path}' {what}: {'; '.join(problems)}")
 
 
 @contextmanager
 def readable(path: str | Path) -> Iterator[BufferedIOBase]:
-    """The file opened as bytes; WeightsError when the system does not let it be read."""
+    """Yield the file opened as bytes; WeightsError when the system does not let it be read."""
     try:
         with open(path, "rb") as stream:
             yield stream
@@ -66,7 +66,7 @@ def readable(path: str | Path) -> Iterator[BufferedIOBase]:
 
 
 def is_sealed(path: str | Path) -> bool:
-    """Whether the file begins like one that `write_sealed` wrote."""
+    """Return whether the file begins like one that `write_sealed` wrote."""
     with readable(path) as stream:
         return stream.read(len(_MAGIC)) == _MAGIC
 
@@ -80,7 +80,7 @@ def write_sealed(
     overwrite: bool,
     storage: str = "float32",
 ) -> None:
-    """Writes arrays and attributes (int, str, tuple of str, tuple of float) as a sealed file.
+    """Write arrays and attributes (int, str, tuple of str, tuple of float) as a sealed file.
 
     The HDF5 library writes to memory: it crashes where a disk is full.
 
@@ -111,7 +111,7 @@ def write_sealed(
 
 
 def seal(path: str | Path) -> None:
-    """Puts the SHA-256 of all that follows the user block into the user block."""
+    """Put the SHA-256 of all that follows the user block into the user block."""
     with open(path, "r+b") as stream:
         block = _seal_of(stream)
         stream.seek(0)
@@ -120,7 +120,7 @@ def seal(path: str | Path) -> None:
 
 @contextmanager
 def sealed_file(path: str | Path, kind: str) -> Iterator[h5py.File]:
-    """A sealed file of one kind, opened after its seal was checked.
+    """Yield a sealed file of one kind, opened after its seal was checked.
 
     Raises:
         WeightsError: the file is missing, damaged, not sealed, or of another kind or version.
@@ -150,7 +150,7 @@ def sealed_file(path: str | Path, kind: str) -> Iterator[h5py.File]:
 
 @contextmanager
 def plain_file(path: str | Path) -> Iterator[h5py.File]:
-    """An HDF5 file for reading; what the HDF5 library cannot read becomes a WeightsError."""
+    """Yield an HDF5 file for reading; what the HDF5 library cannot read becomes a WeightsError."""
     try:
         with h5py.File(path, "r") as file:
             yield file
@@ -161,7 +161,7 @@ def plain_file(path: str | Path) -> Iterator[h5py.File]:
 
 
 def read_attributes(file: h5py.File, names: tuple[str, ...]) -> dict[str, Any]:
-    """The named root attributes, as int, str, tuple of str or tuple of float.
+    """Return the named root attributes, as int, str, tuple of str or tuple of float.
 
     Raises:
         WeightsError: some are missing, too long or of another type (all are listed).
@@ -184,12 +184,12 @@ def read_attributes(file: h5py.File, names: tuple[str, ...]) -> dict[str, Any]:
 
 
 def array_shapes(file: h5py.File) -> dict[str, tuple[int, ...]]:
-    """Shape of every array in the file by its whole name, read from the headers alone."""
+    """Return shape of every array in the file by its whole name, read from the headers alone."""
     return {name: dataset.shape for name, dataset in _datasets(file).items()}
 
 
 def read_arrays(file: h5py.File, expected: Shapes) -> Arrays:
-    """All arrays of the file as float32, once their names, shapes and storage are as expected.
+    """Return all arrays as float32, once their names, shapes and storage are as expected.
 
     Raises:
         WeightsError: listing every missing, extra or misshapen array and every array of another
@@ -224,7 +224,7 @@ def _not_finite(arrays: Arrays) -> list[str]:
 
 
 def _encoded(value: Any) -> np.ndarray:
-    """An attribute value of fixed size: HDF5's strings of variable size are never used."""
+    """Return an attribute value of fixed size: HDF5's strings of variable size are never used."""
     if isinstance(value, str):
         return np.asarray(value.encode() or b"\0", dtype="S")
     if isinstance(value, tuple) and all(isinstance(item, str) for item in value):
@@ -241,7 +241,7 @@ def _decoded(value: Any) -> Any:
 
 
 def _datasets(file: h5py.File) -> dict[str, h5py.Dataset]:
-    """Every dataset by its whole name; a link out of the file or to elsewhere in it is refused."""
+    """Return every dataset by its whole name; refuse links out of the file or within it."""
     found: dict[str, h5py.Dataset] = {}
     groups: list[tuple[str, h5py.Group]] = [("", file)]
     visited = 0

@@ -16,7 +16,7 @@ Bias = Float[Array, " cout"]
 
 
 def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike) -> Results:
-    """As `convolution.convolve`."""
+    """Return as `convolution.convolve`."""
     result = jax.ShapeDtypeStruct((*images.shape[:3], kernel.shape[3]), dtype)
     no_gate = jnp.zeros((0,), jnp.bfloat16)
     call = jax.ffi.ffi_call("brainfcn_convolve", result)
@@ -26,7 +26,7 @@ def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTyp
 def gradients(
     images: Images, kernel: Kernel, gate: Array, gradient: Results
 ) -> tuple[Images, Kernel, Bias]:
-    """By images, kernel and bias; only where `gate` is above 0, if it is not empty."""
+    """Convolve images by kernel and bias; only where `gate` is above 0, if it is not empty."""
     no_gate = jnp.zeros((0,), jnp.bfloat16)
     if images.dtype == jnp.float32:
         gradient = jnp.where(gate > 0, gradient, 0) if gate.size else gradient
@@ -56,6 +56,6 @@ def _kernel_gradient(images: Images, gate: Array, gradient: Results) -> tuple[Ke
 
 
 def _split(x: Array) -> tuple[Array, Array]:
-    """Two bfloat16 parts whose sum is x to about 16 bits of mantissa."""
+    """Return two bfloat16 parts whose sum is x to about 16 bits of mantissa."""
     high = lax.reduce_precision(x, exponent_bits=8, mantissa_bits=7)
     return high.astype(jnp.bfloat16), (x - high).astype(jnp.bfloat16)

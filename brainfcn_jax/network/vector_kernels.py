@@ -20,7 +20,7 @@ KERNEL_GRADIENT = "brainfcn_kernel_gradient_vector"
 
 
 def pack(kernel: Float32[Array, "3 3 cin cout"], *, transposed: bool = False) -> Packed:
-    """A kernel transformed and laid out as `convolve` reads it on this processor.
+    """Return a kernel transformed and laid out as `convolve` reads it on this processor.
 
     Transposed (taps turned, channels exchanged) it is the kernel that takes a gradient by the
     results to the gradient by the images.
@@ -33,7 +33,7 @@ def pack(kernel: Float32[Array, "3 3 cin cout"], *, transposed: bool = False) ->
 
 
 def convolve(images: Images, packed: Packed, bias: Float32[Array, " cout"], relu: bool) -> Results:
-    """Zero-padded 3x3 cross-correlation plus bias, then the larger of it and 0 if `relu`."""
+    """Return zero-padded 3x3 cross-correlation plus bias, then the larger of it and 0 if `relu`."""
     results, _ = _call(images, _nothing(), packed, bias, len(bias), relu, (0,))
     return results
 
@@ -41,7 +41,7 @@ def convolve(images: Images, packed: Packed, bias: Float32[Array, " cout"], relu
 def convolve_and_pool(
     images: Images, packed: Packed, bias: Float32[Array, " cout"]
 ) -> tuple[Results, Pooled]:
-    """`convolve` with ReLU, and the largest of each whole 2x2 block of its results."""
+    """Return `convolve` with ReLU, and the largest of each whole 2x2 block of its results."""
     slices, height, width, _ = images.shape
     pooled = (slices, height // 2, width // 2, len(bias))
     return _call(images, _nothing(), packed, bias, len(bias), True, pooled)
@@ -50,7 +50,7 @@ def convolve_and_pool(
 def image_gradient(
     gradient: Results, gate: Array, kernel: Float32[Array, "3 3 cin cout"]
 ) -> Images:
-    """The gradient by the images, from the gradient by the results where `gate` is above 0.
+    """Return the gradient by the images, from the gradient by the results where `gate` is above 0.
 
     `gate` has the gradient's shape, or is empty: then all of the gradient counts.
     """
@@ -62,7 +62,7 @@ def image_gradient(
 def kernel_gradient(
     images: Images, gradient: Results, gate: Array
 ) -> tuple[Float32[Array, "3 3 cin cout"], Float32[Array, " cout"]]:
-    """The gradients by the kernel and by the bias, from the gradient by the results.
+    """Return the gradients by the kernel and by the bias, from the gradient by the results.
 
     `gate` is as `image_gradient` has it. Products are summed tile by tile in Winograd's transforms,
     so that they are as few as the convolution's, and in the same order with any number of threads.

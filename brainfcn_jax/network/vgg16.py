@@ -28,7 +28,7 @@ BACKBONE_FORMAT = "brainfcn_jax.vgg16"
 
 
 def find_vgg16(path: str = "") -> Path:
-    """The file of the published VGG16 weights: `path`, or $BRAINFCN_VGG16 where that is empty.
+    """Return the file of the published VGG16 weights: `path`, or else $BRAINFCN_VGG16.
 
     Raises:
         WeightsError: there is none; the message says exactly how to get it.
@@ -46,7 +46,7 @@ def find_vgg16(path: str = "") -> Path:
 
 
 def read_vgg16(path: str | Path, stages: int) -> Parameters:
-    """VGG16's convolutions up to a stage, from the Keras file or from what `convert_vgg16` wrote.
+    """Return VGG16's convolutions up to a stage, from the Keras file or what was converted.
 
     The published kernels see blue, green, red; ours see red, green, blue, so the input axis of
     conv1_1 is reversed. Both expect values of 0 to 255 less the channel's mean.
@@ -63,7 +63,7 @@ def read_vgg16(path: str | Path, stages: int) -> Parameters:
 
 
 def convert_vgg16(source: str | Path, out: str | Path, overwrite: bool = False) -> None:
-    """Turns the published Keras file into a weight file with our names and channel order.
+    """Turn the published Keras file into a weight file with our names and channel order.
 
     Raises:
         WeightsError: the source is missing, damaged or another file.
@@ -74,7 +74,7 @@ def convert_vgg16(source: str | Path, out: str | Path, overwrite: bool = False) 
 
 
 def download_vgg16(path: str | Path, overwrite: bool = False) -> None:
-    """Fetches the Keras file from its published address, checked by md5 before it gets its name.
+    """Fetch the Keras file from its published address, checked by md5 before it gets its name.
 
     Raises:
         WeightsError: the address cannot be reached or gives another file.
@@ -89,7 +89,7 @@ def download_vgg16(path: str | Path, overwrite: bool = False) -> None:
 
 
 def download_and_convert_vgg16(out: str | Path, overwrite: bool = False) -> None:
-    """`download_vgg16` into a temporary folder, then `convert_vgg16` to `out`."""
+    """Return `download_vgg16` into a temporary folder, then `convert_vgg16` to `out`."""
     if os.path.lexists(out) and not overwrite:
         raise OutputError(f"'{out}' exists already; choose another name or ask to overwrite it")
     with TemporaryDirectory() as folder:
@@ -99,7 +99,7 @@ def download_and_convert_vgg16(out: str | Path, overwrite: bool = False) -> None
 
 
 def check_vgg16_md5(path: str | Path) -> None:
-    """Raises WeightsError unless the file is, bit for bit, the published one.
+    """Raise WeightsError unless the file is, bit for bit, the published one.
 
     For another file the message also lists how its arrays differ from VGG16's, if it has any.
     """
@@ -138,7 +138,7 @@ def _backbone_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def _published_name(name: str) -> str:
-    """conv3_2/kernel -> block3_conv2/block3_conv2_W_1:0."""
+    """Return conv3_2/kernel -> block3_conv2/block3_conv2_W_1:0."""
     layer, part = name.split("/")
     stage, index = layer.removeprefix("conv").split("_")
     published = f"block{stage}_conv{index}"

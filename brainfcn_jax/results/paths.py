@@ -87,8 +87,10 @@ def distinct_names(scan_paths: Sequence[str]) -> list[str]:
     2_T1. Those in one folder keep all of their names but the extension: scan and scan_T1w.
     """
     names = [scan_name(path) for path in scan_paths]
-    folders = [os.path.dirname(os.path.abspath(path)) for path in scan_paths]
-    places = list(zip(names, folders, strict=True))
+    places = [
+        (name, os.path.dirname(os.path.abspath(path)))
+        for name, path in zip(names, scan_paths, strict=True)
+    ]
     for index, path in enumerate(scan_paths):
         if places.count(places[index]) > 1:
             names[index] = without_extension(Path(path).name)
@@ -104,7 +106,7 @@ def distinct_names(scan_paths: Sequence[str]) -> list[str]:
 
 
 def _differing_folders(paths: Sequence[str]) -> list[tuple[str, ...]]:
-    """For each path the fewest of its folders that tell it from the others, outermost first."""
+    """Return the fewest folders of each path that tell it from the others, outermost first."""
     folders = [Path(os.path.abspath(path)).parent.parts[:0:-1] for path in paths]  # nearest first
     chosen: list[tuple[str, ...]] = [()] * len(paths)
     for level in itertools.zip_longest(*folders, fillvalue=""):

@@ -13,7 +13,7 @@ _UNFINISHED = ".{name}.{mark}.part"
 
 @contextlib.contextmanager
 def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
-    """Gives a name beside `path` to write to; on leaving without an error it becomes `path`.
+    """Yield a name beside `path` to write to; on leaving without an error it becomes `path`.
 
     The temporary file is removed when the writing fails, and `path` is then as it was. Without
     `overwrite` nothing is ever replaced, be it a file that was made meanwhile or a symbolic link
@@ -46,12 +46,12 @@ def new_file(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
 
 
 def unfinished(folder: Path) -> set[Path]:
-    """What killed programs left of writing files in a folder."""
+    """Return what killed programs left of writing files in a folder."""
     return set(folder.glob(_UNFINISHED.format(name="*", mark="*")))
 
 
 def remove_unfinished(paths: Iterable[Path]) -> None:
-    """Removes what killed programs left of writing these files.
+    """Remove what killed programs left of writing these files.
 
     Only for whoever knows that nobody writes them at the moment.
     """
@@ -66,12 +66,12 @@ def remove_unfinished(paths: Iterable[Path]) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A new name for what is to become `path`."""
+    """Return a new name for what is to become `path`."""
     return path.with_name(_UNFINISHED.format(name=path.name, mark=secrets.token_hex(4)))
 
 
 def _name_new(temporary: Path, path: Path) -> None:
-    """Gives the finished file its name; FileExistsError when something else has it by now."""
+    """Return the finished file its name; FileExistsError when something else has it by now."""
     try:
         os.link(temporary, path)
     except FileExistsError:

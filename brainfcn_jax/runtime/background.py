@@ -40,7 +40,7 @@ class _End:
 
 @contextlib.contextmanager
 def prefetch(items: Iterator[Item], ahead: int = 2) -> Iterator[Iterator[Item]]:
-    """The same items in the same order, made by a thread that keeps up to `ahead` of them ready.
+    """Yield the same items in order, made by a thread that keeps up to `ahead` of them ready.
 
     An error in making an item is raised where that item would have come. Leaving the context
     stops the thread.
@@ -83,7 +83,7 @@ def _taken(ready: "queue.Queue[Item | _End]") -> Iterator[Item]:
 def overlapped(
     items: Iterable[Item], steps: Sequence[Callable[[Any], Any]]
 ) -> Generator[Done[Item], None, None]:
-    """Passes every item through the steps, each step in a thread of its own, and keeps the order.
+    """Pass every item through the steps, each step in a thread of its own, and keep the order.
 
     A step gets what the step before gave, the first the item. As many items are under way as
     there are steps, so memory does not grow with their number. An exception in a step ends that
@@ -120,20 +120,20 @@ class _Line(Generic[Item]):
             thread.start()
 
     def feed(self, items: Iterable[Item]) -> int:
-        """Puts items before the first step, and gives their number."""
+        """Put items before the first step, and return their number."""
         fed = [Done(item, value=item) for item in items]
         for waiting in fed:
             self._queues[0].put(waiting)
         return len(fed)
 
     def take(self) -> Done[Item]:
-        """The next item that is through."""
+        """Return the next item that is through."""
         done = self._queues[-1].get()
         assert done is not None
         return done
 
     def stop(self) -> None:
-        """Ends the threads after what they have in hand; waits for the last one only."""
+        """End the threads after what they have in hand; wait for the last one only."""
         self._stopped.set()
         for waiting in self._queues[:-1]:
             waiting.put(None)

@@ -49,7 +49,7 @@ _CPU_FEATURES = ("flags", "Features")
 
 
 def prepare_jax() -> None:
-    """Sets JAX's variables for this process; in time before JAX is imported.
+    """Set JAX's variables for this process; in time before JAX is imported.
 
     Memory is kept for the next array when it is freed.
     """
@@ -59,7 +59,7 @@ def prepare_jax() -> None:
 
 
 def allowed_cpus() -> int:
-    """Counts the CPUs that this process may run on."""
+    """Count the CPUs that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -68,7 +68,7 @@ def allowed_cpus() -> int:
 def jax_variables(
     environment: Mapping[str, str], cpus: int, programs: Path | None
 ) -> dict[str, str]:
-    """The variables to set so that JAX takes no more than it is allotted; what the user set stays.
+    """Return the variables by which JAX takes what it is allotted; what the user set stays.
 
     GPU memory is taken as it is needed, where JAX would take three quarters of it at once. Threads
     are as many as `cpus`, or as Slurm allots to a task if these are fewer. Compiled programs
@@ -89,12 +89,12 @@ def jax_variables(
 
 
 def choose_threads(threads: int) -> None:
-    """Has this process compute with so many threads; in time before JAX meets its devices."""
+    """Have this process compute with so many threads; in time before JAX meets its devices."""
     os.environ[THREADS] = str(threads)
 
 
 def choose_device(device: Literal["cpu", "gpu"]) -> None:
-    """Has JAX take the CPU, or whatever it finds, GPUs first; in time before JAX is imported."""
+    """Have JAX take the CPU, or whatever it finds, GPUs first; in time before JAX is imported."""
     if device == "cpu":
         os.environ[PLATFORMS] = "cpu"
     else:
@@ -102,13 +102,13 @@ def choose_device(device: Literal["cpu", "gpu"]) -> None:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether JAX says that the memory of a device does not suffice."""
+    """Return whether JAX says that the memory of a device does not suffice."""
     said = str(error).lower()
     return any(sign in said for sign in _OUT_OF_MEMORY)
 
 
 def keep_freed_memory(environment: Mapping[str, str]) -> bool:
-    """Has this process keep freed memory for its next arrays; says whether it could.
+    """Have this process keep freed memory for its next arrays; return whether it could.
 
     Otherwise glibc maps every large array anew, and the system clears each of its pages when it
     is first touched: a tenth of a network's time, since its images are written and read only a
@@ -130,7 +130,7 @@ def keep_freed_memory(environment: Mapping[str, str]) -> bool:
 
 
 def program_folder() -> Path | None:
-    """The folder for compiled programs, made if need be; None where there can be none.
+    """Return the folder for compiled programs, made if need be; None where there can be none.
 
     Only its owner may enter: what lies in it is run. Programs of other CPUs or versions of
     JAX count in its size as well.
@@ -148,7 +148,7 @@ def program_folder() -> Path | None:
 
 
 def cpu_digest() -> str:
-    """Twelve digits that tell CPUs with different instruction sets apart."""
+    """Return twelve digits that tell CPUs with different instruction sets apart."""
     kind = [platform.system(), platform.machine(), platform.processor()]
     with contextlib.suppress(OSError), open("/proc/cpuinfo", encoding="utf-8") as lines:
         kind += [next((line for line in lines if line.startswith(_CPU_FEATURES)), "")]
@@ -156,7 +156,7 @@ def cpu_digest() -> str:
 
 
 def delete_oldest(folder: Path, largest_bytes: int) -> None:
-    """Deletes the files that were written first, until all take `largest_bytes` or fewer."""
+    """Delete the files that were written first, until all take `largest_bytes` or fewer."""
     files = [(path, path.stat()) for path in folder.rglob("*") if path.is_file()]
     total = sum(status.st_size for _, status in files)
     for path, status in sorted(files, key=lambda file: file[1].st_mtime):

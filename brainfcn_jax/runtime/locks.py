@@ -48,7 +48,7 @@ class Claims:
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:
-        """Waits until no other run changes what all runs share, then keeps them from it."""
+        """Wait until no other run changes what all runs share, then keep them from it."""
         if not self.supported:
             yield
             return
@@ -60,7 +60,7 @@ class Claims:
 
     @contextlib.contextmanager
     def alone(self) -> Iterator[bool]:
-        """Whether no other run is in the folder; if so, none comes in until the context is left.
+        """Yield whether no other run is in the folder; if so, none comes in meanwhile.
 
         False where there are no locks to tell by.
         """
@@ -71,7 +71,7 @@ class Claims:
             self.enter()
 
     def enter(self) -> None:
-        """Lets other runs know of this one; waits while one that is alone makes use of it."""
+        """Let other runs know of this one; wait while one that is alone makes use of it."""
         if self.supported:
             try:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_SH, 1, _PRESENT)
@@ -79,11 +79,11 @@ class Claims:
                 self._refused(error)
 
     def take(self, names: Sequence[str]) -> list[str]:
-        """Claims the names, and gives those that another process has claimed already."""
+        """Claim the names, and return those that another process has claimed already."""
         return [name for name in names if not self._lock(_place(name))]
 
     def _lock(self, place: int) -> bool:
-        """Locks a byte; false when another process has a lock on it."""
+        """Lock a byte; false when another process has a lock on it."""
         if not self.supported:
             return True
         try:
@@ -95,7 +95,7 @@ class Claims:
         return True
 
     def _refused(self, error: OSError) -> None:
-        """Goes on without locks where the file system has none; else raises the error."""
+        """Go on without locks where the file system has none; else raise the error."""
         if error.errno not in _NO_LOCKS:
             raise error
         self.supported = False
@@ -103,7 +103,7 @@ class Claims:
 
 @contextlib.contextmanager
 def claimed(folder: Path, names: Sequence[str]) -> Iterator[Claims]:
-    """Makes the folder if need be and claims results in it by name, until the context is left.
+    """Make the folder if need be and claim results in it by name, until the context is left.
 
     Raises:
         OutputError: another run has claimed one of them, or the folder cannot be written to.
@@ -129,7 +129,7 @@ def claimed(folder: Path, names: Sequence[str]) -> Iterator[Claims]:
 
 
 def lock(file: IO[bytes]) -> bool:
-    """Locks a whole open file until it is closed; False when another process has done so.
+    """Lock a whole open file until it is closed; False when another process has done so.
 
     Raises OSError on a file system without locks; on Windows nothing is locked.
     """
@@ -142,6 +142,6 @@ def lock(file: IO[bytes]) -> bool:
 
 
 def _place(name: str) -> int:
-    """The byte of a name, one of 2^40 after the first."""
+    """Return the byte of a name, one of 2^40 after the first."""
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return 1 + int.from_bytes(digest[:8], "big") % _PLACES

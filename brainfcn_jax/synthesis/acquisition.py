@@ -23,7 +23,7 @@ Matrix = Float[Array, "size size"]
 def bias_field(
     key: PRNGKeyArray, shape: tuple[int, int, int], spacing_mm: float, ranges: Contrasts
 ) -> Field:
-    """A smooth positive factor, `exp(strength * field)`; a share of it is strong."""
+    """Return a smooth positive factor, `exp(strength * field)`; a share of it is strong."""
     field_key, strength_key, strong_key = jax.random.split(key, 3)
     strength = ranges.bias * jnp.abs(jax.random.normal(strength_key))
     strong = jax.random.uniform(strong_key) < ranges.strong_bias_fraction
@@ -33,7 +33,7 @@ def bias_field(
 
 
 def acquire(key: PRNGKeyArray, volume: Field, spacing_mm: float, ranges: Acquisition) -> Field:
-    """Samples a volume at a random resolution, adds Rician noise, and interpolates it back.
+    """Sample a volume at a random resolution, add Rician noise, and interpolate it back.
 
     A share of the images has thick slices, mostly along the first axis, and coarser pixels than
     the grid; the others are sampled on the grid itself. The noise is drawn where samples are, so
@@ -55,7 +55,7 @@ def acquire(key: PRNGKeyArray, volume: Field, spacing_mm: float, ranges: Acquisi
 
 
 def sample_sizes(key: PRNGKeyArray, spacing_mm: float, ranges: Acquisition) -> Float[Array, "3"]:
-    """Sizes of the samples along each axis, in voxels of the grid, at least 1."""
+    """Return sizes of the samples along each axis, in voxels of the grid, at least 1."""
     keys = jax.random.split(key, 5)
     thick_mm, plane_mm = between(keys[0], ranges.thick_mm), between(keys[1], ranges.in_plane_mm)
     rest = (1 - ranges.thick_along_slices) / 2
@@ -74,7 +74,7 @@ def sampling_matrix(
     spacing_mm: float,
     ranges: Acquisition,
 ) -> Matrix:
-    """Row j weighs the grid's places for sample j; rows of samples beyond the grid are 0.
+    """Return rows of which row j weighs the grid's places for sample j; rows of samples beyond the grid are 0.
 
     Samples are `voxel` places apart. Their profile is a Gaussian as wide as blur and sample
     together, or, in a share of the images, a windowed sinc, which rings at edges.
@@ -93,7 +93,7 @@ def sampling_matrix(
 
 
 def interpolation_matrix(size: int, voxel: Float[Array, ""]) -> Matrix:
-    """Linear interpolation from samples `voxel` places apart back to every place of the grid."""
+    """Interpolate linearly from samples `voxel` places apart back to every place of the grid."""
     last = jnp.floor((size - 1 - 0.5 * (voxel - 1)) / voxel)
     place = jnp.clip((jnp.arange(size) - 0.5 * (voxel - 1)) / voxel, 0.0, last)
     return jnp.maximum(1 - jnp.abs(place[:, None] - jnp.arange(size)[None, :]), 0.0)
@@ -104,7 +104,7 @@ def _centres(size: int, voxel: Float[Array, ""]) -> Float[Array, " size"]:
 
 
 def _ghosts(key: PRNGKeyArray, size: int, ranges: Acquisition) -> Matrix:
-    """Adds a faint copy of the image, moved by a half or a third of the field of view."""
+    """Add a faint copy of the image, moved by a half or a third of the field of view."""
     is_on, strength, part = jax.random.uniform(key, (3,))
     moved = jnp.where(part < 0.5, size // 2, size // 3)
     share = jnp.where(is_on < ranges.ghost_fraction, ranges.ghost * strength, 0.0)
@@ -113,7 +113,7 @@ def _ghosts(key: PRNGKeyArray, size: int, ranges: Acquisition) -> Matrix:
 
 
 def rician(key: PRNGKeyArray, volume: Field, deviation: Float[Array, ""]) -> Field:
-    """`sqrt((v + a)^2 + b^2)` with a, b from N(0, deviation^2).
+    """Return `sqrt((v + a)^2 + b^2)` with a, b from N(0, deviation^2).
 
     Both come from one 32-bit draw per voxel: 12 bits each choose one of 4096 quantiles of the
     normal distribution.

@@ -24,7 +24,7 @@ def thickened(
     spacing_mm: float,
     ranges: Anatomy,
 ) -> Int[Array, "slice height width"]:
-    """Turns part of the fluid that touches grey matter into it, in a share of the heads.
+    """Turn part of the fluid that touches grey matter into it, in a share of the heads.
 
     Args:
       key: how much, and where; from nothing to all of the rim.
@@ -54,7 +54,7 @@ def leaves(
     spacing_mm: float,
     ranges: Anatomy,
 ) -> Field:
-    """What the leaves of the cerebellum add to the intensity of its cortex.
+    """Return what the leaves of the cerebellum add to the intensity of its cortex.
 
     A warped wave in the head's own frame, mostly from the bottom to the top: its crests go
     towards white matter, its troughs towards fluid. A share of the heads has none.

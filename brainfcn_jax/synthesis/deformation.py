@@ -20,7 +20,7 @@ _SPLINE_GAIN = 0.69
 
 
 def spline_weights(size: int, knots: int) -> Float32[np.ndarray, "size knots"]:
-    """Weights of `knots` equally spaced cubic B-splines at `size` equally spaced places.
+    """Return weights of `knots` equally spaced cubic B-splines at `size` equally spaced places.
 
     The places reach from the second knot to the last but one, where the weights sum to 1.
     """
@@ -37,7 +37,7 @@ def between(key: PRNGKeyArray, ends: tuple[float, float]) -> Float[Array, ""]:
 
 
 def smooth_field(key: PRNGKeyArray, shape: Shape, knots: Shape) -> Field:
-    """A random field of mean 0 and standard deviation of about 1, as smooth as its knots are few.
+    """Return a random field of mean 0 and deviation of about 1, as smooth as its knots are few.
 
     Args:
       key: what it is drawn from.
@@ -55,7 +55,7 @@ def along_axes(
     volume: Float[Array, "a b c"],
     matrices: tuple[Float[Array, "i a"], Float[Array, "j b"], Float[Array, "k c"]],
 ) -> Float[Array, "i j k"]:
-    """Multiplies each axis by its matrix: `sum_abc M1[i,a] M2[j,b] M3[k,c] volume[a,b,c]`."""
+    """Multiply each axis by its matrix: `sum_abc M1[i,a] M2[j,b] M3[k,c] volume[a,b,c]`."""
     first, second, third = matrices
     volume = jnp.tensordot(first, volume, 1)  # (i, b, c)
     volume = jnp.einsum("jb,ibc->ijc", second, volume)
@@ -63,7 +63,7 @@ def along_axes(
 
 
 def random_affine(key: PRNGKeyArray, ranges: Deformation) -> Float[Array, "3 3"]:
-    """Rotation, scaling and shear, as the matrix that leads from the image back to its source.
+    """Return rotation, scaling and shear, as the matrix from the image back to its source.
 
     A share `ranges.far_fraction` of the draws is turned further, up to `far_degrees`.
     """
@@ -95,7 +95,7 @@ def source_offsets_mm(
     mirrored: Float[Array, "3"],
     ranges: Deformation,
 ) -> tuple[Field, Field, Field]:
-    """Where every voxel comes from: mm from the middle of the source, along each of its axes.
+    """Return where every voxel comes from: mm from the middle of the source, along its axes.
 
     `x_source = A (x + shift) * mirrored + u(x)`, with a random affine A and displacements u of two
     scales (knots about `coarse_mm` and `fine_mm` apart).
@@ -135,6 +135,6 @@ def source_offsets_mm(
 
 
 def knots_for(shape: Shape, spacing_mm: float, apart_mm: float) -> Shape:
-    """Knots along each axis that lie at most `apart_mm` apart."""
+    """Return knots along each axis that lie at most `apart_mm` apart."""
     first, second, third = (max(4, 3 + int(np.ceil(n * spacing_mm / apart_mm))) for n in shape)
     return first, second, third

@@ -18,7 +18,7 @@ _REACH = 3.0  # standard deviations that the bell reaches
 def drawn(
     tissues: UInt8[Array, "slice height width"], smoothing_mm: float, spacing_mm: float
 ) -> UInt8[Array, "slice height width"]:
-    """The tissue that is most of what lies around each voxel that has any; background stays.
+    """Return the tissue that is most of what lies around each voxel that has any; background stays.
 
     Args:
       tissues: 0..7.
@@ -40,7 +40,7 @@ def drawn(
 
 
 def bell_matrix(size: int, deviation: float) -> Float32[np.ndarray, "size size"]:
-    """Row i weighs `size` places in a line by a normal density about place i; rows sum to 1.
+    """Return rows of which row i weighs `size` places in a line by a normal density about place i; rows sum to 1.
 
     Beyond `_REACH` standard deviations, and outside of the line, there is nothing.
     """

@@ -27,7 +27,7 @@ def save_example(
     tissues: UInt8[np.ndarray, "x y z"],
     spacing_mm: float,
 ) -> tuple[Path, Path]:
-    """Writes `STEM.nii` (canonical image) and `STEM_dseg.nii.gz` (tissues on its grid).
+    """Write `STEM.nii` (canonical image) and `STEM_dseg.nii.gz` (tissues on its grid).
 
     Raises:
         OutputError: one of them exists already or cannot be written.
@@ -44,7 +44,7 @@ def save_sheet(
     path: Path,
     scans: Sequence[tuple[UInt8[np.ndarray, "slice height width"], np.ndarray, str]],
 ) -> None:
-    """Draws three slices of each scan with their tissues beside them, one scan a row, as a PNG.
+    """Draw three slices of each scan with their tissues beside them, one scan a row, as a PNG.
 
     Args:
         path: of the PNG; an older one is replaced.

@@ -52,7 +52,7 @@ class Generator:
         self._generate = jax.jit(lambda key, packed: generate(key, packed, contrast, recipe))
 
     def example(self, seed: int, index: int) -> GeneratedScan:
-        """Makes scan number `index` of `seed`."""
+        """Make scan number `index` of `seed`."""
         source_key, key = jax.random.split(jax.random.fold_in(jax.random.key(seed), index))
         source = self.sources[int(jax.random.randint(source_key, (), 0, len(self.sources)))]
         made = self._generate(key, jnp.asarray(source.packed))
@@ -68,7 +68,7 @@ def load_generator(
     recipe: Recipe | None = None,
     leave_out: Sequence[str] | None = None,
 ) -> Generator:
-    """Reads the label maps of one kind; `recipe` is that kind's own when not given.
+    """Read the label maps of one kind; `recipe` is that kind's own when not given.
 
     Those in `leave_out` are not used unless `names` asks for them; None: those of the kind that no
     shipped model is trained on.

@@ -45,7 +45,7 @@ def t1_contrast(
     mean_spread: Float[np.ndarray, " structure"],
     spread: Float[np.ndarray, " structure"],
 ) -> Contrast:
-    """The contrast of T1w scans from priors on any scale, brought to white matter = 1.
+    """Return the contrast of T1w scans from priors on any scale, brought to white matter = 1.
 
     The cerebellar cortex of label maps holds the finest branches of white matter, which the
     priors' medians leave out: it is moved a fifth of the way to white matter.
@@ -60,7 +60,7 @@ def t1_contrast(
 
 
 def newborn_t2_contrast() -> Contrast:
-    """The contrast of T2w scans of newborns, fluid = 1; means vary by 0.08 between scans."""
+    """Return the contrast of T2w scans of newborns, fluid = 1; means vary by 0.08 between scans."""
     mean = jnp.array([s.newborn_t2 for s in STRUCTURES], jnp.float32)
     spread = jnp.array([s.newborn_t2_spread for s in STRUCTURES], jnp.float32)
     mean_spread = jnp.minimum(0.4 * mean, 0.13)
@@ -70,7 +70,7 @@ def newborn_t2_contrast() -> Contrast:
 def draw_intensities(
     key: PRNGKeyArray, contrast: Contrast, ranges: Contrasts
 ) -> tuple[Float[Array, " structure"], Float[Array, " structure"]]:
-    """Mean and spread of every structure in one image.
+    """Return mean and spread of every structure in one image.
 
     Likely images: `m + used * mean_spread * N(0, 1)`, then stretched about the cortex by
     `exp(contrast_spread * N(0, 1))`. Those of a sequence, a share `sequence_fraction`: the signal
@@ -118,7 +118,7 @@ def draw_intensities(
 def _remapped(
     key: PRNGKeyArray, mean: Float[Array, " structure"], spread: Float[Array, " structure"]
 ) -> tuple[Float[Array, " structure"], Float[Array, " structure"]]:
-    """Means and spreads through a curve of straight lines between random values, from U(0, 1).
+    """Return means and spreads through a curve of lines between random values, from U(0, 1).
 
     Its knots lie evenly between 0 and the brightest structure of the brain.
     """

@@ -66,7 +66,7 @@ def load_adults(
     names: Sequence[str] = (),
     leave_out: Sequence[str] = HELD_OUT,
 ) -> list[LabelSource]:
-    """Reads SynthSeg's label maps, `training_seg_*` in `folder` (or only `names`).
+    """Read SynthSeg's label maps, `training_seg_*` in `folder` (or only `names`).
 
     Raises:
         InputError: no map is found, a name has none, or a map holds a value SynthSeg does not
@@ -93,7 +93,7 @@ def load_newborns(
     leave_out: Sequence[str] = HELD_OUT_NEWBORNS,
     seed: int = 0,
 ) -> list[LabelSource]:
-    """Reads newborn tissue maps, `*_dseg` in and below `folder`, and grows heads around them.
+    """Read newborn tissue maps, `*_dseg` in and below `folder`, and grow heads around them.
 
     Each map gives one head: random shells, and beyond them the face, eyes and neck of one
     of the adults' maps in `heads_folder` (held-out ones excepted), or a plain neck without.
@@ -115,7 +115,7 @@ def load_newborns(
 
 
 def adult_codes(path: str | Path) -> UInt8[np.ndarray, "x y z"]:
-    """Structure codes of a SynthSeg label map, canonical; fluid below the brainstem apart.
+    """Return structure codes of a SynthSeg label map, canonical; fluid below the brainstem apart.
 
     Raises:
         InputError: the file cannot be read, or holds a value that SynthSeg does not use.
@@ -133,7 +133,7 @@ def adult_codes(path: str | Path) -> UInt8[np.ndarray, "x y z"]:
 
 
 def newborn_codes(path: str | Path) -> UInt8[np.ndarray, "x y z"]:
-    """Structure codes of a newborn's tissue map (0..7), canonical, at 0.6 mm (nearest voxel).
+    """Return structure codes of a newborn's tissue map (0..7), canonical, at 0.6 mm (nearest).
 
     Raises:
         InputError: the file cannot be read or holds other values.
@@ -149,7 +149,7 @@ def newborn_codes(path: str | Path) -> UInt8[np.ndarray, "x y z"]:
 
 
 def read_t1_priors(folder: str | Path) -> T1Priors:
-    """Reads SynthSeg's T1 priors; structures that they lack get those of the nearest kin.
+    """Read SynthSeg's T1 priors; structures that they lack get those of the nearest kin.
 
     Raises:
         InputError: a file is missing or of another form.
@@ -208,7 +208,7 @@ def _source(
 def _centred(
     codes: UInt8[np.ndarray, "x y z"], sizes: tuple[int, int, int], brain: np.ndarray
 ) -> UInt8[np.ndarray, "i j k"]:
-    """The map cut and padded to `sizes`, with the middle of the brain's box in the middle."""
+    """Return the map cut and padded to `sizes`, the middle of the brain's box in the middle."""
     box = bounding_box(brain)
     if box is None:
         raise InputError("a label map without any brain tissue gives no images")

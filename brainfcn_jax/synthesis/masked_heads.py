@@ -72,7 +72,7 @@ def varied(
 
 
 def _placed(random: np.random.Generator, head: MaskedHead, recipe: Recipe) -> tuple[Volume, Volume]:
-    """Image and distance on the cube, 0 and far beyond what was scanned."""
+    """Return image and distance on the cube, 0 and far beyond what was scanned."""
     size, ranges = recipe.shape[0], recipe.deformation
     far = random.random() < ranges.far_fraction
     degrees = random.normal(0, ranges.far_degrees if far else ranges.rotation_degrees, 3)
@@ -88,7 +88,7 @@ def _placed(random: np.random.Generator, head: MaskedHead, recipe: Recipe) -> tu
 
 
 def _with_contrast(random: np.random.Generator, image: Volume, fraction: float) -> Volume:
-    """The image with its intensities bent, or, for a share, in another contrast; air stays dark."""
+    """Return the image with intensities bent, or, for a share, in another contrast."""
     if random.random() >= fraction:
         return image
     knots = np.linspace(0, 1.2, _CURVE_KNOTS)
@@ -100,7 +100,7 @@ def _with_contrast(random: np.random.Generator, image: Volume, fraction: float) 
 def _field_of_view(
     random: np.random.Generator, size: int, fraction: float
 ) -> Bool[np.ndarray, "x y z"]:
-    """All of the cube, or, for a share of each axis, less up to a quarter at one end."""
+    """Return all of the cube, or, for a share of each axis, less up to a quarter at one end."""
     inside = np.ones((size,) * 3, bool)
     for axis in range(3):
         if random.random() < fraction:

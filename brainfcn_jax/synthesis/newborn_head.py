@@ -27,7 +27,7 @@ def grow_head(
     spacing_mm: float,
     adult: UInt8[np.ndarray, "i j k"] | None,
 ) -> Codes:
-    """Grows bone, scalp, skin, face, eyes and neck around a newborn's brain and fluid.
+    """Grow bone, scalp, skin, face, eyes and neck around a newborn's brain and fluid.
 
     Shells of random and slowly varying thickness lie around the fluid: bone (0.8-2.5 mm), fat
     and skin. Beyond them come the parts of an adult's head, `adult`, resized so that the boxes
@@ -61,7 +61,7 @@ def grow_head(
 
 
 def _resized_surroundings(codes: Codes, adult: UInt8[np.ndarray, "i j k"]) -> Codes:
-    """The adult's head without its cranial content, on the newborn's grid."""
+    """Return the adult's head without its cranial content, on the newborn's grid."""
     box, adult_box = bounding_box(brain_mask(codes)), bounding_box(brain_mask(adult))
     assert box is not None and adult_box is not None  # maps without a brain are refused
     (low, high), (adult_low, adult_high) = np.transpose(box), np.transpose(adult_box)
@@ -79,7 +79,7 @@ def _resized_surroundings(codes: Codes, adult: UInt8[np.ndarray, "i j k"]) -> Co
 
 
 def _neck(random: np.random.Generator, codes: Codes, spacing_mm: float) -> Codes:
-    """A round neck with canal and cord, below the brainstem."""
+    """Return a round neck with canal and cord, below the brainstem."""
     stem = np.argwhere(np.isin(codes, (CODES["brainstem"], CODES["cerebellum"])))
     around = np.zeros(codes.shape, np.uint8)
     if not stem.size:
@@ -105,7 +105,7 @@ def _neck(random: np.random.Generator, codes: Codes, spacing_mm: float) -> Codes
 def _smooth_noise(
     random: np.random.Generator, shape: tuple[int, ...], cells: int
 ) -> Float32[np.ndarray, "x y z"]:
-    """Normal noise on a coarse grid of `cells` a side, brought to `shape` linearly."""
+    """Return normal noise on a coarse grid of `cells` a side, brought to `shape` linearly."""
     noise = random.standard_normal((cells, cells, cells)).astype(np.float32)
     for axis, size in enumerate(shape):
         noise = _interpolated(noise, np.linspace(0, cells - 1, size), axis)

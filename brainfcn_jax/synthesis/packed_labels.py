@@ -24,13 +24,13 @@ Codes = UInt8[np.ndarray, "x y z"]
 
 
 def brain_mask(codes: UInt8[np.ndarray, "*shape"]) -> Bool[np.ndarray, "*shape"]:
-    """Voxels of the brain without the fluid around it."""
+    """Return voxels of the brain without the fluid around it."""
     tissues = TISSUE_OF_CODE[codes & (NARROW - 1)]
     return (tissues != BACKGROUND) & (tissues != CSF)
 
 
 def with_depth(codes: Codes, spacing_mm: float) -> UInt16[np.ndarray, "x y z"]:
-    """Puts each voxel's distance to the brain beside its code, for generated skull stripping.
+    """Put each voxel's distance to the brain beside its code, for generated skull stripping.
 
     The brain is closed (6 mm), so that sulci count as inside. A packed voxel is
     `code + 256 * depth`, with `depth = 128 + 4 * mm` clipped to 0..255: above 128 outside. Fluid
@@ -44,7 +44,7 @@ def with_depth(codes: Codes, spacing_mm: float) -> UInt16[np.ndarray, "x y z"]:
 
 
 def without_neck_fluid(codes: Codes) -> Codes:
-    """Fluid below the lowest voxel of the brainstem becomes that of the spine (background)."""
+    """Make fluid below the lowest voxel of the brainstem that of the spine (background)."""
     stem = np.flatnonzero((codes == CODES["brainstem"]).any(axis=(0, 1)))
     lowest = int(stem[0]) if stem.size else 0
     below = codes[:, :, :lowest]
@@ -83,7 +83,7 @@ def _with_rims(codes: Codes) -> Codes:
 def _signed_distance_mm(
     mask: Bool[np.ndarray, "x y z"], spacing_mm: float, closing_mm: float
 ) -> Float32[np.ndarray, "x y z"]:
-    """Distance to the surface of the closed mask, positive outside; worked out at about 2 mm."""
+    """Return the distance to the closed mask's surface, positive outside; at about 2 mm."""
     step = max(1, round(_COARSE_MM / spacing_mm))
     margin = int(np.ceil(closing_mm / _COARSE_MM)) + 2
     padded = np.pad(mask[::step, ::step, ::step], margin)

@@ -111,7 +111,7 @@ class Contrasts:
     strong_bias_fraction: float = 0.10
 
     def __post_init__(self) -> None:
-        """Raises ValueError where there are more images than all."""
+        """Raise ValueError where there are more images than all."""
         if self.wild_fraction + self.sequence_fraction + self.remapped_fraction > 1:
             raise ValueError("the fractions of wild, sequences' and remapped images exceed 1")
 

@@ -56,7 +56,7 @@ class Recipe:
 def adult_recipe(
     shape: tuple[int, int, int] = (176, 160, 192), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
-    """Adult heads at 1 mm, most as T1w gradient echoes show them, some as spin echoes do."""
+    """Return adult heads at 1 mm, most as T1w gradient echoes show them, some as spin echoes do."""
     return Recipe(
         shape,
         1.0,
@@ -71,7 +71,7 @@ def adult_recipe(
 def newborn_recipe(
     shape: tuple[int, int, int] = (144, 144, 176), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
-    """Newborn heads at 0.8 mm, from label maps at 0.6 mm."""
+    """Return newborn heads at 0.8 mm, from label maps at 0.6 mm."""
     view = FieldOfView(
         brain_mm=(90.0, 112.0, 92.0),
         stripped_fraction=0.4,
@@ -95,7 +95,7 @@ def newborn_recipe(
 def any_adult_recipe(
     shape: tuple[int, int, int] = (176, 160, 192), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
-    """Adult heads at 1 mm in scans of any contrast, many of them of thick slices."""
+    """Return adult heads at 1 mm in scans of any contrast, many of them of thick slices."""
     recipe = adult_recipe(shape, slice_axis)
     return replace(
         recipe,
@@ -114,7 +114,7 @@ def any_adult_recipe(
 def any_newborn_recipe(
     shape: tuple[int, int, int] = (144, 144, 176), slice_axis: SliceAxis = "axial"
 ) -> Recipe:
-    """Newborn heads at 0.8 mm in scans of any contrast."""
+    """Return newborn heads at 0.8 mm in scans of any contrast."""
     recipe = newborn_recipe(shape, slice_axis)
     contrasts = replace(
         recipe.contrasts,

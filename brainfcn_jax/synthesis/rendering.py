@@ -64,7 +64,7 @@ def generate(
     contrast: Contrast,
     recipe: Recipe,
 ) -> Example:
-    """Makes one random scan of `recipe.shape` and its tissues.
+    """Make one random scan of `recipe.shape` and its tissues.
 
     Args:
       key: decides everything; the same key gives the same scan.
@@ -108,7 +108,7 @@ def _quickly_compiled(key: PRNGKeyArray) -> PRNGKeyArray:
 
 
 def _placed(key: PRNGKeyArray, recipe: Recipe) -> Offsets:
-    """Where the image's voxels come from, with the head at a random place in it."""
+    """Return where the image's voxels come from, with the head at a random place in it."""
     warp_key, shift_key, low_key, slab_key, mirror_key = jax.random.split(key, 5)
     view, axes = recipe.view, _AXES_XYZ[recipe.slice_axis]
     shift_mm = view.shift_mm * jax.random.normal(shift_key, (3,))
@@ -128,7 +128,7 @@ def _placed(key: PRNGKeyArray, recipe: Recipe) -> Offsets:
 def _looked_up(
     packed: UInt16[Array, "depth rows columns"], offsets_mm: Offsets, recipe: Recipe
 ) -> tuple[Int[Array, "slice height width"], Int[Array, "slice height width"], Field]:
-    """Code and marks of the map's nearest voxel, and its mm outside the brain."""
+    """Return code and marks of the map's nearest voxel, and its mm outside the brain."""
     places, inside = jnp.zeros(recipe.shape, jnp.int32), jnp.ones(recipe.shape, bool)
     for offset_mm, size in zip(offsets_mm, packed.shape, strict=True):
         place = jnp.round(offset_mm / recipe.source_spacing_mm + (size - 1) / 2).astype(jnp.int32)
@@ -156,7 +156,7 @@ def _intensities(
     contrast: Contrast,
     recipe: Recipe,
 ) -> Field:
-    """Intensity of every voxel before the scanner: its structure's mean, spread and texture."""
+    """Return every voxel's intensity before the scanner: its structure's mean, spread, texture."""
     draw_key, texture_key, leaf_key = jax.random.split(key, 3)
     mean, spread = draw_intensities(draw_key, contrast, recipe.contrasts)
     knots = knots_for(recipe.shape, recipe.spacing_mm, recipe.contrasts.texture_mm)
@@ -168,7 +168,7 @@ def _intensities(
 
 
 def _curved(key: PRNGKeyArray, image: Field, gamma: float) -> Field:
-    """`image ** exp(gamma N(0, 1))`, as scanners and converters curve intensities."""
+    """Return `image ** exp(gamma N(0, 1))`, as scanners and converters curve intensities."""
     power = jnp.exp(gamma * jax.random.normal(key))
     return jnp.exp(power * jnp.log(jnp.maximum(image, 1e-6)))
 
@@ -180,7 +180,7 @@ def _head_mask(
     offsets_mm: Offsets,
     recipe: Recipe,
 ) -> Mask:
-    """All of a head's image, or all but its face, its background, or both."""
+    """Return all of a head's image, or all but its face, its background, or both."""
     silent_key, face_key, plane_key = jax.random.split(key, 3)
     silent = jax.random.uniform(silent_key) < recipe.view.silent_fraction
     defaced = jax.random.uniform(face_key) < recipe.view.defaced_fraction
@@ -195,7 +195,7 @@ def _strip_mask(
     outward_mm: Field,
     recipe: Recipe,
 ) -> Mask:
-    """An imperfect brain mask: the brain's closed surface, moved and wobbling.
+    """Return an imperfect brain mask: the brain's closed surface, moved and wobbling.
 
     A tight mask holds tissues alone, a snug one no fluid but that of narrow sulci, a loose one
     also what lies around the fluid.
@@ -214,7 +214,7 @@ def _strip_mask(
 
 
 def _not_face(key: PRNGKeyArray, outward_mm: Field, offsets_mm: Offsets, recipe: Recipe) -> Mask:
-    """All but what lies beyond a plane in front of and below the brain."""
+    """Return all but what lies beyond a plane in front of and below the brain."""
     angle_key, distance_key = jax.random.split(key)
     angle = between(angle_key, (0.35, 1.0))
     _, y_axis, z_axis = _AXES_XYZ[recipe.slice_axis]
@@ -224,7 +224,7 @@ def _not_face(key: PRNGKeyArray, outward_mm: Field, offsets_mm: Offsets, recipe:
 
 
 def _field_of_view(key: PRNGKeyArray, recipe: Recipe) -> Mask:
-    """A box that leaves out up to a quarter of the image at one end of some axes."""
+    """Return a box that leaves out up to a quarter of the image at one end of some axes."""
     inside = jnp.ones((1, 1, 1), bool)
     for axis, size in enumerate(recipe.shape):
         chance, end, fraction = jax.random.uniform(jax.random.fold_in(key, axis), (3,))

@@ -73,19 +73,19 @@ class Relaxation(NamedTuple):
 
 
 def adult_relaxation() -> Relaxation:
-    """Mean relaxation of adults."""
+    """Return mean relaxation of adults."""
     return _relaxation(ADULT_TIMES)
 
 
 def newborn_relaxation() -> Relaxation:
-    """Mean relaxation of newborns."""
+    """Return mean relaxation of newborns."""
     return _relaxation({**ADULT_TIMES, **NEWBORN_TIMES})
 
 
 def draw_signal(
     key: PRNGKeyArray, relaxation: Relaxation, sequences: tuple[PulseSequence, ...]
 ) -> Float[Array, " structure"]:
-    """Signal of every structure in one scan of one of the sequences, white matter = 1.
+    """Return signal of every structure in one scan of one of the sequences, white matter = 1.
 
     Where a sequence nulls fluid, its inversion time is near that which cancels this person's; fat
     is suppressed in a share of the scans.
@@ -113,7 +113,7 @@ def spin_echo(
     inversion_ms: Float[Array, ""],
     inverted: Float[Array, ""],
 ) -> Float[Array, " structure"]:
-    """Magnitude of a spin echo: `density |1 - exp(-TR/T1)| exp(-TE/T2)`.
+    """Return magnitude of a spin echo: `density |1 - exp(-TR/T1)| exp(-TE/T2)`.
 
     With an inversion `inversion_ms` before it (`inverted` 1, else 0) the middle factor is
     `|1 - 2 exp(-TI/T1) + exp(-TR/T1)|`.
@@ -124,7 +124,7 @@ def spin_echo(
 
 
 def nulling_time_ms(t1_ms: Float[Array, ""], tr_ms: Float[Array, ""]) -> Float[Array, ""]:
-    """The inversion time at which what relaxes with `t1_ms` gives no signal."""
+    """Return the inversion time at which what relaxes with `t1_ms` gives no signal."""
     return t1_ms * jnp.log(2 / (1 + jnp.exp(-tr_ms / t1_ms)))
 
 
@@ -134,7 +134,7 @@ def _relaxation(times: Mapping[str, tuple[float, float, float]]) -> Relaxation:
 
 
 def _person(key: PRNGKeyArray, mean: Relaxation) -> Relaxation:
-    """Each structure varies by itself, all fluids alike; a field strength scales other T1s."""
+    """Vary each structure by itself, all fluids alike; a field strength scales other T1s."""
     *keys, field_key = jax.random.split(key, 4)
     spreads = (_T1_SPREAD, _T2_SPREAD, _DENSITY_SPREAD)
     varied = []

@@ -21,7 +21,7 @@ def augment(
     Int[Array, "image height width"],
     Bool[Array, "image height width"],
 ]:
-    """Turns, scales and mirrors each image at random about its centre (Xu et al. 2017, section 3).
+    """Turn, scales and mirror each image at random about its centre (Xu et al. 2017, section 3).
 
     For each image an angle is drawn evenly from `-rotation_degrees..rotation_degrees`, a scale
     evenly from `scale_range` (above 1 magnifies) and, with `mirror`, a fair coin. With centre
@@ -57,7 +57,7 @@ def augment(
 def remapped(
     key: PRNGKeyArray, images: UInt8[Array, "image height width channel"], fraction: float
 ) -> UInt8[Array, "image height width channel"]:
-    """A share of the images in another contrast: their levels through a random curve.
+    """Return a share of the images in another contrast: their levels through a random curve.
 
     For each of these images a curve of straight lines runs between `_KNOTS` values from U(0, 1),
     evenly spaced over the levels 1..255. What it gives is equalised again, as though each of these

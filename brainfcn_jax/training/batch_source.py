@@ -45,7 +45,7 @@ class BatchSource:
 
 
 def load_batch_source(settings: Settings) -> BatchSource:
-    """Loads what the settings train on.
+    """Load what the settings train on.
 
     Raises:
         InputError: a scan or label map is missing or cannot be used.
@@ -62,7 +62,7 @@ def load_batch_source(settings: Settings) -> BatchSource:
 
 
 def source_of_scans(settings: Settings, data: TrainingData) -> BatchSource:
-    """Batches of scans alone."""
+    """Return batches of scans alone."""
     shape, own = _batch_shape(settings, data.volumes)
     return BatchSource(
         lambda first, steps: batches(data.volumes, shape, settings.seed, range(first, steps), own),
@@ -77,7 +77,7 @@ def source_of_generated(
     pool: GeneratedPool,
     scans: tuple[TrainingVolume, ...],
 ) -> BatchSource:
-    """Batches of generated slices, with a share from scans; all as large as the largest."""
+    """Return batches of generated slices, with a share from scans; all as large as the largest."""
     first_volumes = pool.first_volumes()
     generator = settings.generator
     real_fraction = generator.real_fraction if scans and generator else 0.0
@@ -100,7 +100,7 @@ def mixed_batches(
     steps: range,
     microbatches: range,
 ) -> Iterator[Batch]:
-    """Some microbatches of some steps: `real_fraction` of the images from scans, first the others.
+    """Yield some microbatches of some steps: `real_fraction` of the images from scans, last.
 
     The slices of the scans come in the order of `batches.in_order`, those that are generated in
     that of `pool.draw`; nothing is generated for microbatches that are not asked for.
@@ -125,7 +125,7 @@ def _batch_shape(
     scans: tuple[TrainingVolume, ...],
     sizes: tuple[tuple[int, int], ...] = (),
 ) -> tuple[BatchShape, range]:
-    """The shape of all batches, and which of the microbatches are this process's."""
+    """Return the shape of all batches, and which of the microbatches are this process's."""
     training = settings.training
     shape = batch_shape(
         (*sizes, *(volume.size for volume in scans)),

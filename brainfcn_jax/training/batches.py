@@ -79,7 +79,7 @@ class BatchShape:
 def batch_shape(
     sizes: Sequence[tuple[int, int]], images: int, images_per_microbatch: int, devices: int
 ) -> BatchShape:
-    """The shape that holds `images` images of any of the sizes, shared equally by `devices`.
+    """Return the shape that holds `images` images of any of the sizes, shared equally by `devices`.
 
     Height and width are the largest of all, rounded up to `IN_PLANE_MULTIPLE`; the
     microbatches are as few as hold the images in equal numbers on every device.
@@ -95,7 +95,7 @@ def batch_shape(
 
 
 def part_of(shape: BatchShape, microbatches: range) -> tuple[BatchShape, range]:
-    """The shape of some successive microbatches of a batch, and which of its images they hold."""
+    """Return the shape of some successive microbatches of a batch, and which images they hold."""
     ends = [
         number * shape.images_per_microbatch for number in (microbatches.start, microbatches.stop)
     ]
@@ -104,7 +104,7 @@ def part_of(shape: BatchShape, microbatches: range) -> tuple[BatchShape, range]:
 
 
 def training_slices(volumes: Sequence[TrainingVolume]) -> Int[np.ndarray, "slice 2"]:
-    """(volume, slice) of every slice with a head, volume by volume."""
+    """Return (volume, slice) of every slice with a head, volume by volume."""
     pairs = [
         (number, position)
         for number, volume in enumerate(volumes)
@@ -114,7 +114,7 @@ def training_slices(volumes: Sequence[TrainingVolume]) -> Int[np.ndarray, "slice
 
 
 def channel_means(volumes: Sequence[TrainingVolume]) -> tuple[float, float, float]:
-    """Mean of each channel over the slices with a head, on the 0-255 scale."""
+    """Return mean of each channel over the slices with a head, on the 0-255 scale."""
     parts = [volume.stacks[volume.has_head] for volume in volumes]
     sums = np.sum([part.sum(axis=(0, 1, 2), dtype=np.float64) for part in parts], axis=0)
     red, green, blue = sums / sum(part[..., 0].size for part in parts)
@@ -122,14 +122,14 @@ def channel_means(volumes: Sequence[TrainingVolume]) -> tuple[float, float, floa
 
 
 def chosen(count: int, images: int, seed: int, step: int) -> Int[np.ndarray, " image"]:
-    """Which of `count` slices make the batch of a step, counted from 0; see `in_order`."""
+    """Return which of `count` slices make the batch of a step, counted from 0; see `in_order`."""
     return in_order(count, step * images + np.arange(images), seed)
 
 
 def in_order(
     count: int, positions: Int[np.ndarray, " image"], seed: int
 ) -> Int[np.ndarray, " image"]:
-    """Which of `count` slices come at some positions of the order that they are trained on in.
+    """Return which of `count` slices come at some positions of the order of training.
 
     The positions read on through one shuffled order of all slices after another, so that each
     slice comes once before any comes again; the shuffle of a round depends on seed and round
@@ -150,7 +150,7 @@ def make_batch(
     slices: Int[np.ndarray, "image 2"],
     shape: BatchShape,
 ) -> Batch:
-    """The batch of the given (volume, slice) pairs, each in the middle of its image.
+    """Return the batch of the given (volume, slice) pairs, each in the middle of its image.
 
     Images beyond those asked for are empty and have weight 0 and no valid pixel.
     """
@@ -182,7 +182,7 @@ def batches(
     steps: range,
     microbatches: range,
 ) -> Iterator[Batch]:
-    """Some of the microbatches of the batches of some steps."""
+    """Yield some of the microbatches of the batches of some steps."""
     slices = training_slices(volumes)
     part, images = part_of(shape, microbatches)
     for step in steps:

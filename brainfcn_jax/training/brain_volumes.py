@@ -60,7 +60,7 @@ class BrainVolumes:
         self.sizes: tuple[tuple[int, int], ...] = ((settings.size, settings.size),)
 
     def make(self, seed: int, number: int) -> TrainingVolume:
-        """Makes volume `number`: some slices of each direction, brain 1."""
+        """Make volume `number`: some slices of each direction, brain 1."""
         random = np.random.default_rng((seed, number))
         name, image, brain = self._head(random, seed, number)
         if random.random() < self._settings.slab_fraction:
@@ -87,7 +87,7 @@ class BrainVolumes:
     def _head(
         self, random: np.random.Generator, seed: int, number: int
     ) -> tuple[str, Float32[np.ndarray, "x y z"], UInt8[np.ndarray, "x y z"]]:
-        """Name, image and brain of a head, canonical."""
+        """Return name, image and brain of a head, canonical."""
         settings = self._settings
         if self._heads and random.random() < settings.real_fraction:
             head = self._heads[int(random.integers(len(self._heads)))]
@@ -106,7 +106,7 @@ def slab(
     image: Float32[np.ndarray, "x y z"],
     brain: UInt8[np.ndarray, "x y z"],
 ) -> tuple[Float32[np.ndarray, "x y z"], UInt8[np.ndarray, "x y z"]]:
-    """A slab of the head through its brain, across an axis at random; all else is 0."""
+    """Return a slab of the head through its brain, across an axis at random; all else is 0."""
     axis = int(random.integers(3))
     with_brain = np.flatnonzero(np.any(brain == 1, axis=tuple({0, 1, 2} - {axis})))
     middle = random.choice(with_brain) if with_brain.size else image.shape[axis] // 2
@@ -119,7 +119,7 @@ def slab(
 
 
 def load_brain_volumes(settings: FinderGeneratorSettings, data: DataSettings) -> BrainVolumes:
-    """Reads the label maps of adults and newborns, and the heads with masks.
+    """Read the label maps of adults and newborns, and the heads with masks.
 
     Raises:
         InputError: a label map or head is missing or cannot be used.
@@ -155,7 +155,7 @@ def known_brain(outward_mm: Float32[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "
 
 
 def load_masked_heads(settings: DataSettings, spacing_mm: float) -> tuple[MaskedHead, ...]:
-    """Loads the training subjects, whose label maps are masks: all above 0 is brain.
+    """Load the training subjects, whose label maps are masks: all above 0 is brain.
 
     Raises:
         InputError: a subject is missing, cannot be used, or has no brain.

@@ -54,7 +54,7 @@ class Checkpoints:
             raise OutputError(f"'{folder}' cannot hold checkpoints: {_reason(error)}") from error
 
     def save(self, step: int, state: TrainState) -> None:
-        """Writes the state after `step` steps, and returns when it is on disk.
+        """Write the state after `step` steps, and return when it is on disk.
 
         Raises:
             OutputError: it cannot be written.
@@ -74,7 +74,7 @@ class Checkpoints:
             ) from error
 
     def restore_latest(self, abstract_state: TrainState) -> tuple[int, TrainState] | None:
-        """The newest readable checkpoint's step and state; None when there is no checkpoint.
+        """Return the newest readable checkpoint's step and state; None when there is no checkpoint.
 
         Args:
             abstract_state: shapes, dtypes and shardings of the state, as `devices.abstract`
@@ -111,12 +111,12 @@ class Checkpoints:
         return None
 
     def _steps(self) -> list[int]:
-        """The steps that there are checkpoints of, newest first."""
+        """Return the steps that there are checkpoints of, newest first."""
         names = (path.name for path in self._folder.iterdir())
         return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
     def _set_aside(self, steps: list[int]) -> None:
-        """Moves checkpoints out of the way, so that they never push out a readable one."""
+        """Move checkpoints out of the way, so that they never push out a readable one."""
         beside = self._folder.with_name(self._folder.name + "_damaged")
         try:
             for step in steps:
@@ -131,7 +131,7 @@ class Checkpoints:
 
 @contextlib.contextmanager
 def _checkpointer() -> Iterator[ocp.Checkpointer]:
-    """Orbax reading and writing in the first process, without a word to the others.
+    """Let orbax read and write in the first process, without a word to the others.
 
     Where there are others, orbax only does so for processes that each have a disk of their own
     (`primary_host=None`). Its own log is silent: what goes wrong is raised too.
@@ -157,7 +157,7 @@ def _not_of_orbax(record: standard_logging.LogRecord) -> bool:
 
 
 def _as_saved(state: TrainState) -> TrainState:
-    """The state as orbax takes it: with several processes no array on the devices of one alone.
+    """Return the state as orbax takes it: of several processes no array on one's devices.
 
     Numbers then come from the host, and the key, which is no array there, from all devices.
     """
@@ -171,6 +171,6 @@ def _as_saved(state: TrainState) -> TrainState:
 
 
 def _reason(error: Exception) -> str:
-    """An error's message in one line; only that the disk is full where tensorstore says so."""
+    """Return an error's message in one line; only that the disk is full where it says so."""
     said = " ".join(str(error).split())
     return next((full for full in _FULL if full in said), said)

@@ -19,7 +19,7 @@ Step = Callable[..., tuple[TrainState, Metrics]]
 
 
 def launch(step: Step, launcher: Launcher) -> CompiledStep:
-    """The step compiled for one device ("jit") or for all devices of all processes ("pmap").
+    """Return the step compiled for one device ("jit") or for all devices of all processes ("pmap").
 
     Both take the same state and the microbatches of the same batch that are this process's (see
     `own_microbatches`), with leaves (microbatch, image, ...), and give the same result up to the
@@ -47,7 +47,7 @@ def launch(step: Step, launcher: Launcher) -> CompiledStep:
 
 
 def connect() -> None:
-    """Connects all devices of all processes, which must come here at about the same time.
+    """Connect all devices of all processes, which must come here at about the same time.
 
     The first sum over devices waits for others for a limited time only (30 s over gloo), and any
     later one without limit: that of a training step comes after a compilation, which takes some
@@ -58,12 +58,12 @@ def connect() -> None:
 
 
 def device_count(launcher: Launcher) -> int:
-    """How many devices, of all processes, share one batch."""
+    """Return how many devices, of all processes, share one batch."""
     return 1 if launcher == "jit" else jax.device_count()
 
 
 def own_microbatches(microbatches: int, launcher: Launcher) -> range:
-    """Which of a batch's microbatches fall to the devices of this process.
+    """Return which of a batch's microbatches fall to the devices of this process.
 
     Devices are ordered by their processes, as `pmap` orders them; all have equally many.
     """
@@ -76,7 +76,7 @@ def own_microbatches(microbatches: int, launcher: Launcher) -> range:
 
 
 def split_microbatches(batch: Batch, devices: int) -> Batch:
-    """Leaves (microbatch, ...) as (device, microbatch of the device, ...)."""
+    """Return the leaves (microbatch, ...) as (device, microbatch of the device, ...)."""
     microbatches = batch.weight.shape[0]
     assert microbatches % devices == 0, (microbatches, devices)
     each = microbatches // devices
@@ -85,12 +85,12 @@ def split_microbatches(batch: Batch, devices: int) -> Batch:
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def run_compiled(function: Callable[..., Any], constant: Hashable, *arguments: Any) -> Any:
-    """`function(constant, *arguments)`, compiled once for each function and constant."""
+    """Return `function(constant, *arguments)`, compiled once for each function and constant."""
     return function(constant, *arguments)
 
 
 def abstract(state: TrainState) -> TrainState:
-    """The state's shapes, dtypes and places, without its numbers."""
+    """Return the state's shapes, dtypes and places, without its numbers."""
     return jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), state
     )

@@ -43,13 +43,13 @@ class GeneratedPool:
         self._slots: dict[int, tuple[int, TrainingVolume]] = {}
 
     def slice_of(self, number: int) -> tuple[TrainingVolume, int]:
-        """The volume and the place in it of generated image `number` (see `draw`)."""
+        """Return the volume and the place in it of generated image `number` (see `draw`)."""
         settings = self._settings
         wanted = draw(number, settings.volumes_in_pool, settings.slices_per_volume)
         return self._kept(wanted.slot, wanted.volume), wanted.place
 
     def first_volumes(self) -> list[TrainingVolume]:
-        """The volumes that channel means are taken from."""
+        """Return the volumes that channel means are taken from."""
         count = min(VOLUMES_FOR_MEANS, self._settings.volumes_in_pool)
         return [self._kept(number, number) for number in range(count)]
 
@@ -75,7 +75,7 @@ class Draw(NamedTuple):
 
 
 def draw(number: int, slots: int, slices: int) -> Draw:
-    """The slice that is generated image `number` of a run.
+    """Return the slice that is generated image `number` of a run.
 
     The pool's `slots` take turns. A slot reads its volume's `slices` one by one and goes on with
     a new volume. The slots do so at different moments: a new volume is needed after every
@@ -87,7 +87,7 @@ def draw(number: int, slots: int, slices: int) -> Draw:
 
 
 def shares(step: int, images: int, real_fraction: float) -> tuple[range, range]:
-    """The numbers of the real and of the generated images of a step, each counted from 0.
+    """Return the numbers of the real and of the generated images of a step, each counted from 0.
 
     Of the first n images of a run, `floor(n * real_fraction)` are real.
     """
@@ -102,7 +102,7 @@ def choose_slices(
     count: int,
     brain_fraction: float,
 ) -> Int[np.ndarray, " count"]:
-    """`count` slices that show a head, in random order; `brain_fraction` or more show brain.
+    """Return `count` slices that show a head, in random order; `brain_fraction` or more show brain.
 
     Where a volume has fewer than are asked for, some come more than once; in a volume without
     any head every slice may come.

@@ -17,7 +17,7 @@ _SMALLEST_IMAGE = (1, 16, 16, INPUT_CHANNELS)
 
 
 def starting_model(settings: Settings) -> Model | None:
-    """The trained model to start from; None when the settings start from something else.
+    """Return the trained model to start from; None when the settings start from something else.
 
     Raises:
         WeightsError: the model's file is missing or damaged.
@@ -56,7 +56,7 @@ def initial_params(
     network: SegmentationNetwork,
     model: Model | None = None,
 ) -> Params:
-    """Parameters to start from: those of `model`, or new ones, with VGG16's if asked for.
+    """Return parameters to start from: those of `model`, or new ones, with VGG16's if asked for.
 
     Raises:
         WeightsError: the ImageNet weights are asked for and missing or damaged.
@@ -71,7 +71,7 @@ def initial_params(
 
 
 def new_layers(given: tuple[SegmentationNetwork, frozenset[str]], key: PRNGKeyArray) -> Params:
-    """Random parameters of a network's layers but for those of the given names."""
+    """Return random parameters of a network's layers but for those of the given names."""
     network, others = given
     params = network.init(key, jnp.zeros(_SMALLEST_IMAGE, jnp.float32))["params"]
     return {layer: part for layer, part in params.items() if layer not in others}

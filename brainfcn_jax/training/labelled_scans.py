@@ -37,7 +37,7 @@ class TrainingData:
 
 
 def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> TrainingData:
-    """Loads, equalises and crops the training subjects, less those of the held-out label maps.
+    """Load, equalises and crops the training subjects, less those of the held-out label maps.
 
     Raises:
         InputError: a subject is missing, cannot be used, or none shows a head; or one has thick
@@ -63,7 +63,7 @@ def load_training_data(settings: DataSettings, held_out_maps: Sequence[str] = ()
 
 
 def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ()) -> list[Subject]:
-    """The subjects to train on, in order: never one held out for validation, in any contrast.
+    """Return the subjects to train on, in order: never one held out, in any contrast.
 
     Args:
         settings: who is asked for.
@@ -96,7 +96,7 @@ def training_subjects(settings: DataSettings, held_out_maps: Sequence[str] = ())
 
 
 def check_held_out(names: Sequence[str], folders: Sequence[str]) -> None:
-    """Raises UsageError for names of label maps, without extensions, that no folder holds."""
+    """Raise UsageError for names of label maps, without extensions, that no folder holds."""
     missing = [
         name
         for name in names
@@ -110,14 +110,14 @@ def check_held_out(names: Sequence[str], folders: Sequence[str]) -> None:
 
 
 def map_name(subject: Subject) -> str:
-    """The file name of a subject's label map without extensions."""
+    """Return the file name of a subject's label map without extensions."""
     return without_extension(subject.labels_path.name)
 
 
 def _load_training_volumes(
     subject: Subject, slice_axes: Sequence[SliceAxis], settings: DataSettings
 ) -> tuple[list[TrainingVolume], tuple[float, float, float]]:
-    """The subject's slices along each axis, and their spacing along the first, slices first."""
+    """Return the subject's slices along each axis, and their spacing along the first."""
     scan, labels = load_subject(subject, scheme_of(settings))
     if len(slice_axes) > 1 and is_thick(max(scan.spacing_mm), min(scan.spacing_mm)):
         raise InputError(
@@ -162,7 +162,7 @@ def _training_volume(
 def _in_plane_crop(
     head: Bool[np.ndarray, "slice height width"], crop_to_head: bool
 ) -> tuple[slice, slice, slice]:
-    """The head's box in plane, all slices; everything when there is nothing to crop to."""
+    """Return the head's box in plane, all slices; everything when there is nothing to crop to."""
     if not crop_to_head or not head.any():
         return slice(None), slice(None), slice(None)
     _, rows, columns = head_box(head.astype(np.uint8), HEAD_MARGIN_VOXELS)

@@ -29,7 +29,7 @@ from brainfcn_jax.training.validation import validation_dice
 
 
 def train(settings: Settings, folder: Path, detail: Detail = "normal") -> Workdir:
-    """Trains as the settings say, in `folder`, or goes on with the run that is there.
+    """Train as the settings say, in `folder`, or go on with the run that is there.
 
     A run that is stopped at any moment and started again ends with the same parameters, bit for
     bit, as one that never stopped (on the same machines): the state comes from the last
@@ -62,7 +62,7 @@ def train(settings: Settings, folder: Path, detail: Detail = "normal") -> Workdi
 
 
 def train_and_save(run: Run, state: TrainState, detail: Detail = "normal") -> None:
-    """The steps of the first process, which also measures, reports and saves."""
+    """Return the steps of the first process, which also measures, reports and saves."""
     training, workdir = run.settings.training, run.workdir
     run_step, steps = run.launch_step(), training.steps
     warn_of_idle_devices(training)
@@ -96,7 +96,7 @@ def train_and_save(run: Run, state: TrainState, detail: Detail = "normal") -> No
 
 
 def train_along(run: Run, state: TrainState) -> None:
-    """The steps of any other process: the same, without the rest; ends where the first does."""
+    """Run the steps of any other process: the same, without the rest; end where the first does."""
     run_step, steps = run.launch_step(), run.settings.training.steps
     with together():  # while the first restores the state
         pass
@@ -112,7 +112,7 @@ def train_along(run: Run, state: TrainState) -> None:
 
 @contextlib.contextmanager
 def within_memory(training: TrainingSettings) -> Iterator[None]:
-    """Raises TrainingError, saying what to change, where the device's memory does not suffice."""
+    """Raise TrainingError, saying what to change, where the device's memory does not suffice."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:
@@ -128,7 +128,7 @@ def within_memory(training: TrainingSettings) -> Iterator[None]:
 
 
 def with_shared_means(run: Run) -> Run:
-    """The run with the first process's channel means, which are part of the compiled step.
+    """Return the run with the first process's channel means, which are part of the compiled step.
 
     Those of other processes, on other processors, may differ in the last digits.
 
@@ -142,13 +142,13 @@ def with_shared_means(run: Run) -> Run:
 
 
 def shared_start(first: int, state: TrainState) -> tuple[int, TrainState]:
-    """The first process's number of steps and state; the key is the same in all of them."""
+    """Return the first process's number of steps and state; the key is the same in all of them."""
     first, step, params, opt_state = from_first((first, state.step, state.params, state.opt_state))
     return int(first), state._replace(step=step, params=params, opt_state=opt_state)
 
 
 def warn_of_idle_devices(training: TrainingSettings) -> None:
-    """Says so when a step has fewer microbatches than there are devices."""
+    """Return so when a step has fewer microbatches than there are devices."""
     devices = device_count(training.launcher)
     busy = math.ceil(training.images_per_step / training.images_per_microbatch)
     if busy < devices:

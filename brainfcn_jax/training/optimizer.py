@@ -9,7 +9,7 @@ from brainfcn_jax.training.settings import OptimizerSettings
 
 
 def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTransformation:
-    """The optimiser of a run of `steps` steps, with the learning rate's schedule built in.
+    """Return the optimiser of a run of `steps` steps, with the learning rate's schedule built in.
 
     "sgd" follows Caffe, where the rate is multiplied into the velocity, and so are changes of it:
 
@@ -31,7 +31,7 @@ def make_optimizer(settings: OptimizerSettings, steps: int) -> optax.GradientTra
 
 
 def learning_rate_schedule(settings: OptimizerSettings, steps: int) -> optax.Schedule:
-    """The learning rate of each step, counted from 0.
+    """Return the learning rate of each step, counted from 0.
 
     rate(step) = learning_rate * min(1, (step + 1) / warmup_steps) * fall(p), where p rises from 0
     at the end of the warm-up to 1 after the last step, and fall(p) is 1 ("constant"), 1 - p
@@ -51,7 +51,7 @@ def learning_rate_schedule(settings: OptimizerSettings, steps: int) -> optax.Sch
 
 
 def are_kernels(params: Any) -> Any:
-    """True for every leaf named "kernel", False for the rest, in the tree's own shape."""
+    """Return True for every leaf named "kernel", False for the rest, in the tree's own shape."""
     return jax.tree_util.tree_map_with_path(
         lambda path, _: path[-1] == jax.tree_util.DictKey("kernel"), params
     )

@@ -14,7 +14,7 @@ PRECISIONS: tuple[Literal["float32", "bfloat16"], ...] = ("float32", "bfloat16")
 
 
 def with_precision(settings: Settings, folder: Path) -> Settings:
-    """The settings with "float32" or "bfloat16" where they say "auto", the same in all processes.
+    """Return the settings with "float32" or "bfloat16" for "auto", the same in all processes.
 
     A run that is already in the folder goes on in its own; a new one takes bfloat16 where that is
     fast for the first process. One line warns where bfloat16 is emulated.

@@ -53,7 +53,7 @@ class ProcessGroup:
 
 @contextlib.contextmanager
 def joined(group: ProcessGroup | None, detail: Detail = "normal") -> Iterator[None]:
-    """Makes this process one of several inside the context; one of its own when None.
+    """Make this process one of several inside the context; one of its own when None.
 
     Unless `detail` is "quiet" it says that it waits for the others.
 
@@ -85,13 +85,13 @@ def joined(group: ProcessGroup | None, detail: Detail = "normal") -> Iterator[No
 
 
 def is_first() -> bool:
-    """Whether this is the process that writes and reports; true when there is only one."""
+    """Return whether this is the process that writes and reports; true when there is only one."""
     return jax.process_index() == 0
 
 
 @contextlib.contextmanager
 def together() -> Iterator[None]:
-    """Work that either all processes finish or none goes on from.
+    """Do work that either all processes finish or none goes on from.
 
     Every process must come here, and waits at the end of the block for the others.
 
@@ -108,7 +108,7 @@ def together() -> Iterator[None]:
 
 
 def agree(what: str, value: object) -> None:
-    """Checks that all processes have the same value, which must have a complete `repr`.
+    """Check that all processes have the same value, which must have a complete `repr`.
 
     Raises:
         UsageError: they have not; raised in all of them, naming those that differ from the first.
@@ -127,7 +127,7 @@ def agree(what: str, value: object) -> None:
 
 
 def from_first(tree: Tree) -> Tree:
-    """The first process's arrays, bit for bit, in all processes.
+    """Return the first process's arrays, bit for bit, in all processes.
 
     Args:
         tree: arrays or numbers; of the same structure, shapes and dtypes in every process.
@@ -167,7 +167,7 @@ def _join(group: ProcessGroup) -> None:
 
 
 def _require_equal_devices() -> None:
-    """All processes see all devices, so that they raise this together."""
+    """Return all processes see all devices, so that they raise this together."""
     owners = [device.process_index for device in jax.devices()]
     counts = [owners.count(process) for process in range(jax.process_count())]
     if len(set(counts)) > 1:
@@ -178,7 +178,7 @@ def _require_equal_devices() -> None:
 
 
 def _failures(error: Exception | None) -> list[ProcessError]:
-    """The errors of all processes that come here with one, in the processes' order.
+    """Return the errors of all processes that come here with one, in the processes' order.
 
     When there are any the processes part: all of them know, and none need be missed.
     """
@@ -209,7 +209,7 @@ def _exit_code(error: BaseException) -> int:
 
 
 def _end_at_once(exit_code: int) -> None:
-    """Ends the program without waiting for the other processes, as JAX would at its exit."""
+    """End the program without waiting for the other processes, as JAX would at its exit."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code)

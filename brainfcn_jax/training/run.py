@@ -56,13 +56,13 @@ class Run:
     recipe: StepRecipe
 
     def launch_step(self) -> CompiledStep:
-        """One step, compiled."""
+        """Return one step, compiled."""
         launcher = self.settings.training.launcher
         return launch(functools.partial(train_step, recipe=self.recipe), launcher)
 
 
 def prepare_run(settings: Settings, folder: Path) -> tuple[Run, TrainState]:
-    """Loads what a run needs, and makes its state before the first step; writes nothing."""
+    """Load what a run needs, and make its state before the first step; write nothing."""
     workdir = find_workdir(folder, settings) if is_first() else Workdir(folder)
     origin = starting_model(settings)
     cases = load_validation_cases(settings.data) if is_first() else ()
@@ -74,7 +74,7 @@ def prepare_run(settings: Settings, folder: Path) -> tuple[Run, TrainState]:
 def make_recipe(
     settings: Settings, channel_means: tuple[float, float, float], origin: Model | None = None
 ) -> StepRecipe:
-    """What stays the same in all steps of the run.
+    """Return what stays the same in all steps of the run.
 
     Args:
         settings: of the experiment.
@@ -104,14 +104,14 @@ def make_recipe(
 
 
 def start(settings: Settings, recipe: StepRecipe, origin: Model | None) -> TrainState:
-    """The state before the first step."""
+    """Return the state before the first step."""
     new_layers_key, steps_key = jax.random.split(jax.random.key(settings.seed))
     params = initial_params(new_layers_key, settings.network, recipe.network, origin)
     return initial_state(steps_key, params, recipe.optimizer)
 
 
 def make_model(run: Run, state: TrainState) -> Model:
-    """The network as it is after the state's step, with all that inference needs to know.
+    """Return the network as it is after the state's step, with all that inference needs to know.
 
     The licence of the model that the training started from goes with it.
     """

@@ -60,7 +60,7 @@ class Workdir:
 
 
 def find_workdir(folder: Path, settings: Settings) -> Workdir:
-    """The folder as that of the run with these settings; nothing is written yet.
+    """Return the folder as that of the run with these settings; nothing is written yet.
 
     Raises:
         UsageError: the folder holds a run with other settings, named in the message.
@@ -86,7 +86,7 @@ def find_workdir(folder: Path, settings: Settings) -> Workdir:
 
 
 def recorded_setting(folder: Path, key: str) -> Any:
-    """A setting of the run that is in the folder; None where no run, or none to be read, is."""
+    """Return a setting of the run in the folder; None where there is none that can be read."""
     try:
         return _read_settings(Workdir(folder).settings).get(key)
     except (OSError, ValueError):
@@ -95,7 +95,7 @@ def recorded_setting(folder: Path, key: str) -> Any:
 
 @contextlib.contextmanager
 def occupied(workdir: Workdir, settings: Settings) -> Iterator[None]:
-    """Makes the folder, marks it as that of the run with these settings, and keeps others out.
+    """Make the folder, mark it as that of the run with these settings, and keep others out.
 
     The operating system lets them in again however this process ends; on a file system or system
     without locks they are not kept out. What a killed run left of writing its files is removed.
@@ -124,7 +124,7 @@ def occupied(workdir: Workdir, settings: Settings) -> Iterator[None]:
 
 
 def flat_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Every setting by its dotted key, such as "optimizer.learning_rate"."""
+    """Return every setting by its dotted key, such as "optimizer.learning_rate"."""
     flat: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value, key = getattr(settings, field.name), prefix + field.name
@@ -136,7 +136,7 @@ def flat_settings(settings: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _lock(mark: IO[bytes], folder: Path) -> None:
-    """Locks an open file until it is closed; OutputError when another process has done so."""
+    """Lock an open file until it is closed; OutputError when another process has done so."""
     try:
         free = lock(mark)
     except OSError as error:

@@ -271,7 +271,7 @@ class Settings:
 
 
 def experiment(**changes: Any) -> ConfigDict:
-    """A config with every key: the defaults of `Settings`, but for `changes`.
+    """Return a config with every key: the defaults of `Settings`, but for `changes`.
 
     Args:
         changes: a value for a key of `Settings`, or a dictionary for keys of one of its sections:

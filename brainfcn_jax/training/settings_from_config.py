@@ -10,7 +10,7 @@ from brainfcn_jax.training.settings_reader import read_section
 
 
 def settings_from_config(config: ConfigDict) -> Settings:
-    """The settings that `config` holds, every key read and checked.
+    """Return the settings that `config` holds, every key read and checked.
 
     Raises:
         UsageError: keys are unknown, values have the wrong type or make no sense; all that is
@@ -27,7 +27,7 @@ def settings_from_config(config: ConfigDict) -> Settings:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """Rules about several keys that are broken."""
+    """Return rules about several keys that are broken."""
     network, training = settings.network, settings.training
     smallest, largest = settings.augmentation.scale_range
     warmup_steps = settings.optimizer.warmup_steps
@@ -55,7 +55,7 @@ def _contradictions(settings: Settings) -> list[str]:
 
 
 def _data_contradictions(data: DataSettings) -> list[str]:
-    """Rules about the data section that are broken."""
+    """Return rules about the data section that are broken."""
     both = sorted(set(data.train) & set(data.validation))
     rules = {
         "data.root is empty; name the folder with --config.data.root=FOLDER": data.root != "",
@@ -73,7 +73,7 @@ def _data_contradictions(data: DataSettings) -> list[str]:
 
 
 def _generator_contradictions(settings: Settings) -> list[str]:
-    """Rules about the generator section that are broken."""
+    """Return rules about the generator section that are broken."""
     generator, data = settings.generator, settings.data
     if generator is None:
         return []

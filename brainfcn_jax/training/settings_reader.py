@@ -31,7 +31,7 @@ class Rule:
 def read_section(
     kind: type[Section], values: dict[str, Any], prefix: str, problems: list[str]
 ) -> Section | None:
-    """An instance of the dataclass `kind`; None, and lines in `problems`, if a key is amiss.
+    """Return an instance of the dataclass `kind`; None, and lines in `problems`, if a key is amiss.
 
     A field is text, a number, True or False, one of several words, a tuple, a section of its own,
     one of several sections, told apart by their key `kind`, or a section that may be None; each
@@ -59,7 +59,7 @@ def read_section(
 
 
 def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
-    """`found` as the type `hint` says; None, and a line in `problems`, where it is not that."""
+    """Return `found` as the type `hint` says; None, and a line in `problems`, where it is not."""
     choices = get_args(hint) if get_origin(hint) is UnionType else (hint,)
     if found is None and NoneType in choices:
         return None
@@ -76,7 +76,7 @@ def _read_value(hint: Any, found: Any, key: str, problems: list[str]) -> Any:
 def _section_of_kind(
     sections: Sequence[Any], found: dict[str, Any], key: str, problems: list[str]
 ) -> type[Any] | None:
-    """The one of several dataclasses whose `kind` is found; the first where none is named."""
+    """Return the dataclass of several whose `kind` is found; the first where none is named."""
     if len(sections) == 1 or "kind" not in found:
         return cast(type[Any], sections[0])
     kinds = {section: get_type_hints(section)["kind"] for section in sections}
@@ -89,7 +89,7 @@ def _section_of_kind(
 
 
 def _fits(hint: Any, found: Any) -> bool:
-    """Whether `found` may stand where `hint` is asked for: int for float and list for tuple do."""
+    """Return whether `found` may stand for `hint`, as int does for float and list for tuple."""
     if get_origin(hint) is Annotated:
         plain, rule = get_args(hint)
         return _fits(plain, found) and rule.holds(found)
@@ -104,7 +104,7 @@ def _fits(hint: Any, found: Any) -> bool:
 
 
 def _item_hints(hint: Any, found: Sequence[Any]) -> tuple[Any, ...] | None:
-    """The type of each item of a tuple; None if `found` has another length than asked for."""
+    """Return the type of each item of a tuple; None if `found` has another length."""
     items = get_args(hint)
     if items[-1] is Ellipsis:
         return (items[0],) * len(found)
@@ -112,7 +112,7 @@ def _item_hints(hint: Any, found: Sequence[Any]) -> tuple[Any, ...] | None:
 
 
 def _converted(hint: Any, found: Any) -> Any:
-    """A value that fits, with ints made floats and lists made tuples."""
+    """Return a value that fits, with ints made floats and lists made tuples."""
     if get_origin(hint) is Annotated:
         return _converted(get_args(hint)[0], found)
     if get_origin(hint) is tuple:
@@ -122,7 +122,7 @@ def _converted(hint: Any, found: Any) -> Any:
 
 
 def _words(hint: Any) -> str:
-    """A type in the words of a message."""
+    """Return a type in the words of a message."""
     if get_origin(hint) is Annotated:
         plain, rule = get_args(hint)
         return f"{_words(plain)} {rule.words}"
@@ -140,7 +140,7 @@ def _words(hint: Any) -> str:
 
 
 def _shown(found: Any) -> str:
-    """A value as Python writes it, cut where that is long."""
+    """Return a value as Python writes it, cut where that is long."""
     try:
         text = repr(found)
     except (ValueError, RecursionError):  # a number of thousands of digits, or nested as deeply
@@ -149,7 +149,7 @@ def _shown(found: Any) -> str:
 
 
 def _limit(hint: Any, found: Any) -> str:
-    """What to say beside a number that is of the right type and too large."""
+    """Return what to say beside a number that is of the right type and too large."""
     plain = get_args(hint)[0] if get_origin(hint) is Annotated else hint
     number = type(found) in (int, float)
     if plain is int and type(found) is int and abs(found) > LARGEST_WHOLE_NUMBER:

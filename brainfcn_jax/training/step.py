@@ -65,7 +65,7 @@ class Microbatch(NamedTuple):
 def initial_state(
     key: PRNGKeyArray, params: Params, optimizer: optax.GradientTransformation
 ) -> TrainState:
-    """The state before the first step; `key` gives all randomness of the steps."""
+    """Return the state before the first step; `key` gives all randomness of the steps."""
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
@@ -80,7 +80,7 @@ def image_losses(
     valid: Bool[Array, "image height width"],
     reduction: str,
 ) -> Float[Array, " image"]:
-    """Multinomial logistic loss of each image, summed or averaged over its valid pixels.
+    """Return multinomial logistic loss of each image, summed or averaged over its valid pixels.
 
     A pixel's loss is log(sum over classes c of exp(logit_c)) - logit_label. An image without a
     valid pixel has loss 0.
@@ -99,7 +99,7 @@ def image_losses(
 def loss_and_weight(
     params: Params, microbatch: Microbatch, recipe: StepRecipe
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """The sum of the images' losses and the number of images; fillers count in neither."""
+    """Return the sum of the images' losses and the number of images; fillers count in neither."""
     logits, _ = recipe.network.apply({"params": params}, microbatch.stacks)
     losses = image_losses(logits, microbatch.labels, microbatch.valid, recipe.loss)
     return jnp.sum(losses * microbatch.weight), jnp.sum(microbatch.weight)
@@ -116,7 +116,7 @@ def augmented_input(
     Int[Array, "image height width"],
     Bool[Array, "image height width"],
 ]:
-    """Augmented, mean-subtracted images with their labels and valid pixels."""
+    """Return augmented, mean-subtracted images with their labels and valid pixels."""
     fraction = recipe.augmentation.remapped_fraction
     if fraction > 0:
         images = remapped(jax.random.fold_in(key, 1), images, fraction)
@@ -136,7 +136,7 @@ def augmented_input(
 def microbatch_gradient(
     state: TrainState, number: Int[Array, ""], part: Any, recipe: StepRecipe
 ) -> tuple[Params, Float[Array, ""], Float[Array, ""]]:
-    """The gradient of the summed loss of microbatch `number`, that loss, and its images' number.
+    """Return the gradient of a microbatch's summed loss, that loss, and its number of images.
 
     `part` is a microbatch of a `Batch`, traced.
     """
@@ -152,7 +152,7 @@ def microbatch_gradient(
 def train_step(
     state: TrainState, batch: Batch, *, recipe: StepRecipe, axis_name: str | None = None
 ) -> tuple[TrainState, Metrics]:
-    """One optimiser step on the mean loss of a batch's images.
+    """Return one optimiser step on the mean loss of a batch's images.
 
     >>> few = ((2, 2), (2, 2), (2, 2, 2), (2, 2, 2), (2, 2, 2))
     >>> network = SegmentationNetwork(stages=1, widths=few)

@@ -51,7 +51,7 @@ class Subject:
 def find_subjects(
     root: str | Path, scan_pattern: str, labels_pattern: str, names: tuple[str, ...] = ()
 ) -> list[Subject]:
-    """The subjects of a data folder: the named ones in that order, or all, in natural order.
+    """Return the subjects of a data folder: the named ones in that order, or all, in natural order.
 
     Natural order takes runs of digits as numbers: 2 before 10. Hidden files are passed over. With
     {contrast} a subject comes once for each of its contrasts.
@@ -108,7 +108,7 @@ def _files(root: Path, scan_pattern: str, labels_pattern: str) -> _Files:
 def _pairs(
     root: Path, scan_pattern: str, labels_pattern: str, names: tuple[str, ...]
 ) -> tuple[list[Subject], list[str]]:
-    """The pairs of the named subjects, or of all, in each contrast; and what is wrong with them."""
+    """Return the pairs of the named subjects, or of all, in each contrast; and what is wrong."""
     several, own_labels = (CONTRAST in pattern for pattern in (scan_pattern, labels_pattern))
     files = {
         contrast: _files(
@@ -158,7 +158,7 @@ def _check_request(scan_pattern: str, labels_pattern: str, names: tuple[str, ...
 
 
 def _found(root: Path, pattern: str) -> dict[str, list[Path]]:
-    """Files that fit a pattern, by subject."""
+    """Return files that fit a pattern, by subject."""
     wildcards = pattern.replace("[", "[[]").replace(SUBJECT, "*")
     expression = _expression(pattern)
     found: dict[str, list[Path]] = {}
@@ -170,7 +170,7 @@ def _found(root: Path, pattern: str) -> dict[str, list[Path]]:
 
 
 def _expression(pattern: str) -> re.Pattern[str]:
-    """The pattern as a regular expression; a second {subject} must repeat the first."""
+    """Return the pattern as a regular expression; a second {subject} must repeat the first."""
     first, *others = Path(pattern).as_posix().split(SUBJECT)
     parts = [re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") for part in others]
     start = re.escape(first).replace(r"\*", "[^/]*").replace(r"\?", "[^/]")
@@ -183,7 +183,7 @@ def _keep_most_literal(
     labels: dict[str, list[Path]],
     labels_pattern: str,
 ) -> None:
-    """Gives a file that fits both patterns to the one with more letters of its own.
+    """Return a file that fits both patterns to the one with more letters of its own.
 
     With {subject}.nii and {subject}_seg.nii, the file 7_seg.nii is labels, not a scan "7_seg".
     """
@@ -202,7 +202,7 @@ def _literal_letters(pattern: str) -> int:
 
 
 def _problems(files: _Files, name: str) -> list[str]:
-    """What a subject lacks of one scan and one label map."""
+    """Return what a subject lacks of one scan and one label map."""
     problems = []
     for pattern, found in (
         (files.scan_pattern, files.scans),

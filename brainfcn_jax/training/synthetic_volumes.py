@@ -52,7 +52,7 @@ class TissueVolumes:
         )
 
     def make(self, seed: int, number: int) -> TrainingVolume:
-        """Generates a volume: some of its slices, equalised in the whole, with labels."""
+        """Generate a volume: some of its slices, equalised in the whole, with labels."""
         settings = self._settings
         random = np.random.default_rng((seed, number))
         name, image, tissues, _ = self._generator.example(seed, number)
@@ -83,7 +83,7 @@ class TissueVolumes:
 def cut_along(
     volume: Shaped[np.ndarray, "slice height width"], own: SliceAxis, axis: SliceAxis
 ) -> Shaped[np.ndarray, "slice2 height2 width2"]:
-    """A volume whose slices follow one another along `own`, cut along another axis."""
+    """Return a volume whose slices follow one another along `own`, cut along another axis."""
     return np.moveaxis(np.moveaxis(volume, 0, SLICE_AXES[own]), SLICE_AXES[axis], 0)
 
 
@@ -94,7 +94,7 @@ def thick_slices(
 ) -> tuple[
     Float32[np.ndarray, "thick_slice height width"], UInt8[np.ndarray, "thick_slice height width"]
 ]:
-    """Means of `thickness` slices each, and the tissue of most of them (the first, if equal).
+    """Return means of `thickness` slices each, and the tissue of most (the first, if equal).
 
     Slices at the end that do not fill one more are left out.
     """
@@ -111,7 +111,7 @@ def thick_slices(
 def load_pool(
     settings: TissueGeneratorSettings | FinderGeneratorSettings, data: DataSettings, seed: int
 ) -> GeneratedPool:
-    """Reads what the images are made from; the first are made when they are asked for.
+    """Read what the images are made from; the first are made when they are asked for.
 
     Raises:
         InputError: a label map or a validation scan is missing or cannot be used.
@@ -133,7 +133,7 @@ def load_pool(
 
 
 def held_out_maps(settings: GeneratorSettings, data: DataSettings) -> tuple[str, ...]:
-    """Names of the label maps that nothing is trained on: those held out, and validation's.
+    """Return names of the label maps that nothing is trained on: those held out, and validation's.
 
     Raises:
         InputError: a validation scan is missing.

@@ -48,7 +48,7 @@ def validation_dice(
 
 
 def validation_subjects(settings: DataSettings) -> list[Subject]:
-    """The subjects held out to follow the training; none when the settings name none.
+    """Return the subjects held out to follow the training; none when the settings name none.
 
     Raises:
         InputError: a subject is missing.
@@ -64,7 +64,7 @@ def validation_subjects(settings: DataSettings) -> list[Subject]:
 
 
 def load_validation_cases(settings: DataSettings) -> tuple[ValidationCase, ...]:
-    """Loads the subjects held out of the training; none when the settings name none.
+    """Load the subjects held out of the training; none when the settings name none.
 
     Raises:
         InputError: a subject is missing or cannot be used.

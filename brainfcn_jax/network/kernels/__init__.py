@@ -46,7 +46,7 @@ _CPU_INFO = pathlib.Path("/proc/cpuinfo")
 
 
 def fastest(precision: str) -> str:
-    """The kernels that are fastest for "float32" or "bfloat16" where JAX computes by default."""
+    """Return the kernels that are fastest for "float32" or "bfloat16" on JAX's default device."""
     if jax.default_backend() != "cpu":
         return "xla"
     if tiles_usable():
@@ -55,7 +55,7 @@ def fastest(precision: str) -> str:
 
 
 def bfloat16_is_fast() -> bool:
-    """Whether products in bfloat16 are fast where JAX computes by default; else they are emulated.
+    """Return whether products in bfloat16 are fast on JAX's default device, and not emulated.
 
     They are on GPUs, TPUs and processors with AMX tiles.
     """
@@ -63,7 +63,7 @@ def bfloat16_is_fast() -> bool:
 
 
 def usable(precision: str) -> tuple[str, ...]:
-    """All kernels that this process's CPU can run in a precision."""
+    """Return all kernels that this process's CPU can run in a precision."""
     found = ["xla"]
     found += ["vector"] if precision == "float32" and vector_instruction_set() else []
     found += ["tiles"] if tiles_usable() else []
@@ -72,7 +72,7 @@ def usable(precision: str) -> tuple[str, ...]:
 
 @functools.cache
 def vector_instruction_set() -> str | None:
-    """Loads the vector kernels at the first call: "avx512", "avx2", "neon", or None without them.
+    """Load the vector kernels at the first call: "avx512", "avx2", "neon", or None without them.
 
     Raises UsageError where the limit in the environment is no instruction set of these kernels.
     """
@@ -93,7 +93,7 @@ def vector_instruction_set() -> str | None:
 
 
 def packed_size(channels_in: int, channels_out: int) -> int:
-    """Numbers in a kernel that is packed for the vector kernels."""
+    """Return numbers in a kernel that is packed for the vector kernels."""
     assert vector_instruction_set() is not None
     library = _load("_vector", _VECTOR_CALLS)
     assert library is not None
@@ -102,7 +102,7 @@ def packed_size(channels_in: int, channels_out: int) -> int:
 
 @functools.cache
 def tiles_usable() -> bool:
-    """Loads the kernels for AMX tiles at the first call; says whether this process can use them."""
+    """Load the kernels for AMX tiles at the first call; return whether they can be used."""
     if os.environ.get(LIMIT) or not _CPU_INFO.exists():
         return False
     if not TILE_CPU_FLAGS <= cpu_flags(_CPU_INFO.read_text()):
@@ -114,7 +114,7 @@ def tiles_usable() -> bool:
 
 
 def cpu_flags(cpu_info: str) -> frozenset[str]:
-    """Instruction sets in the text of Linux's /proc/cpuinfo."""
+    """Return instruction sets in the text of Linux's /proc/cpuinfo."""
     for line in cpu_info.splitlines():
         if line.startswith("flags"):
             return frozenset(line.partition(":")[2].split())
@@ -123,7 +123,7 @@ def cpu_flags(cpu_info: str) -> frozenset[str]:
 
 @functools.cache
 def _warn_of_missing() -> None:
-    """Says once that kernels are missing, where setup.py can build some."""
+    """Return once that kernels are missing, where setup.py can build some."""
     if sys.platform in _SYSTEMS and platform.machine() in _MACHINES:
         warn(
             "the kernels for this processor are not built, and XLA's convolutions are used, which "
@@ -133,7 +133,7 @@ def _warn_of_missing() -> None:
 
 @functools.cache
 def _load(name: str, calls: tuple[str, ...]) -> ctypes.CDLL | None:
-    """A library with its calls registered; None, and a warning, where it cannot be used."""
+    """Return a library with its calls registered; None, and a warning, where it cannot be used."""
     path = pathlib.Path(__file__).with_name(name + machinery.EXTENSION_SUFFIXES[0])
     if not path.exists():
         _warn_of_missing()

@@ -64,7 +64,7 @@ class Strip:
 
 
 def histogram_area(histogram: Histogram, width: int, height: int) -> Area:
-    """Outlines a histogram in a frame of that size, whose origin is at the top left."""
+    """Outline a histogram in a frame of that size, whose origin is at the top left."""
     edges, counts = histogram.edges, histogram.counts
     tallest = max(1, int(counts.max(initial=0)))
     across = (edges - edges[0]) / (edges[-1] - edges[0]) * width
@@ -78,7 +78,7 @@ def histogram_area(histogram: Histogram, width: int, height: int) -> Area:
 
 
 def round_values(lowest: float, highest: float) -> list[float]:
-    """Returns up to `_TICKS` + 1 multiples of 1, 2 or 5 times a power of ten between two values."""
+    """Return up to `_TICKS` + 1 multiples of 1, 2 or 5 times a power of ten between two values."""
     rough = (highest - lowest) / _TICKS
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
@@ -87,7 +87,7 @@ def round_values(lowest: float, highest: float) -> list[float]:
 
 
 def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
-    """Places a group's values from left to right, and spreads the dots over the height.
+    """Place a group's values from left to right, and spread the dots over the height.
 
     `values` are finite, by the scans' names. The line reaches a little beyond them, but not below
     0 where none is negative.
@@ -112,7 +112,7 @@ def strip(values: Mapping[str, float], width: int, height: int) -> Strip:
 def outliers(
     values: Sequence[float] | Float[np.ndarray, " scan"],
 ) -> Bool[np.ndarray, " scan"]:
-    """Tells which values of a group are unusual: 0.6745 |value - median| / MAD > `OUTLIER_SCORE`.
+    """Return which values of a group are unusual: 0.6745 |value - median| / MAD > `OUTLIER_SCORE`.
 
     MAD is the median of |value - median|. In a group smaller than `FEWEST_FOR_OUTLIERS`, or where
     more than half of the values are the same, none is.

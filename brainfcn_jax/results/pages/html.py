@@ -48,12 +48,12 @@ def page(
 
 @functools.cache
 def _shipped_text(name: str) -> str:
-    """Returns a text file that lies beside the templates."""
+    """Return a text file that lies beside the templates."""
     return resources.files("brainfcn_jax.results.pages").joinpath(_FOLDER, name).read_text("utf-8")
 
 
 def link(path: str, part: str = "") -> str:
-    """Returns the address of a file.
+    """Return the address of a file.
 
     `path` leads from the folder of the page to the file, with "/" between names; `part` is what
     the other page finds after "#": a text as `printable` shows it.
@@ -87,13 +87,13 @@ def _style(colours: tuple[tuple[int, int, int], ...]) -> str:
 
 @functools.lru_cache(maxsize=8)
 def _digest(text: str) -> str:
-    """Returns what a policy calls an inline text by."""
+    """Return what a policy calls an inline text by."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
 
 
 def _short(value: float) -> str:
-    """Returns a number in three digits, or in all of those before its point if it has more."""
+    """Return a number in three digits, or in all of those before its point if it has more."""
     return f"{value:.0f}" if abs(value) >= 100 else number(value)
 
 
