@@ -4,6 +4,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,81 +49,12 @@ def test_an_example_gives_what_it_says(
     assert doctest.DocTestRunner().run(example).failed == 0
 
 
-FIRST_WORDS = frozenset(
-    [
-        "Add",
-        "Align",
-        "Bring",
-        "Check",
-        "Choose",
-        "Claim",
-        "Compare",
-        "Connect",
-        "Convolve",
-        "Count",
-        "Cut",
-        "Define",
-        "Delete",
-        "Describe",
-        "Do",
-        "Draw",
-        "End",
-        "Fetch",
-        "Fill",
-        "Find",
-        "Flag",
-        "Generate",
-        "Go",
-        "Grow",
-        "Halve",
-        "Have",
-        "Interpolate",
-        "Join",
-        "Keep",
-        "Label",
-        "Leave",
-        "Let",
-        "Load",
-        "Lock",
-        "Make",
-        "Measure",
-        "Move",
-        "Multiply",
-        "Note",
-        "Open",
-        "Outline",
-        "Pass",
-        "Place",
-        "Plan",
-        "Put",
-        "Raise",
-        "Read",
-        "Record",
-        "Remove",
-        "Report",
-        "Resample",
-        "Return",
-        "Run",
-        "Sample",
-        "Say",
-        "Score",
-        "Segment",
-        "Set",
-        "Show",
-        "Split",
-        "Spread",
-        "Strip",
-        "Subtract",
-        "Take",
-        "Tell",
-        "Train",
-        "Turn",
-        "Unpack",
-        "Vary",
-        "Wait",
-        "Write",
-        "Yield",
-    ]
+FIRST_WORDS = re.compile(
+    "Add|Align|Bring|Check|Choose|Claim|Compare|Connect|Convolve|Count|Cut|Define|Delete|Describe|"
+    "Do|Draw|End|Fetch|Fill|Find|Flag|Generate|Go|Grow|Halve|Have|Interpolate|Join|Keep|Label|"
+    "Leave|Let|Load|Lock|Make|Measure|Move|Multiply|Note|Open|Outline|Pass|Place|Plan|Put|Raise|"
+    "Read|Record|Remove|Report|Resample|Return|Run|Sample|Say|Score|Segment|Set|Show|Split|Spread|"
+    "Strip|Subtract|Take|Tell|Train|Turn|Unpack|Vary|Wait|Write|Yield"
 )
 """What functions do; a class and a property are named, not told what they do."""
 
@@ -131,12 +63,12 @@ def functions() -> Iterator[tuple[str, str]]:
     """Every function of the package that is no property, and the first word of its docstring."""
     for path in sorted((Path(__file__).parents[1] / "brainfcn_jax").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
-            if text is None or any("property" in ast.unparse(d) for d in node.decorator_list):
+            if not isinstance(node, ast.FunctionDef) or (text := ast.get_docstring(node)) is None:
                 continue
-            yield f"{path.name}:{node.lineno} {node.name}", text.split()[0].rstrip(",:;")
+            if not any("property" in ast.unparse(decorator) for decorator in node.decorator_list):
+                yield f"{path.name}:{node.lineno} {node.name}", text.split()[0].rstrip(",:;")
 
 
 def test_a_docstring_begins_with_what_the_function_does() -> None:
-    others = [f"{place}: {word}" for place, word in functions() if word not in FIRST_WORDS]
+    others = [f"{place}: {word}" for place, word in functions() if not FIRST_WORDS.fullmatch(word)]
     assert not others, f"name what it does first, or add the verb to the list: {others}"

@@ -136,7 +136,7 @@ def test_the_reference_is_made_from_the_docstrings(tmp_path: Path) -> None:
     run = re.sub(r"brainfcn_jax\.(?!\w+\.volumes|errors)[\w.]+", "", command.replace("\\\n", " "))
     subprocess.run(f"'{sys.executable}' -m {run}", shell=True, cwd=tmp_path, check=True)
     page = (tmp_path / "api" / "brainfcn_jax" / "measures" / "volumes.html").read_text("utf-8")
-    assert "brain_volume" in page
+    assert "volume_table" in page
 
 
 def anchors(page: Path) -> set[str]:

@@ -74,7 +74,7 @@ def sampling_matrix(
     spacing_mm: float,
     ranges: Acquisition,
 ) -> Matrix:
-    """Return rows of which row j weighs the grid's places for sample j; rows of samples beyond the grid are 0.
+    """Return rows: row j weighs the grid's places for sample j, with 0 beyond the grid.
 
     Samples are `voxel` places apart. Their profile is a Gaussian as wide as blur and sample
     together, or, in a share of the images, a windowed sinc, which rings at edges.

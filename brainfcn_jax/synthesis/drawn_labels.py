@@ -40,7 +40,7 @@ def drawn(
 
 
 def bell_matrix(size: int, deviation: float) -> Float32[np.ndarray, "size size"]:
-    """Return rows of which row i weighs `size` places in a line by a normal density about place i; rows sum to 1.
+    """Return rows that sum to 1: row i weighs `size` places by a normal density about place i.
 
     Beyond `_REACH` standard deviations, and outside of the line, there is nothing.
     """
