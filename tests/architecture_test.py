@@ -72,7 +72,7 @@ PURE_NUMPY = {
     "measures.volumes",
     "network.parameters",
     "results.label_tables",
-    "results.settings",
+    "results.options",
     "results.pages.charts",
     "results.pages.slices",
     "synthesis.known_maps",

@@ -123,8 +123,9 @@ def test_resume_skips_what_is_finished_and_unchanged(
     scans: Path, weights: str, out: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = [f"--volume={scans}", f"--weights={weights}", f"--out_dir={out}", "--resume"]
-    (scans / "s2_T1w.nii.gz").rename(scans / "s2_T1w.nii")
-    assert run(*arguments) == 1  # gzip in a file that says it is not
+    (scans / "s2_T1w.nii.gz").unlink()
+    (scans / "s2_T1w.nii").write_bytes(b"no scan")
+    assert run(*arguments) == 1
     failed = records(out)["s2"]
     assert failed["status"] == "failed"
     assert failed["failure"].startswith("'s2_T1w.nii' ")
@@ -254,7 +255,7 @@ def test_tables_with_commas_are_written_beside_the_others_when_asked_for(
     assert run(*arguments, "--csv") == 0
     tables = sorted(path for path in out.glob("*.tsv") if path.name != "desc-tissue_dseg.tsv")
     assert sorted(out.glob("*.csv")) == [path.with_suffix(".csv") for path in tables]
-    assert len(tables) == 2 * 2 + 2
+    assert len(tables) == 2 * 3 + 2
     for path in tables:
         with path.with_suffix(".csv").open(newline="") as stream:
             found = list(csv.DictReader(stream))
