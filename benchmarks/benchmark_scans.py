@@ -28,12 +28,13 @@ from brainfcn_jax.imaging.nilearn_files import demo_scan
 from brainfcn_jax.imaging.resampling import centred_line, resample
 from brainfcn_jax.runtime.atomic_files import new_file
 from brainfcn_jax.synthesis.generator import Generator, load_generator
+from brainfcn_jax.synthesis.known_maps import HELD_OUT
 from brainfcn_jax.synthesis.recipes import Recipe, adult_recipe, newborn_recipe
 
 Volume = Float32[np.ndarray, "x y z"]
 Spacing = tuple[float, float, float]
 
-HEAD, NEWBORN = "training_seg_17", "dhcp40w_dseg"
+HEAD, NEWBORN = HELD_OUT[0], "dhcp40w_dseg"
 FULL, FULL_MM = (256, 256, 256), (1.0, 1.0, 1.0)
 EXP4 = (240, 240, 48), (0.96, 0.96, 3.0)
 EXP3 = (512, 512, 110), (0.35, 0.35, 1.2)

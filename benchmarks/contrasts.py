@@ -22,6 +22,7 @@ import numpy as np
 from arguments import Flags
 
 from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.synthesis import known_maps
 
 ALLOWED_LOSS, BRIGHT = 0.01, 98
 
@@ -82,7 +83,7 @@ HEADS = {
         "neonate_t2w",
         "neonate_any",
         ("fetal_SB_atlas_{subject}_T2w.nii.gz", "fetal_SB_atlas_{subject}_dseg.nii.gz"),
-        ("GA31_operated", "GA33_operated"),
+        known_maps.HELD_OUT_FETUSES,
         tuple(harness.LABELS),
         0.87,
         _NEWBORN_MAPPINGS,

@@ -29,6 +29,7 @@ from training.settings_test import good_values
 from brainfcn_jax.commands import runner, train
 from brainfcn_jax.errors import BrainfcnError, InputError, UsageError, WeightsError
 from brainfcn_jax.imaging.nifti import image_of, load_codes, load_scan
+from brainfcn_jax.labels import named_table
 from brainfcn_jax.network import sealed_hdf5
 from brainfcn_jax.network.fcn import parameter_shapes
 from brainfcn_jax.network.model_file import Model, load_model, save_model
@@ -203,7 +204,7 @@ def image_bases() -> tuple[tuple[str, dict[str, bytes], tuple[Field, ...]], ...]
 @cache
 def model_base() -> bytes:
     """A good weight file of the smallest network."""
-    description = dataclasses.replace(DESCRIPTION, maps=1, tissues=("grey",))
+    description = dataclasses.replace(DESCRIPTION, maps=1, labels=named_table(("grey",)))
     shapes = parameter_shapes(description.stages, description.maps, 2, WIDTHS)
     params = {
         layer: {name: np.zeros(shape, np.float32) for name, shape in names.items()}

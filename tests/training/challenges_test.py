@@ -14,8 +14,8 @@ from support.tiny_scans import tiny_scan
 
 from brainfcn_jax.commands import segment, train
 from brainfcn_jax.commands.runner import exit_code
-from brainfcn_jax.labels import find_scheme
 from brainfcn_jax.network.model_file import load_model
+from brainfcn_jax.schemes import find_scheme
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SPACING_MM = {"mrbrains13": (0.96, 0.96, 3.0), "neobrains12": (0.35, 0.35, 2.0)}

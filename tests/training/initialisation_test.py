@@ -13,7 +13,7 @@ from support.tiny_scans import tiny_settings, write_pairs
 from training.cheap_step import launch_cheaply
 
 from brainfcn_jax.errors import OutputError, UsageError, WeightsError
-from brainfcn_jax.labels import BRAIN_ALONE, TISSUES
+from brainfcn_jax.labels import BRAIN, TISSUES, LabelTable
 from brainfcn_jax.network.fcn import VGG16_WIDTHS
 from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
 from brainfcn_jax.network.shipped_models import FINDER, shipped_file
@@ -27,11 +27,14 @@ MEANS = (61.5, 62.25, 63.125)
 DESCRIPTION = ModelDescription(
     stages=4,
     maps=2,
-    tissues=tuple(tissue.name for tissue in TISSUES),
+    labels=TISSUES,
+    people="adults",
+    contrasts=("T1w",),
+    find_brain=True,
+    colours="neighbours",
     channel_means=MEANS,
     slice_axis="axial",
     spacing_mm=(1.0, 1.0, 1.0),
-    modality="T1w",
     equalise="head",
     mask_slice="largest",
     licence="Apache-2.0, shipped.",
@@ -103,10 +106,10 @@ def test_all_directions_may_follow_one_and_one_all(tmp_path: Path) -> None:
     assert starting_model(settings_for(tmp_path, one, **wanted)) is not None
 
 
-def test_another_count_of_tissues_or_a_missing_file_is_refused(tmp_path: Path) -> None:
-    renamed = ("other", *DESCRIPTION.tissues[1:])
-    with pytest.raises(UsageError, match="it knows the tissues other"):
-        starting_model(settings_for(tmp_path, save(tmp_path / "other.h5", tissues=renamed)))
+def test_other_labels_or_a_missing_file_is_refused(tmp_path: Path) -> None:
+    renamed = LabelTable((dataclasses.replace(TISSUES[0], name="other"), *TISSUES[1:]))
+    with pytest.raises(UsageError, match="its labels are other, basal"):
+        starting_model(settings_for(tmp_path, save(tmp_path / "other.h5", labels=renamed)))
     with pytest.raises(WeightsError, match=r"none\.h5"):
         starting_model(settings_for(tmp_path, tmp_path / "none.h5"))
 
@@ -115,18 +118,18 @@ def test_what_finds_the_brain_starts_from_what_finds_it(tmp_path: Path) -> None:
     generator = {
         "kind": "brain",
         "heads_root": "maps",
-        "shape": (32, 32, 32),
+        "size": 32,
         "slices_per_volume": 63,
     }
     network = {"start": "model", "stages": 5, "maps": 8, "model_path": str(shipped_file(FINDER))}
     finders = experiment(data={"root": "heads"}, generator=generator, network=network)
     model = starting_model(settings_from_config(finders))
     assert model is not None
-    assert model.description.tissues == BRAIN_ALONE
+    assert model.description.labels == BRAIN
     finders.network.model_path = str(save(tmp_path / "tissues.h5"))
-    with pytest.raises(UsageError, match="it knows the tissues cortical"):
+    with pytest.raises(UsageError, match="its labels are cortical"):
         starting_model(settings_from_config(finders))
-    with pytest.raises(UsageError, match="it knows the tissues brain"):
+    with pytest.raises(UsageError, match="its labels are brain"):
         starting_model(settings_for(tmp_path, shipped_file(FINDER)))
 
 

@@ -18,6 +18,7 @@ from support.narrow import narrow_start
 from support.tiny_scans import tiny_settings, write_pairs
 
 from brainfcn_jax.errors import InputError, OutputError, TrainingError, UsageError, WeightsError
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import load_model
 from brainfcn_jax.training import run
 from brainfcn_jax.training.batches import Batch
@@ -120,7 +121,7 @@ def test_weights_carry_all_that_inference_needs(whole_run: Path, settings: Setti
     description = load_model(whole_run / "last.h5").description
     assert description.spacing_mm == (1.0, 1.0, 3.0)
     assert description.slice_axis == "axial"
-    assert len(description.tissues) == 7
+    assert description.labels == TISSUES
     assert all(10 < mean < 250 for mean in description.channel_means)
     training_words = json.loads(description.training)
     assert training_words["steps"] == STEPS

@@ -7,7 +7,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from brainfcn_jax.errors import UsageError
-from brainfcn_jax.labels import SCHEMES
+from brainfcn_jax.schemes import SCHEMES
 from brainfcn_jax.training.settings import Settings, TissueGeneratorSettings, experiment
 from brainfcn_jax.training.settings_from_config import settings_from_config
 
@@ -15,13 +15,17 @@ GOOD_DATA: dict[str, Any] = {
     "root": "scans",
     "scan_pattern": "{subject}_T1w.nii.gz",
     "labels_pattern": "{subject}_dseg.nii.gz",
+    "label_table": "",
     "scheme": "tissues",
     "train": ("a", "b"),
     "train_subjects": 0,
     "train_slice_axes": ("axial", "coronal"),
     "validation": ["c"],
     "validation_root": "",
-    "modality": "T1w",
+    "people": "adults",
+    "contrasts": ("T1w", "T2w"),
+    "find_brain": True,
+    "colours": "neighbours",
     "slice_axis": "axial",
     "equalise": "head",
     "crop_to_head": True,
@@ -146,10 +150,10 @@ def test_what_a_config_does_not_say_is_the_default() -> None:
 
 
 def test_an_experiment_says_what_differs_and_shows_every_key() -> None:
-    config = experiment(seed=7, data={"root": "scans", "modality": "T2w"})
+    config = experiment(seed=7, data={"root": "scans", "people": "newborns"})
     expected = dataclasses.asdict(Settings())
     expected["seed"] = 7
-    expected["data"] |= {"root": "scans", "modality": "T2w"}
+    expected["data"] |= {"root": "scans", "people": "newborns"}
     assert config.to_dict() == expected
 
 
@@ -176,6 +180,9 @@ def test_a_key_that_an_experiment_gets_wrong_is_named_with_all_others() -> None:
         ("data.root", None, "'data.root' must be text, found None"),
         ("data.crop_to_head", 1, "'data.crop_to_head' must be True or False, found 1"),
         ("data.slice_axis", "z", "must be 'sagittal' or 'coronal' or 'axial' or 'all', found 'z'"),
+        ("data.people", "adult", "'adults' or 'newborns' or 'anyone', found 'adult'"),
+        ("data.contrasts", ("t1w",), "'T1w' or 'T2w' or 'FLAIR' or 'PDw', found ('t1w',)"),
+        ("data.contrasts", "T1w", "a tuple of any number of values, each 'T1w' or"),
         ("data.train", "a", "must be a tuple of any number of values, each text, found 'a'"),
         ("data.train", ("a", 1), "each text, found ('a', 1)"),
         ("optimizer.learning_rate", float("nan"), "must be a number above 0, found nan"),
@@ -201,7 +208,7 @@ def test_wrong_types_are_named(key: str, value: Any, words: str) -> None:
         ("seed", -1, "a whole number of 0 or more"),
         ("data.scan_pattern", "T1.nii", "text that holds '{subject}'"),
         ("data.labels_pattern", "T1.nii", "text that holds '{subject}'"),
-        ("data.scheme", "brodmann", f"text that is one of {', '.join(SCHEMES)}"),
+        ("data.scheme", "brodmann", f"text that is empty or one of {', '.join(SCHEMES)}"),
         ("data.train_subjects", -1, "a whole number of 0 or more"),
         ("network.maps", 0, "a whole number in 1..256"),
         ("network.maps", 257, "a whole number in 1..256"),
@@ -243,6 +250,8 @@ def test_images_are_as_large_as_the_network_takes_them(shape: tuple[int, ...]) -
         ("augmentation.scale_range", (1.0, 1e9), "2 values, each a number in 0.1..10, found"),
         ("augmentation.scale_range", [1.1, 0.9], "smallest first"),
         ("training.images_per_microbatch", 5, "must lie in 1..training.images_per_step"),
+        ("data.label_table", "dseg.tsv", "a generator makes the seven tissues"),
+        ("data.contrasts", (), "data.contrasts is empty; name what the scans show"),
         ("data.root", "", "name the folder with --config.data.root=FOLDER"),
         ("data.validation", ["b", "c"], "data.train and data.validation share b"),
         ("data.train_subjects", 3, "data.train_subjects is 3, but data.train names 2"),

@@ -8,6 +8,7 @@ import pytest
 from nibabel.cmdline import roi
 
 from brainfcn_jax.errors import InputError, UsageError
+from brainfcn_jax.schemes import MRBRAINS13
 from brainfcn_jax.training.subjects import find_subjects, load_subject
 
 MRBRAINS = ("TrainingData/{subject}/T1.nii", "TrainingData/{subject}/LabelsForTraining.nii")
@@ -151,7 +152,7 @@ def test_a_subject_is_loaded_in_the_challenges_codes(tmp_path: Path) -> None:
     nibabel.save(nibabel.Nifti1Image(scan, affine), folder / "T1.nii")
     nibabel.save(nibabel.Nifti1Image(codes, affine), folder / "LabelsForTraining.nii")
     (subject,) = find_subjects(tmp_path, *MRBRAINS)
-    loaded, tissues = load_subject(subject, "mrbrains13")
+    loaded, tissues = load_subject(subject, MRBRAINS13)
     np.testing.assert_array_equal(loaded.data, scan)
     assert tissues.dtype == np.uint8
     assert [int(plane[0, 0]) for plane in tissues] == [0, 3, 5, 0]

@@ -1,22 +1,30 @@
 """Validation: mean Dice over whole scans; what is nowhere has no say."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from support.threshold_model import DESCRIPTION
 from support.tiny_scans import tiny_settings, write_pairs
 
-from brainfcn_jax.network.model_file import Model, ModelDescription
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.network.model_file import Model
 from brainfcn_jax.training import validation
 from brainfcn_jax.training.validation import load_validation_cases, validation_dice
 
-MODEL = Model(
-    {},
-    ModelDescription(4, 4, ("a",), (0.0, 0.0, 0.0), "axial", (1.0, 1.0, 1.0), "", "head",
-                     "middle", "", ""),
-)  # fmt: skip
+MODEL = Model({}, DESCRIPTION)
+
+
+def always(answers: Iterator[np.ndarray]) -> Callable[[Model], SimpleNamespace]:
+    """What stands for `Segmenter`: of one scan after another it finds these labels."""
+
+    def segment(scan: Scan, views: int) -> SimpleNamespace:
+        return SimpleNamespace(canonical_labels=next(answers))
+
+    return lambda model: SimpleNamespace(segment=segment)
 
 
 def test_the_mean_over_scans_of_what_they_have(
@@ -27,11 +35,7 @@ def test_the_mean_over_scans_of_what_they_have(
     first, second = load_validation_cases(settings.data)
     without_csf = np.where(first.labels == 7, 0, first.labels).astype(np.uint8)
     answers = iter([without_csf, np.full_like(second.labels, 1)])
-    monkeypatch.setattr(
-        validation,
-        "segment_scan",
-        lambda model, scan, finder, views: SimpleNamespace(labels=next(answers)),
-    )
+    monkeypatch.setattr(validation, "Segmenter", always(answers))
 
     found = validation_dice(MODEL, (first, second))
 
@@ -48,11 +52,7 @@ def test_a_tissue_that_no_scan_and_no_prediction_has_is_left_out(
     root = write_pairs(tmp_path, ("sub-01", "sub-02"))
     (case,) = load_validation_cases(tiny_settings(root, data__validation=("sub-02",)).data)
     labels = np.where(case.labels == 7, 0, case.labels).astype(np.uint8)
-    monkeypatch.setattr(
-        validation,
-        "segment_scan",
-        lambda model, scan, finder, views: SimpleNamespace(labels=labels),
-    )
+    monkeypatch.setattr(validation, "Segmenter", always(iter([labels])))
     found = validation_dice(MODEL, (dataclasses.replace(case, labels=labels),))
     assert set(found.values()) == {1.0}
     assert "WM" in found
