@@ -23,29 +23,28 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from arguments import Flags, commas
-from brainfcn_jax.cohort.run import local_executor, segment_all
-from brainfcn_jax.cohort.steps import (
-    OpenModel,
-    ReadScan,
-    Segmenter,
-    open_model,
-    read_planned,
-    segment_read,
-)
-from brainfcn_jax.results.scan_results import Outcome, PlannedScan, ScanResults
-from brainfcn_jax.results.settings import SegmentationSettings
 
+from brainfcn_jax.cohort import one_scan
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.many_scans import local_executor, segment_all
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents, written
 from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.resume import Todo
 from brainfcn_jax.cohort.scan_lists import expand_volumes
 from brainfcn_jax.imaging.file_names import EXTENSIONS
-from brainfcn_jax.imaging.nifti_writing import nifti_bytes, save_label_map
+from brainfcn_jax.imaging.nifti import Scan
+from brainfcn_jax.imaging.nifti_writing import nifti_bytes
 from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.inference.segmented_scan import SegmentedScan
+from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.results.contents import ScanContents
 from brainfcn_jax.results.group import write_group
-from brainfcn_jax.results.tables import write_volumes
-from brainfcn_jax.results.writing import summary, write_pages
+from brainfcn_jax.results.options import Analysis, Replacing, Wanted
+from brainfcn_jax.results.planned_scan import PlannedScan
 from brainfcn_jax.runtime.locks import claimed
 
 MEBIBYTE = 2**20
@@ -61,20 +60,20 @@ def main(arguments: Sequence[str]) -> None:
     flags.add_argument("--bookkeeping", type=commas, default=(), help="Runs without a network.")
     flags.number("scans", 20, "How many.", 2)
     asked = flags.parse_args(arguments)
-    settings = SegmentationSettings(None, asked.weights, None, "tissues", overwrite=False)
     start = time.perf_counter()
-    opened = open_model(settings)
+    model, provenance = open_model(Analysis(weights=asked.weights))
+    segmenter, books = Segmenter(model), Bookkeeping(provenance, Wanted(), Replacing())
     if asked.bookkeeping:
         print(" scans  step                    s   CPU s CPU ms/scan bytes written/scan")
         for count in asked.bookkeeping:
-            keep_books(int(count), opened, settings)
+            keep_books(int(count), segmenter, books)
         return
     volume = Path(asked.volume or demo_scan()).resolve()
     with TemporaryDirectory() as folder:
         scans = links_to(volume, asked.scans, Path(folder))
-        alone = seconds_alone(scans[0], opened, settings, folder)
+        alone = seconds_alone(scans[0], segmenter, books, folder)
         print(f"start-up, compilation and two scans alone: {time.perf_counter() - start:.1f} s")
-        follow(scans, opened, settings, folder, alone)
+        follow(scans, segmenter, books, folder, alone)
 
 
 def links_to(volume: Path, count: int, folder: Path) -> list[str]:
@@ -86,26 +85,23 @@ def links_to(volume: Path, count: int, folder: Path) -> list[str]:
     return [str(link) for link in links]
 
 
-def seconds_alone(
-    scan: str, opened: OpenModel, settings: SegmentationSettings, folder: str
-) -> float:
+def seconds_alone(scan: str, segmenter: Segmenter, books: Bookkeeping, folder: str) -> float:
     """Return how long labelling takes, compiled before, when nothing is read or written."""
     (planned,) = plan_files([scan], [], f"{folder}/alone")
-    read = read_planned(planned, settings)
-    segment_read(read, opened, settings)
+    inputs = read_inputs(planned, books, Todo(needed=True))
+    segmented_contents(planned, inputs, segmenter, books)
     start = time.perf_counter()
-    segment_read(read, opened, settings)
+    segmented_contents(planned, inputs, segmenter, books)
     return time.perf_counter() - start
 
 
 def follow(
-    scans: list[str], opened: OpenModel, settings: SegmentationSettings, folder: str, alone: float
+    scans: list[str], segmenter: Segmenter, books: Bookkeeping, folder: str, alone: float
 ) -> None:
     """Label the scans and print what it cost."""
     planned = plan_files(scans, [], f"{folder}/out")
     times, memory, files = [], [], []
-    executor = local_executor(Segmenter(opened).segment)
-    for outcome in segment_all(planned, settings, opened.provenance, executor):
+    for outcome in segment_all(planned, books, local_executor(segmenter)):
         assert outcome.failure is None, outcome.failure
         times.append(time.perf_counter())
         memory.append(resident_bytes() / MEBIBYTE)
@@ -129,7 +125,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def keep_books(count: int, opened: OpenModel, settings: SegmentationSettings) -> None:
+def keep_books(count: int, segmenter: Segmenter, books: Bookkeeping) -> None:
     """Run and resume without a network on so many tiny scans, and print what a scan cost."""
     with TemporaryDirectory() as folder:
         scans, out = Path(folder) / "scans", Path(folder) / "out"
@@ -138,11 +134,12 @@ def keep_books(count: int, opened: OpenModel, settings: SegmentationSettings) ->
         for number in range(count):
             (scans / f"{number}.nii").write_bytes(nifti_bytes(values, (3.0, 3.0, 3.0)))
         (first,) = plan_files([str(scans / "0.nii")], [], f"{folder}/alone")
-        found = segment_read(read_planned(first, settings), opened, settings)
-        write_pages(found, overwrite=False)
+        todo = Todo(needed=True)
+        contents = segmented_contents(first, read_inputs(first, books, todo), segmenter, books)
+        written(contents, books, todo)
         for run in ("first", "resumed"):
             planned: list[PlannedScan] = measured(count, f"{run}: find", plan, scans, out)
-            measured(count, f"{run}: segment", copy, planned, found, settings, run == "resumed")
+            measured(count, f"{run}: segment", copy, planned, contents, run == "resumed")
             measured(count, f"{run}: group", group, out)
 
 
@@ -164,30 +161,35 @@ def bytes_written() -> int:
 
 def plan(scans: Path, out: Path) -> list[PlannedScan]:
     """Find the scans of a folder and plan their results."""
-    found, _ = expand_volumes([str(scans)], "T1w")
+    found, _ = expand_volumes([str(scans)], ["T1w"])
     return plan_files(found, [], str(out))
 
 
-def copy(
-    planned: list[PlannedScan], found: ScanResults, settings: SegmentationSettings, resume: bool
-) -> None:
-    """Run on the planned scans, each of which gets the same labels and the same picture."""
+class Repeating(Segmenter):
+    """Finds in each scan what was found in one."""
 
-    def segment(read: ReadScan, *_: Any) -> ScanResults:
-        segmented = dataclasses.replace(found.segmented, scan=read.scan)
-        return dataclasses.replace(found, planned=read.planned, segmented=segmented)
+    def __init__(self, found: SegmentedScan) -> None:
+        self._found = found
 
-    def write(results: ScanResults, settings: SegmentationSettings) -> Outcome:
-        outputs, segmented = results.planned.outputs, results.segmented
-        save_label_map(outputs.label_map, segmented.canonical_labels, segmented.scan)
-        write_volumes(outputs.volumes, segmented.volumes, settings.overwrite)
-        os.link(found.planned.outputs.picture, outputs.picture)
-        files = (outputs.label_map, outputs.volumes, outputs.picture)
-        return Outcome(results.planned, summary(results), files=files)
+    def segment(self, scan: Scan, **_: Any) -> SegmentedScan:
+        """Return what was found."""
+        return dataclasses.replace(self._found, scan=scan)
 
-    executor = local_executor(segment, write=write)
-    for outcome in segment_all(planned, settings, found.provenance, executor, resume=resume):
-        assert outcome.failure is None and outcome.skipped == resume, outcome
+
+def copy(planned: list[PlannedScan], first: ScanContents, resume: bool) -> None:
+    """Run on the planned scans, each of which gets the same labels and the same files."""
+    books = Bookkeeping(first.provenance, Wanted(), Replacing(resume=resume))
+
+    def link(contents: ScanContents, *_: object) -> tuple[str, ...]:
+        own = (books.files(each.planned) for each in (first, contents))
+        for made, path in zip(*own, strict=True):
+            os.link(made, path)
+        return ()
+
+    with mock.patch.object(one_scan, "write_results", link):
+        executor = local_executor(Repeating(first.segmented))
+        for outcome in segment_all(planned, books, executor):
+            assert outcome.failure is None and outcome.skipped == resume, outcome
 
 
 def group(out: Path) -> None:

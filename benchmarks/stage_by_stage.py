@@ -8,6 +8,7 @@ the reference of the measures). The steps of labelling are those that the tool i
 each step stands its share of the network's time. Scans are made by `benchmark_scans.py`.
 """
 
+import dataclasses
 import statistics
 import sys
 import time
@@ -19,45 +20,49 @@ from typing import Any
 
 import measuring
 from arguments import Flags
-from brainfcn_jax.cohort.steps import (
-    OpenModel,
-    open_model,
-    read_planned,
-    reference_scores,
-    segment_read,
-)
-from brainfcn_jax.results.settings import SegmentationSettings
 
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents
 from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.resume import Todo
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.measures.metrics import score
 from brainfcn_jax.network.kernels import fastest
-from brainfcn_jax.results.writing import write_pages, write_results
+from brainfcn_jax.results.options import Analysis, Replacing, Wanted
+from brainfcn_jax.results.paths import LABEL_MAP
+from brainfcn_jax.results.writing import write_results
 from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 NETWORK = "network"
 
 
 def timed_run(
-    asked: Namespace, opened: OpenModel, settings: SegmentationSettings, out: Path, reference: Path
+    scan: str, segmenter: Segmenter, books: Bookkeeping, out: Path, reference: Path
 ) -> dict[str, float]:
     """Take the whole way of the scan; return the seconds of each step, all of them together last.
 
     Where there is no reference yet, the label map becomes it.
     """
     references = [str(reference)] if reference.exists() else []
-    (planned,) = plan_files([asked.scan], references, str(out))
+    (planned,) = plan_files([scan], references, str(out))
     start = time.perf_counter()
-    read = read_planned(planned, settings)
+    inputs = read_inputs(planned, books, Todo(needed=True, replace=True))
     read_at = time.perf_counter()
-    results = segment_read(read, opened, settings)
+    contents = segmented_contents(planned, inputs, segmenter, books)
     labelled_at = time.perf_counter()
-    write_results(results, settings)
+    write_results(contents, books.wanted, overwrite=True)
     written_at = time.perf_counter()
-    write_pages(results, overwrite=True)  # once more, to tell them from all else that is written
+    dataclasses.replace(contents).page()  # once more, to tell it from all else that is written
     pages = time.perf_counter() - written_at
-    scores = measuring.seconds(lambda: reference_scores(read, results.segmented, settings.scheme))
+    found, codes, scores = contents.segmented, inputs[1], 0.0
+    if codes is not None:
+        scheme, axis = books.provenance.scheme, SLICE_AXES[found.slice_axes[0]]
+        arguments = (found.canonical_labels, codes, found.scan.spacing_mm, scheme)
+        scores = measuring.seconds(lambda: score(*arguments, slice_axis=axis))
     if not references:
-        reference.write_bytes(planned.outputs.label_map.read_bytes())
-    steps = dict(results.segmented.seconds)
+        reference.write_bytes(planned.outputs.file(LABEL_MAP).read_bytes())
+    steps = dict(found.seconds)
     return {
         "reading": read_at - start,
         **steps,
@@ -71,15 +76,13 @@ def timed_run(
 
 def step_rows(asked: Namespace) -> list[dict[str, Any]]:
     """Return medians of each step over the repeats, after two runs that compile."""
-    name, weights = None if asked.weights else asked.model, asked.weights
-    settings = SegmentationSettings(
-        name, weights, None, "tissues", overwrite=True, views=asked.views
-    )
-    opened = open_model(settings)
+    name = None if asked.weights else asked.model
+    model, provenance = open_model(Analysis(name, asked.weights, views=asked.views))
+    segmenter, books = Segmenter(model), Bookkeeping(provenance, Wanted(), Replacing())
     with TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.nii.gz"
         runs = [
-            timed_run(asked, opened, settings, Path(folder) / str(number), reference)
+            timed_run(asked.scan, segmenter, books, Path(folder) / str(number), reference)
             for number in range(2 + asked.repeats)
         ][2:]
     medians = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
