@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from support.segmented import shown
 from support.threshold_model import DESCRIPTION, WIDTHS
 
 from brainfcn_jax.inference import prediction as predict_module
@@ -15,6 +16,7 @@ from brainfcn_jax.inference.prediction import (
     NOTHING,
     NetworkInput,
     ReadyNetwork,
+    anything,
     predict,
 )
 from brainfcn_jax.inference.slice_batches import padded_windows
@@ -53,7 +55,7 @@ def labels_of_whole_volume(model: Model, volume: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("slices", [1, 2, 3, 5])
 def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> None:
     volume = random_volume(slices, 30, 21)
-    predicted = predict(ReadyNetwork(model), NetworkInput(volume), 0, batch_slices=2)
+    predicted = predict(ReadyNetwork(model), shown(volume), 0, batch_slices=2)
     assert predicted.labels.dtype == np.uint8
     assert predicted.labels.shape == volume.shape
     expected = labels_of_whole_volume(model, volume)
@@ -62,7 +64,7 @@ def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> 
 
 
 def test_probabilities_add_up_to_one_and_agree_with_the_labels(model: Model) -> None:
-    given = NetworkInput(random_volume(3, 30, 21))
+    given = shown(random_volume(3, 30, 21))
     predicted = predict(ReadyNetwork(model), given, 0, batch_slices=2, with_probabilities=True)
     assert predicted.probabilities is not None
     assert predicted.probabilities.shape == (TISSUES.classes, 3, 30, 21)
@@ -77,8 +79,8 @@ def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
     weights = tuple(np.linspace(0.5, 2, size, dtype=np.float32) for size in volume.shape)
     slices, rows, columns = weights
     ready = ReadyNetwork(model)
-    plain = predict(ready, NetworkInput(volume), 0, batch_slices=2, with_probabilities=True)
-    given = NetworkInput(volume, voxel_weights=(slices, rows, columns))
+    plain = predict(ready, shown(volume), 0, batch_slices=2, with_probabilities=True)
+    given = NetworkInput(volume, anything(volume.shape), (slices, rows, columns))
     weighted = predict(ready, given, 0, batch_slices=2)
     assert plain.probabilities is not None
     shares = plain.probabilities.astype(np.float64)
@@ -91,7 +93,7 @@ def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
 
 
 def test_probabilities_are_left_out_unless_asked_for(model: Model) -> None:
-    given = NetworkInput(random_volume(1, 16, 16))
+    given = shown(random_volume(1, 16, 16))
     assert predict(ReadyNetwork(model), given, 0, batch_slices=2).probabilities is None
 
 
@@ -107,14 +109,14 @@ def test_volumes_of_any_depth_are_traced_once(
     monkeypatch.setattr(predict_module, "volume_to_stacks", counted)
     ready = ReadyNetwork(model)
     for slices, height, width in [(1, 60, 33), (2, 64, 64), (3, 40, 50), (7, 33, 64)]:
-        predict(ready, NetworkInput(random_volume(slices, height, width)), 0, batch_slices=3)
+        predict(ready, shown(random_volume(slices, height, width)), 0, batch_slices=3)
     assert traced_shapes == [(5, 64, 64)]
 
 
 def test_other_weights_of_the_same_network_are_not_compiled_again(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = NetworkInput(random_volume(2, 16, 16))
+    given = shown(random_volume(2, 16, 16))
     predict(ReadyNetwork(model), given, 0, batch_slices=2)
     monkeypatch.setattr(predict_module, "volume_to_stacks", None)  # a trace would call it
     description = dataclasses.replace(DESCRIPTION, channel_means=(0.0, 0.0, 0.0))
@@ -153,7 +155,7 @@ def test_slices_where_nothing_is_allowed_are_background(
     allowed[slice(*span), 3:] = ANYTHING
     slices, rows, columns = (np.linspace(0.5, 2, n, dtype=np.float32) for n in volume.shape)
     ready = ReadyNetwork(model)
-    free = predict(ready, NetworkInput(volume), 0, batch_slices=2, with_probabilities=True)
+    free = predict(ready, shown(volume), 0, batch_slices=2, with_probabilities=True)
     given = NetworkInput(volume, allowed, (slices, rows, columns))
     found = predict(ready, given, 0, batch_slices=2, with_probabilities=True)
     assert free.probabilities is not None
@@ -172,8 +174,8 @@ def test_only_what_is_allowed_is_found(model: Model) -> None:
     allowed = np.full(volume.shape, ANYTHING, np.uint8)
     allowed[:, :10], allowed[:, 10:20] = NOTHING, FLUID
     ready = ReadyNetwork(model)
-    free = predict(ready, NetworkInput(volume), 0)
-    found = predict(ready, NetworkInput(volume, allowed), 0, with_probabilities=True)
+    free = predict(ready, shown(volume), 0)
+    found = predict(ready, shown(volume, allowed), 0, with_probabilities=True)
     assert found.probabilities is not None
     np.testing.assert_array_equal(found.labels[:, 20:], free.labels[:, 20:])
     assert set(np.unique(free.labels[:, :20])) > {BACKGROUND, CSF}

@@ -11,9 +11,11 @@ from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES, THICK
+from brainfcn_jax.imaging.image_files import image_grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import views
-from brainfcn_jax.inference.prediction import NetworkInput, Prediction, Progress, ReadyNetwork
+from brainfcn_jax.inference.prediction import NetworkInput, Progress, ReadyNetwork
+from brainfcn_jax.inference.slice_batches import Prediction
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import Model
 
@@ -36,7 +38,7 @@ def ball_scan(*spacing_mm: float, beside: bool = False) -> tuple[Scan, np.ndarra
     data = np.where(head, 100, 0).astype(np.float32)
     x_mm, y_mm, z_mm = spacing_mm
     image = nibabel.Nifti1Image(data, np.diag([*spacing_mm, 1.0]))
-    return Scan(data, (x_mm, y_mm, z_mm), image, "head.nii", ()), ball
+    return Scan(data, (x_mm, y_mm, z_mm), image_grid(image), image, "head.nii", ()), ball
 
 
 @pytest.fixture

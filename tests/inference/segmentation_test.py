@@ -11,10 +11,12 @@ from support.threshold_model import BRIGHT, DESCRIPTION, threshold_labels, thres
 
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.image_files import image_grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import views
 from brainfcn_jax.inference.network_input import spacing_notes
-from brainfcn_jax.inference.prediction import NetworkInput, Prediction, Progress, ReadyNetwork
+from brainfcn_jax.inference.prediction import NetworkInput, Progress, ReadyNetwork
+from brainfcn_jax.inference.slice_batches import Prediction
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.model_file import Model
 
@@ -34,7 +36,8 @@ def make_scan(head: np.ndarray) -> Scan:
     rng = np.random.default_rng(0)
     data = np.where(head, rng.uniform(10, 100, SHAPE), 0).astype(np.float32)
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
-    return Scan(data, (3.0, 3.0, 3.0), nibabel.Nifti1Image(data, affine), "head.nii", ())
+    image = nibabel.Nifti1Image(data, affine)
+    return Scan(data, (3.0, 3.0, 3.0), image_grid(image), image, "head.nii", ())
 
 
 def described(**changes: object) -> Model:

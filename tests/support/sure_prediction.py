@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from brainfcn_jax.inference.prediction import NetworkInput, Prediction
+from brainfcn_jax.inference.prediction import NetworkInput
+from brainfcn_jax.inference.slice_batches import Prediction
 from brainfcn_jax.labels import TISSUES
 
 
@@ -10,7 +11,7 @@ def sure_prediction(
     labels: np.ndarray, given: NetworkInput, with_probabilities: bool
 ) -> Prediction:
     """Returns a prediction that gives the label of each voxel of an input the probability 1."""
-    x, y, z = (weights.astype(np.float64) for weights in given.weights)
+    x, y, z = (weights.astype(np.float64) for weights in given.voxel_weights)
     weights = x[:, None, None] * y[None, :, None] * z[None, None, :]
     sums = np.bincount(labels.ravel(), weights.ravel(), minlength=TISSUES.classes)
     one_hot = np.eye(TISSUES.classes, dtype=np.float16)[:, labels]
