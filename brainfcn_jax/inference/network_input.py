@@ -70,8 +70,8 @@ class Prepared:
         scan_box: the same on the scan's grid.
         scan_grid: the scan's grid; equal to `grid` when nothing was resampled.
         resampled: whether it is another.
-        head_histogram: the intensities that take part in the equalisation.
-        equalised_histogram: the grey levels that they become.
+        histograms: of the intensities that take part in the equalisation, and of the grey levels
+            that they become.
     """
 
     seen: NetworkInput
@@ -81,8 +81,7 @@ class Prepared:
     scan_box: Box
     scan_grid: Lines
     resampled: bool
-    head_histogram: Histogram
-    equalised_histogram: Histogram
+    histograms: tuple[Histogram, Histogram]
 
 
 def prepare(
@@ -135,17 +134,8 @@ def prepare(
         scan_box = intersection(scan_box, cover(scan_grid, parts(grid, box)))
     weights = scan_weights(grid, box, scan_grid, scan_box)
     seen = NetworkInput(levels, allowed, weights, reach(grid[axis], description.spacing_mm[axis]))
-    return Prepared(
-        seen,
-        in_brain,
-        box,
-        grid,
-        scan_box,
-        scan_grid,
-        grid != scan_grid,
-        in_intensities,
-        in_levels,
-    )
+    resampled, histograms = grid != scan_grid, (in_intensities, in_levels)
+    return Prepared(seen, in_brain, box, grid, scan_box, scan_grid, resampled, histograms)
 
 
 def scan_weights(grid: Lines, box: Box, scan_grid: Lines, scan_box: Box) -> VoxelWeights:

