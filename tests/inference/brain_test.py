@@ -10,8 +10,10 @@ from support.segmented import brain_found, segmented
 from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
+from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import centred_grid
+from brainfcn_jax.imaging.surroundings import joined_to_faces
 from brainfcn_jax.inference.brain import (
     ADULTS,
     NEWBORNS,
@@ -22,7 +24,7 @@ from brainfcn_jax.inference.brain import (
     load_finder,
     sized_finder,
 )
-from brainfcn_jax.inference.network_input import empty_around, prepare
+from brainfcn_jax.inference.network_input import prepare
 from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING, ReadyNetwork
 from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.labels import WM
@@ -49,8 +51,9 @@ def make_scan(head: np.ndarray, bright: np.ndarray) -> Scan:
     """Bright parts in a dim head on black."""
     random = np.random.default_rng(0)
     data = np.where(bright, random.uniform(80, 100, SHAPE), 20.0 * head).astype(np.float32)
-    image = nibabel.Nifti1Image(data, np.diag([*SPACING_MM, 1.0]))
-    return Scan(data, SPACING_MM, image, "head.nii", ())
+    affine = np.diag([*SPACING_MM, 1.0])
+    image = nibabel.Nifti1Image(data, affine)
+    return Scan(data, SPACING_MM, Grid(SHAPE, affine), image, "head.nii", ())
 
 
 @pytest.fixture
@@ -281,8 +284,8 @@ def test_what_is_cut_away_is_as_dark_as_anything_and_joined_to_the_edge() -> Non
     volume = np.stack([np.full_like(plane, 5), plane, np.full_like(plane, 5)]).astype(np.float32)
     expected = plane == 0
     expected[2, 2] = False
-    np.testing.assert_array_equal(empty_around(volume)[1], expected)
-    assert not empty_around(volume)[[0, 2]].any()
+    np.testing.assert_array_equal(joined_to_faces(volume)[1], expected)
+    assert not joined_to_faces(volume)[[0, 2]].any()
 
 
 def test_distances_are_to_the_mask_and_told_only_near_it() -> None:

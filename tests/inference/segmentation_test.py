@@ -11,6 +11,7 @@ from support.threshold_model import BRIGHT, DESCRIPTION, threshold_labels, thres
 
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import views
 from brainfcn_jax.inference.network_input import spacing_notes
@@ -34,7 +35,8 @@ def make_scan(head: np.ndarray) -> Scan:
     rng = np.random.default_rng(0)
     data = np.where(head, rng.uniform(10, 100, SHAPE), 0).astype(np.float32)
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
-    return Scan(data, (3.0, 3.0, 3.0), nibabel.Nifti1Image(data, affine), "head.nii", ())
+    image = nibabel.Nifti1Image(data, affine)
+    return Scan(data, (3.0, 3.0, 3.0), Grid(SHAPE, affine), image, "head.nii", ())
 
 
 def described(**changes: object) -> Model:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from brainfcn_jax.imaging.nifti import Scan, voxel_mm3
+from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.network.model_file import Model
@@ -25,7 +25,7 @@ def segmented(
 def soft_voxels(found: SegmentedScan) -> list[float]:
     """Returns the summed probabilities of the classes, background first."""
     rows = [row for row in found.volumes if row.index is not None]
-    return [row.soft_volume_mm3 / voxel_mm3(found.scan) for row in rows]
+    return [row.soft_volume_mm3 / found.scan.grid.voxel_mm3 for row in rows]
 
 
 def brain_found(found: SegmentedScan) -> bool:

@@ -10,7 +10,7 @@ def sure_prediction(
     labels: np.ndarray, given: NetworkInput, with_probabilities: bool
 ) -> Prediction:
     """Returns a prediction that gives the label of each voxel of an input the probability 1."""
-    x, y, z = (weights.astype(np.float64) for weights in given.weights)
+    x, y, z = (weights.astype(np.float64) for weights in given.voxel_weights)
     weights = x[:, None, None] * y[None, :, None] * z[None, None, :]
     sums = np.bincount(labels.ravel(), weights.ravel(), minlength=TISSUES.classes)
     one_hot = np.eye(TISSUES.classes, dtype=np.float16)[:, labels]
