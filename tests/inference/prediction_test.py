@@ -17,6 +17,7 @@ from brainfcn_jax.inference.prediction import (
     NetworkInput,
     ReadyNetwork,
     anything,
+    evenly_weighted,
     predict,
 )
 from brainfcn_jax.inference.slice_batches import padded_windows
@@ -40,6 +41,11 @@ def random_volume(*shape: int) -> np.ndarray:
     return np.random.default_rng(sum(shape)).integers(0, 256, shape, np.uint8)
 
 
+def free_input(volume: np.ndarray) -> NetworkInput:
+    """Returns a volume in which any class may be, and whose voxels count alike."""
+    return NetworkInput(volume, anything(volume.shape), evenly_weighted(volume.shape))
+
+
 def labels_of_whole_volume(model: Model, volume: np.ndarray) -> np.ndarray:
     """The definition, without windows or batches: all slices at once, padded alike."""
     _, height, width = volume.shape
@@ -55,7 +61,7 @@ def labels_of_whole_volume(model: Model, volume: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("slices", [1, 2, 3, 5])
 def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> None:
     volume = random_volume(slices, 30, 21)
-    predicted = predict(ReadyNetwork(model), shown(volume), 0, batch_slices=2)
+    predicted = predict(ReadyNetwork(model), free_input(volume), 0, batch_slices=2)
     assert predicted.labels.dtype == np.uint8
     assert predicted.labels.shape == volume.shape
     expected = labels_of_whole_volume(model, volume)
@@ -64,7 +70,7 @@ def test_batches_give_what_the_whole_volume_gives(model: Model, slices: int) -> 
 
 
 def test_probabilities_add_up_to_one_and_agree_with_the_labels(model: Model) -> None:
-    given = shown(random_volume(3, 30, 21))
+    given = free_input(random_volume(3, 30, 21))
     predicted = predict(ReadyNetwork(model), given, 0, batch_slices=2, with_probabilities=True)
     assert predicted.probabilities is not None
     assert predicted.probabilities.shape == (TISSUES.classes, 3, 30, 21)
@@ -79,7 +85,7 @@ def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
     weights = tuple(np.linspace(0.5, 2, size, dtype=np.float32) for size in volume.shape)
     slices, rows, columns = weights
     ready = ReadyNetwork(model)
-    plain = predict(ready, shown(volume), 0, batch_slices=2, with_probabilities=True)
+    plain = predict(ready, free_input(volume), 0, batch_slices=2, with_probabilities=True)
     given = NetworkInput(volume, anything(volume.shape), (slices, rows, columns))
     weighted = predict(ready, given, 0, batch_slices=2)
     assert plain.probabilities is not None
@@ -93,7 +99,7 @@ def test_entropy_and_sums_are_those_of_the_probabilities(model: Model) -> None:
 
 
 def test_probabilities_are_left_out_unless_asked_for(model: Model) -> None:
-    given = shown(random_volume(1, 16, 16))
+    given = free_input(random_volume(1, 16, 16))
     assert predict(ReadyNetwork(model), given, 0, batch_slices=2).probabilities is None
 
 
@@ -109,14 +115,14 @@ def test_volumes_of_any_depth_are_traced_once(
     monkeypatch.setattr(predict_module, "volume_to_stacks", counted)
     ready = ReadyNetwork(model)
     for slices, height, width in [(1, 60, 33), (2, 64, 64), (3, 40, 50), (7, 33, 64)]:
-        predict(ready, shown(random_volume(slices, height, width)), 0, batch_slices=3)
+        predict(ready, free_input(random_volume(slices, height, width)), 0, batch_slices=3)
     assert traced_shapes == [(5, 64, 64)]
 
 
 def test_other_weights_of_the_same_network_are_not_compiled_again(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = shown(random_volume(2, 16, 16))
+    given = free_input(random_volume(2, 16, 16))
     predict(ReadyNetwork(model), given, 0, batch_slices=2)
     monkeypatch.setattr(predict_module, "volume_to_stacks", None)  # a trace would call it
     description = dataclasses.replace(DESCRIPTION, channel_means=(0.0, 0.0, 0.0))
@@ -155,7 +161,7 @@ def test_slices_where_nothing_is_allowed_are_background(
     allowed[slice(*span), 3:] = ANYTHING
     slices, rows, columns = (np.linspace(0.5, 2, n, dtype=np.float32) for n in volume.shape)
     ready = ReadyNetwork(model)
-    free = predict(ready, shown(volume), 0, batch_slices=2, with_probabilities=True)
+    free = predict(ready, free_input(volume), 0, batch_slices=2, with_probabilities=True)
     given = NetworkInput(volume, allowed, (slices, rows, columns))
     found = predict(ready, given, 0, batch_slices=2, with_probabilities=True)
     assert free.probabilities is not None
@@ -174,8 +180,13 @@ def test_only_what_is_allowed_is_found(model: Model) -> None:
     allowed = np.full(volume.shape, ANYTHING, np.uint8)
     allowed[:, :10], allowed[:, 10:20] = NOTHING, FLUID
     ready = ReadyNetwork(model)
-    free = predict(ready, shown(volume), 0)
-    found = predict(ready, shown(volume, allowed), 0, with_probabilities=True)
+    free = predict(ready, free_input(volume), 0)
+    found = predict(
+        ready,
+        NetworkInput(volume, allowed, evenly_weighted(volume.shape)),
+        0,
+        with_probabilities=True,
+    )
     assert found.probabilities is not None
     np.testing.assert_array_equal(found.labels[:, 20:], free.labels[:, 20:])
     assert set(np.unique(free.labels[:, :20])) > {BACKGROUND, CSF}

@@ -11,7 +11,7 @@ from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.imaging.choices import first_axis
-from brainfcn_jax.imaging.image_files import image_grid
+from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.imaging.resampling import centred_grid
 from brainfcn_jax.inference import network_input
@@ -33,8 +33,9 @@ def head() -> Scan:
     away_mm = np.linalg.norm(places - np.array([70.0, 55.0, 65.0]), axis=-1)
     dim = 20.0 * (np.linalg.norm(places - np.array([67.0, 63.0, 60.0]), axis=-1) < 58)
     data = np.where(away_mm < 32, random.uniform(60, 100, SHAPE), dim).astype(np.float32)
-    image = nibabel.Nifti1Image(data, np.diag([*SPACING_MM, 1.0]))
-    return Scan(data, SPACING_MM, image_grid(image), image, "head.nii", ())
+    affine = np.diag([*SPACING_MM, 1.0])
+    image = nibabel.Nifti1Image(data, affine)
+    return Scan(data, SPACING_MM, Grid(SHAPE, affine), image, "head.nii", ())
 
 
 @pytest.mark.parametrize("start", [0, 3, 8, 14, 17, 31, 40, 44])
@@ -84,9 +85,11 @@ def test_labels_volumes_and_uncertainty_are_those_of_all_that_could_be_seen(
     monkeypatch.setattr(network_input, "SEEN_MARGIN_MM", 1000.0)
     whole, of_whole = found()
     assert part.seen.levels.size < 0.8 * whole.seen.levels.size
-    assert np.count_nonzero(part.seen.allowed) == np.count_nonzero(whole.seen.allowed)
-    assert np.count_nonzero(part.seen.allowed) < part.seen.levels.size
-    levels_of_part, levels_of_whole = (each.histograms[1].counts for each in (part, whole))
+    assert np.count_nonzero(part.seen.allowed != NOTHING) == np.count_nonzero(
+        whole.seen.allowed != NOTHING
+    )
+    assert np.count_nonzero(part.seen.allowed != NOTHING) < part.seen.levels.size
+    levels_of_part, levels_of_whole = (each.equalised_histogram.counts for each in (part, whole))
     np.testing.assert_array_equal(levels_of_part, levels_of_whole)
     assert of_part.labels.any()
     np.testing.assert_array_equal(of_part.labels, of_whole.labels)
@@ -108,6 +111,6 @@ def test_the_poolings_of_all_stages_take_the_same_voxels_together(
     pooled = 2 ** (stages - 1)
     starts = [now[0] - all_of_it[0] for now, all_of_it in zip(part.box, whole.box, strict=True)]
     assert all(start % pooled == 0 for start in starts)
-    tight = bounding_box(whole.seen.allowed)
+    tight = bounding_box(whole.seen.allowed != NOTHING)
     assert tight is not None
     assert 0 < max(starts) <= max(first for first, _ in tight)

@@ -11,7 +11,7 @@ from support.threshold_model import BRIGHT, DESCRIPTION, threshold_labels, thres
 
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
-from brainfcn_jax.imaging.image_files import image_grid
+from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import views
 from brainfcn_jax.inference.network_input import spacing_notes
@@ -37,7 +37,7 @@ def make_scan(head: np.ndarray) -> Scan:
     data = np.where(head, rng.uniform(10, 100, SHAPE), 0).astype(np.float32)
     affine = np.diag([3.0, 3.0, 3.0, 1.0])
     image = nibabel.Nifti1Image(data, affine)
-    return Scan(data, (3.0, 3.0, 3.0), image_grid(image), image, "head.nii", ())
+    return Scan(data, (3.0, 3.0, 3.0), Grid(SHAPE, affine), image, "head.nii", ())
 
 
 def described(**changes: object) -> Model:

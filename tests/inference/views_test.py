@@ -11,7 +11,7 @@ from support.threshold_model import BRIGHT, DARK, DESCRIPTION, threshold_labels,
 
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SliceAxis
-from brainfcn_jax.imaging.image_files import image_grid
+from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference.prediction import ANYTHING, FLUID, NOTHING, NetworkInput, ReadyNetwork
 from brainfcn_jax.inference.views import predict_along, refuse_views, view_axes
@@ -110,8 +110,9 @@ def test_the_labels_lie_on_the_scan_whatever_it_is_seen_from(
     places = np.indices((40, 30, 36)) - np.reshape((20, 15, 18), (3, 1, 1, 1))
     head = (places**2).sum(axis=0) <= 12**2
     data = np.where(head, np.where(places[0] > 0, 90, 30), 0).astype(np.float32)
-    image = nibabel.Nifti1Image(data, np.eye(4))
-    scan = Scan(data, spacing_mm, image_grid(image), image, "head.nii", ())
+    affine = np.diag([*spacing_mm, 1.0])
+    image = nibabel.Nifti1Image(data, affine)
+    scan = Scan(data, spacing_mm, Grid((40, 30, 36), affine), image, "head.nii", ())
     once, fused = (segmented(model, scan, views=views) for views in (1, 3))
     assert once.slice_axes == (("coronal",) if spacing_mm[1] == 7 else ("axial",))
     assert fused.slice_axes == (("coronal",) if spacing_mm[1] == 7 else AXES)

@@ -278,16 +278,19 @@ def test_real_label_maps_pass(path: str, expected: Expectations) -> None:
 
 
 def test_a_brain_that_was_not_found_or_not_labelled_is_flagged() -> None:
-    labels, in_brain = np.zeros((2, 10, 10), np.uint8), np.zeros((2, 10, 10), bool)
-    in_brain[1] = True  # 100 voxels
-    labels[1, 1:] = WM
+    labels = np.full((10, 10, 10), WM, np.uint8)
+    in_brain = np.zeros(labels.shape, bool)
+    in_brain[:5] = True
     assert brain_left_out(None, labels, None).flag is None
     assert brain_left_out(True, labels, None).flag is None
     missing = brain_left_out(False, labels, None).flag
     assert missing is not None
     assert (missing.name, "no brain was found" in missing.reason) == ("brain_not_found", True)
+    labels[5:] = BACKGROUND
+    labels[:5, 0] = BACKGROUND
     assert brain_left_out(True, labels, in_brain).flag is None
-    labels[1, :2], labels[1, 2, :5] = 0, 0
+    labels[:5, 1] = BACKGROUND
+    labels[:5, 2, :5] = BACKGROUND
     left_out = brain_left_out(True, labels, in_brain)
     assert left_out.measurements == {"unlabelled_brain": 0.25}
     assert left_out.flag is not None

@@ -41,8 +41,9 @@ def found_scan(
     canonical = intensities(labels) if image is None else image
     file = nibabel.Nifti1Image(canonical[tuple(flips)], affine)
     right_mm, front_mm, top_mm = np.abs(np.diag(affine)[:3]).tolist()
-    grid = Grid((labels.shape[0], labels.shape[1], labels.shape[2]), affine)
-    scan = Scan(canonical, (right_mm, front_mm, top_mm), grid, file, "scan.nii", ())
+    scan = Scan(
+        canonical, (right_mm, front_mm, top_mm), Grid(file.shape, affine), file, "scan.nii", ()
+    )
     description = changes.get("description", DESCRIPTION)
     counts = np.bincount(labels.ravel(), minlength=description.labels.classes).astype(float)
     voxel_mm3 = float(np.prod(scan.spacing_mm))

@@ -2,10 +2,7 @@
 
 import dataclasses
 
-import numpy as np
-
 from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.inference.prediction import NetworkInput, anything, evenly_weighted
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.network.model_file import Model
