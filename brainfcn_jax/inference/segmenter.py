@@ -45,8 +45,8 @@ class Segmenter:
     A scan is seen from several directions if asked for (`views.view_axes`), and their probabilities
     are fused. Where the model looks for a brain first, nothing else of the head is labelled. Where
     its voxels differ from the scan's by more than 5%, the scan is interpolated to them (averaged,
-    to larger ones; thick slices stay) and the classes' probabilities back: the most probable class is
-    the label, background in regions that were removed. Source: Xu et al. 2017, section 2;
+    to larger ones; thick slices stay) and the classes' probabilities back: the most probable class
+    is the label, background in regions that were removed. Source: Xu et al. 2017, section 2;
     resampling is ours.
 
     >>> from brainfcn_jax.imaging.nifti import load_scan
@@ -109,18 +109,13 @@ class Segmenter:
         table, labels = description.labels, found.labels
         expected = expected_of(table, description.people)
         volumes = volume_table(labels, found.soft_voxels, scan.grid.voxel_mm3, table)
+        seen = substance_intensities(scan.data, labels, expected)
         checks = (
             *quality.label_checks(labels, scan.data, scan.spacing_mm, volumes, table, expected),
             quality.many_removed_regions(labels, found.removed_regions),
             quality.high_uncertainty(labels, found.entropy, table),
             found.brain_left_out,
-            contrast_check(
-                scan.path,
-                substance_intensities(scan.data, labels, expected),
-                description.contrasts,
-                expected,
-                contrast,
-            ),
+            contrast_check(scan.path, seen, description.contrasts, expected, contrast),
         )
         return SegmentedScan(
             scan,

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support.segmented import shown
 from support.threshold_model import DESCRIPTION, WIDTHS
 
 from brainfcn_jax.inference import prediction as predict_module

@@ -89,7 +89,7 @@ def test_labels_volumes_and_uncertainty_are_those_of_all_that_could_be_seen(
         whole.seen.allowed != NOTHING
     )
     assert np.count_nonzero(part.seen.allowed != NOTHING) < part.seen.levels.size
-    levels_of_part, levels_of_whole = (each.equalised_histogram.counts for each in (part, whole))
+    levels_of_part, levels_of_whole = (each.histograms[1].counts for each in (part, whole))
     np.testing.assert_array_equal(levels_of_part, levels_of_whole)
     assert of_part.labels.any()
     np.testing.assert_array_equal(of_part.labels, of_whole.labels)

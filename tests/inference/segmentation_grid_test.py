@@ -11,7 +11,7 @@ from support.threshold_model import DESCRIPTION, threshold_model
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES, THICK
-from brainfcn_jax.imaging.grid import Grid
+from brainfcn_jax.imaging.image_files import image_grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference import views
 from brainfcn_jax.inference.prediction import NetworkInput, Progress, ReadyNetwork
@@ -39,7 +39,7 @@ def ball_scan(*spacing_mm: float, beside: bool = False) -> tuple[Scan, np.ndarra
     x_mm, y_mm, z_mm = spacing_mm
     affine = np.diag([*spacing_mm, 1.0])
     image = nibabel.Nifti1Image(data, affine)
-    grid = Grid(image.shape, affine)
+    grid = image_grid(image)
     return Scan(data, (x_mm, y_mm, z_mm), grid, image, "head.nii", ()), ball
 
 

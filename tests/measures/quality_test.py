@@ -15,7 +15,7 @@ from support.labelled_brain import (
 )
 
 from brainfcn_jax.imaging.nifti import load_labels, load_scan
-from brainfcn_jax.labels import BS, CB, COGM, CSF, TISSUES, VENT, WM
+from brainfcn_jax.labels import BACKGROUND, BS, CB, COGM, CSF, TISSUES, VENT, WM
 from brainfcn_jax.measures.expectations import ADULTS, ANYONE, NEWBORNS, Expectations
 from brainfcn_jax.measures.quality import (
     Quality,

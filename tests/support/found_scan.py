@@ -10,8 +10,8 @@ from jaxtyping import Float32, UInt8
 from support.labelled_brain import entropies, intensities, labelled_brain
 from support.threshold_model import DESCRIPTION
 
-from brainfcn_jax.imaging.grid import Grid
 from brainfcn_jax.imaging.histograms import Histogram
+from brainfcn_jax.imaging.image_files import image_grid
 from brainfcn_jax.imaging.nifti import Scan
 from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.measures.quality import Quality
@@ -41,9 +41,7 @@ def found_scan(
     canonical = intensities(labels) if image is None else image
     file = nibabel.Nifti1Image(canonical[tuple(flips)], affine)
     right_mm, front_mm, top_mm = np.abs(np.diag(affine)[:3]).tolist()
-    scan = Scan(
-        canonical, (right_mm, front_mm, top_mm), Grid(file.shape, affine), file, "scan.nii", ()
-    )
+    scan = Scan(canonical, (right_mm, front_mm, top_mm), image_grid(file), file, "scan.nii", ())
     description = changes.get("description", DESCRIPTION)
     counts = np.bincount(labels.ravel(), minlength=description.labels.classes).astype(float)
     voxel_mm3 = float(np.prod(scan.spacing_mm))

@@ -8,12 +8,6 @@ from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.network.model_file import Model
 
 
-def shown(levels: np.ndarray, allowed: np.ndarray | None = None) -> NetworkInput:
-    """Returns a volume of which each voxel weighs 1; anything is allowed unless told otherwise."""
-    allowed = anything(levels.shape) if allowed is None else allowed
-    return NetworkInput(levels, allowed, evenly_weighted(levels.shape))
-
-
 def segmented(
     model: Model,
     scan: Scan,
