@@ -14,15 +14,6 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
     if path.parent != PACKAGE or path.name != "__init__.py"
 }
-FILES = [
-    *MODULES.values(),
-    *ROOT.glob("*.py"),
-    *(path for folder in ("configs", "weights") for path in (ROOT / folder).glob("*.py")),
-    *(path for folder in ("benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")),
-]
-LONGEST_FILE = 300
-LONGEST_FUNCTION = 60
-
 WORDS = {"errors", "labels", "schemes", "text"}
 SCANS = WORDS | {"runtime", "imaging"}
 ONE_SCAN = SCANS | {"measures", "network", "inference"}
@@ -293,19 +284,3 @@ def test_flags_live_in_the_commands() -> None:
     for name in (module for module in MODULES if room(module) != "commands"):
         imported = " ".join(imported_names(MODULES[name]))
         assert not re.search(r"\b(absl\.(app|flags)|argparse|config_flags)\b", imported), name
-
-
-def relative(path: Path) -> str:
-    """A file's path below the project's folder."""
-    return path.relative_to(ROOT).as_posix()
-
-
-@pytest.mark.parametrize("path", FILES, ids=relative)
-def test_files_and_functions_are_short(path: Path) -> None:
-    text = path.read_text("utf-8")
-    assert len(text.splitlines()) <= LONGEST_FILE
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            assert node.end_lineno is not None
-            lines = node.end_lineno - node.lineno + 1
-            assert lines <= LONGEST_FUNCTION, f"{node.name} has {lines} lines"

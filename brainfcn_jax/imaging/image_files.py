@@ -4,10 +4,10 @@ Messages of the errors lack the file's name: `file_checks.naming` puts it in fro
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, SupportsInt, cast
 
 import nibabel
 import numpy as np
@@ -114,7 +114,7 @@ def opened_image(
 def _checked(image: Any) -> tuple[SpatialImage, tuple[str, ...]]:
     if not isinstance(image, (AnalyzeImage, MGHImage)):
         raise InputError("is neither a NIfTI, an MGH nor an Analyze volume")
-    voxel_checks.check_shape(image.shape)
+    voxel_checks.check_shape(sizes(image.shape))
     in_file = nibabel.is_proxy(image.dataobj)
     dtype = image.get_data_dtype() if in_file else np.asanyarray(image.dataobj).dtype
     voxel_checks.check_voxel_type(dtype)
@@ -183,7 +183,12 @@ def _unit_mm(header: Any) -> Float[np.ndarray, "4 1"]:
     return np.array([[mm], [mm], [mm], [1.0]])
 
 
+def sizes(shape: Iterable[SupportsInt]) -> tuple[int, ...]:
+    """Return the sizes of an image's axes, which MGH has in numpy's own integers."""
+    return tuple(map(int, shape))
+
+
 def image_grid(image: SpatialImage) -> Grid:
     """Return where the voxels of one volume of the file lie, in its own axis order, in mm."""
-    first, second, third = map(int, image.shape[:3])
+    first, second, third = sizes(image.shape[:3])
     return Grid((first, second, third), image.affine * _unit_mm(image.header))

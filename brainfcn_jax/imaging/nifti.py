@@ -18,7 +18,7 @@ from nibabel.spatialimages import SpatialImage
 
 from brainfcn_jax.imaging import file_checks, voxel_checks
 from brainfcn_jax.imaging.grid import Grid, same_voxels
-from brainfcn_jax.imaging.image_files import image_grid, opened_image
+from brainfcn_jax.imaging.image_files import image_grid, opened_image, sizes
 from brainfcn_jax.imaging.surroundings import with_lowest_surroundings
 from brainfcn_jax.schemes import TISSUE_SCHEME, CodeScheme, classes_of
 
@@ -68,7 +68,7 @@ def load_scan(source: str | Path | SpatialImage, frame: int | None = None) -> Sc
     """
     path = (source.get_filename() or "image") if isinstance(source, SpatialImage) else source
     with file_checks.naming(path), opened_image(source) as (image, file_notes):
-        shape = image.shape
+        shape = sizes(image.shape)
         chosen = voxel_checks.chosen_frame(shape, frame)
         data, value_notes = voxel_checks.finite_scan(_voxels(image, chosen))
         data, surrounding_notes = with_lowest_surroundings(data)
@@ -98,7 +98,7 @@ def load_codes(path: str | Path, like: Scan | None = None) -> Int32[np.ndarray, 
         InputError: as `load_scan`; also values that are not whole numbers, or another grid.
     """
     with file_checks.naming(path), opened_image(path) as (image, _):
-        frame = voxel_checks.only_frame(image.shape)
+        frame = voxel_checks.only_frame(sizes(image.shape))
         codes = voxel_checks.whole_codes(_voxels(image, frame))
         grid = image_grid(image)
         if like is not None:
