@@ -19,35 +19,36 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from arguments import Flags, commas
-from brainfcn_jax.cohort.run import local_executor, segment_all
-from brainfcn_jax.cohort.steps import (
-    OpenModel,
-    ReadScan,
-    Segmenter,
-    open_model,
-    read_planned,
-    segment_read,
-)
-from brainfcn_jax.results.scan_results import Outcome, PlannedScan, ScanResults
-from brainfcn_jax.results.settings import SegmentationSettings
 
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.many_scans import local_executor, segment_all, skipped
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents
+from brainfcn_jax.cohort.outcome import Outcome
 from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.resume import Todo
 from brainfcn_jax.cohort.scan_lists import expand_volumes
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.nifti_writing import nifti_bytes, save_label_map
 from brainfcn_jax.imaging.nilearn_files import demo_scan
+from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.results.contents import ScanContents
 from brainfcn_jax.results.group import write_group
-from brainfcn_jax.results.tables import write_volumes
-from brainfcn_jax.results.writing import summary, write_pages
+from brainfcn_jax.results.options import Analysis, Replacing, Wanted
+from brainfcn_jax.results.paths import LABEL_MAP, PICTURE
+from brainfcn_jax.results.planned_scan import PlannedScan
+from brainfcn_jax.results.record import summary_of
+from brainfcn_jax.results.tables import write_table
+from brainfcn_jax.runtime.background import Done, overlapped
 from brainfcn_jax.runtime.locks import claimed
 
+VOLUMES = "desc-tissue_volumes.tsv"
 MEBIBYTE = 2**20
 SETTLED = 10
 """Scans after which memory is expected not to grow any more."""
@@ -61,20 +62,21 @@ def main(arguments: Sequence[str]) -> None:
     flags.add_argument("--bookkeeping", type=commas, default=(), help="Runs without a network.")
     flags.number("scans", 20, "How many.", 2)
     asked = flags.parse_args(arguments)
-    settings = SegmentationSettings(None, asked.weights, None, "tissues", overwrite=False)
     start = time.perf_counter()
-    opened = open_model(settings)
+    model, provenance = open_model(Analysis(weights=asked.weights))
+    opened = Segmenter(model)
+    books = Bookkeeping(provenance, Wanted(), Replacing())
     if asked.bookkeeping:
         print(" scans  step                    s   CPU s CPU ms/scan bytes written/scan")
         for count in asked.bookkeeping:
-            keep_books(int(count), opened, settings)
+            keep_books(int(count), opened, books)
         return
     volume = Path(asked.volume or demo_scan()).resolve()
     with TemporaryDirectory() as folder:
         scans = links_to(volume, asked.scans, Path(folder))
-        alone = seconds_alone(scans[0], opened, settings, folder)
+        alone = seconds_alone(scans[0], opened, books, folder)
         print(f"start-up, compilation and two scans alone: {time.perf_counter() - start:.1f} s")
-        follow(scans, opened, settings, folder, alone)
+        follow(scans, opened, books, folder, alone)
 
 
 def links_to(volume: Path, count: int, folder: Path) -> list[str]:
@@ -86,26 +88,23 @@ def links_to(volume: Path, count: int, folder: Path) -> list[str]:
     return [str(link) for link in links]
 
 
-def seconds_alone(
-    scan: str, opened: OpenModel, settings: SegmentationSettings, folder: str
-) -> float:
+def seconds_alone(scan: str, opened: Segmenter, books: Bookkeeping, folder: str) -> float:
     """Return how long labelling takes, compiled before, when nothing is read or written."""
     (planned,) = plan_files([scan], [], f"{folder}/alone")
-    read = read_planned(planned, settings)
-    segment_read(read, opened, settings)
+    inputs = read_inputs(planned, books, Todo(needed=True))
+    segmented_contents(planned, inputs, opened, books)
     start = time.perf_counter()
-    segment_read(read, opened, settings)
+    segmented_contents(planned, inputs, opened, books)
     return time.perf_counter() - start
 
 
 def follow(
-    scans: list[str], opened: OpenModel, settings: SegmentationSettings, folder: str, alone: float
+    scans: list[str], opened: Segmenter, books: Bookkeeping, folder: str, alone: float
 ) -> None:
     """Label the scans and print what it cost."""
     planned = plan_files(scans, [], f"{folder}/out")
     times, memory, files = [], [], []
-    executor = local_executor(Segmenter(opened).segment)
-    for outcome in segment_all(planned, settings, opened.provenance, executor):
+    for outcome in segment_all(planned, books, local_executor(opened)):
         assert outcome.failure is None, outcome.failure
         times.append(time.perf_counter())
         memory.append(resident_bytes() / MEBIBYTE)
@@ -129,7 +128,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def keep_books(count: int, opened: OpenModel, settings: SegmentationSettings) -> None:
+def keep_books(count: int, opened: Segmenter, books: Bookkeeping) -> None:
     """Run and resume without a network on so many tiny scans, and print what a scan cost."""
     with TemporaryDirectory() as folder:
         scans, out = Path(folder) / "scans", Path(folder) / "out"
@@ -138,11 +137,13 @@ def keep_books(count: int, opened: OpenModel, settings: SegmentationSettings) ->
         for number in range(count):
             (scans / f"{number}.nii").write_bytes(nifti_bytes(values, (3.0, 3.0, 3.0)))
         (first,) = plan_files([str(scans / "0.nii")], [], f"{folder}/alone")
-        found = segment_read(read_planned(first, settings), opened, settings)
-        write_pages(found, overwrite=False)
+        inputs = read_inputs(first, books, Todo(needed=True))
+        found = segmented_contents(first, inputs, opened, books)
+        picture = Path(folder) / "picture.png"
+        picture.write_bytes(found.picture())
         for run in ("first", "resumed"):
             planned: list[PlannedScan] = measured(count, f"{run}: find", plan, scans, out)
-            measured(count, f"{run}: segment", copy, planned, found, settings, run == "resumed")
+            measured(count, f"{run}: segment", copy, planned, found, picture, run == "resumed")
             measured(count, f"{run}: group", group, out)
 
 
@@ -168,26 +169,43 @@ def plan(scans: Path, out: Path) -> list[PlannedScan]:
     return plan_files(found, [], str(out))
 
 
-def copy(
-    planned: list[PlannedScan], found: ScanResults, settings: SegmentationSettings, resume: bool
-) -> None:
+def copy(planned: list[PlannedScan], found: ScanContents, picture: Path, resume: bool) -> None:
     """Run on the planned scans, each of which gets the same labels and the same picture."""
+    books = Bookkeeping(found.provenance, Wanted(), Replacing(resume=resume))
 
-    def segment(read: ReadScan, *_: Any) -> ScanResults:
-        segmented = dataclasses.replace(found.segmented, scan=read.scan)
-        return dataclasses.replace(found, planned=read.planned, segmented=segmented)
+    def read(scan: PlannedScan) -> tuple[Todo, ScanContents]:
+        todo, segmented = books.todo(scan), found.segmented
+        if todo.needed:
+            segmented = dataclasses.replace(segmented, scan=read_inputs(scan, books, todo)[0])
+        return todo, ScanContents(scan, segmented, found.provenance)
 
-    def write(results: ScanResults, settings: SegmentationSettings) -> Outcome:
-        outputs, segmented = results.planned.outputs, results.segmented
-        save_label_map(outputs.label_map, segmented.canonical_labels, segmented.scan)
-        write_volumes(outputs.volumes, segmented.volumes, settings.overwrite)
-        os.link(found.planned.outputs.picture, outputs.picture)
-        files = (outputs.label_map, outputs.volumes, outputs.picture)
-        return Outcome(results.planned, summary(results), files=files)
+    def finish(given: tuple[Todo, ScanContents]) -> Outcome:
+        todo, contents = given
+        if not todo.needed:
+            return skipped(contents.planned, todo)
+        books.begin(contents.planned, todo)
+        outcome = few_written(contents, picture)
+        books.finish(contents.planned, todo, outcome)
+        return outcome
 
-    executor = local_executor(segment, write=write)
-    for outcome in segment_all(planned, settings, found.provenance, executor, resume=resume):
+    def execute(
+        scans: Sequence[PlannedScan], _: Bookkeeping
+    ) -> Generator[Done[PlannedScan], None, None]:
+        return overlapped(scans, (read, finish))
+
+    for outcome in segment_all(planned, books, execute):
         assert outcome.failure is None and outcome.skipped == resume, outcome
+
+
+def few_written(contents: ScanContents, picture: Path) -> Outcome:
+    """Write the labels and the volumes of a scan, and link the picture."""
+    outputs, segmented = contents.planned.outputs, contents.segmented
+    files = tuple(outputs.file(ending) for ending in (LABEL_MAP, VOLUMES, PICTURE))
+    save_label_map(files[0], segmented.canonical_labels, segmented.scan)
+    write_table(files[1], contents.volumes())
+    os.link(picture, files[2])
+    summary = summary_of(segmented, contents.provenance.model_name)
+    return Outcome(contents.planned, summary, files=files)
 
 
 def group(out: Path) -> None:

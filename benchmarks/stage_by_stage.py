@@ -19,45 +19,53 @@ from typing import Any
 
 import measuring
 from arguments import Flags
-from brainfcn_jax.cohort.steps import (
-    OpenModel,
-    open_model,
-    read_planned,
-    reference_scores,
-    segment_read,
-)
-from brainfcn_jax.results.settings import SegmentationSettings
 
+from brainfcn_jax.cohort.bookkeeping import Bookkeeping
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents
 from brainfcn_jax.cohort.plan import plan_files
+from brainfcn_jax.cohort.resume import Todo
+from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.inference.segmenter import Segmenter
+from brainfcn_jax.measures.metrics import score
 from brainfcn_jax.network.kernels import fastest
-from brainfcn_jax.results.writing import write_pages, write_results
+from brainfcn_jax.results.contents import ScanContents
+from brainfcn_jax.results.options import Analysis, Replacing, Wanted
+from brainfcn_jax.results.paths import LABEL_MAP
+from brainfcn_jax.results.writing import write_results
 from brainfcn_jax.runtime.jax_environment import prepare_jax
 
 NETWORK = "network"
 
 
 def timed_run(
-    asked: Namespace, opened: OpenModel, settings: SegmentationSettings, out: Path, reference: Path
+    scan: str, opened: Segmenter, books: Bookkeeping, out: Path, reference: Path
 ) -> dict[str, float]:
     """Take the whole way of the scan; return the seconds of each step, all of them together last.
 
     Where there is no reference yet, the label map becomes it.
     """
     references = [str(reference)] if reference.exists() else []
-    (planned,) = plan_files([asked.scan], references, str(out))
+    (planned,) = plan_files([scan], references, str(out))
     start = time.perf_counter()
-    read = read_planned(planned, settings)
+    inputs = read_inputs(planned, books, Todo(needed=True))
     read_at = time.perf_counter()
-    results = segment_read(read, opened, settings)
+    contents = segmented_contents(planned, inputs, opened, books)
     labelled_at = time.perf_counter()
-    write_results(results, settings)
+    write_results(contents, books.wanted, overwrite=True)
     written_at = time.perf_counter()
-    write_pages(results, overwrite=True)  # once more, to tell them from all else that is written
+    # once more, to tell them from all else that is written; a picture is drawn once for `contents`
+    ScanContents(planned, contents.segmented, contents.provenance).page()
     pages = time.perf_counter() - written_at
-    scores = measuring.seconds(lambda: reference_scores(read, results.segmented, settings.scheme))
-    if not references:
-        reference.write_bytes(planned.outputs.label_map.read_bytes())
-    steps = dict(results.segmented.seconds)
+    scores = 0.0
+    if inputs[1] is not None:
+        found, codes, scheme = contents.segmented, inputs[1], contents.provenance.scheme
+        axis = SLICE_AXES[found.slice_axes[0]]
+        start_scores = time.perf_counter()
+        score(found.canonical_labels, codes, inputs[0].spacing_mm, scheme, slice_axis=axis)
+        scores = time.perf_counter() - start_scores
+    else:
+        reference.write_bytes(planned.outputs.file(LABEL_MAP).read_bytes())
+    steps = dict(contents.segmented.seconds)
     return {
         "reading": read_at - start,
         **steps,
@@ -72,14 +80,13 @@ def timed_run(
 def step_rows(asked: Namespace) -> list[dict[str, Any]]:
     """Return medians of each step over the repeats, after two runs that compile."""
     name, weights = None if asked.weights else asked.model, asked.weights
-    settings = SegmentationSettings(
-        name, weights, None, "tissues", overwrite=True, views=asked.views
-    )
-    opened = open_model(settings)
+    model, provenance = open_model(Analysis(name, weights, views=asked.views))
+    opened = Segmenter(model)
+    books = Bookkeeping(provenance, Wanted(), Replacing(overwrite=True))
     with TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.nii.gz"
         runs = [
-            timed_run(asked, opened, settings, Path(folder) / str(number), reference)
+            timed_run(asked.scan, opened, books, Path(folder) / str(number), reference)
             for number in range(2 + asked.repeats)
         ][2:]
     medians = {step: statistics.median(run[step] for run in runs) for step in runs[0]}
