@@ -19,7 +19,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -47,6 +47,7 @@ from brainfcn_jax.results.options import Analysis, Replacing, Wanted
 from brainfcn_jax.results.planned_scan import PlannedScan
 from brainfcn_jax.runtime.locks import claimed
 
+VOLUMES = "desc-tissue_volumes.tsv"
 MEBIBYTE = 2**20
 SETTLED = 10
 """Scans after which memory is expected not to grow any more."""
@@ -190,6 +191,17 @@ def copy(planned: list[PlannedScan], first: ScanContents, resume: bool) -> None:
         executor = local_executor(Repeating(first.segmented))
         for outcome in segment_all(planned, books, executor):
             assert outcome.failure is None and outcome.skipped == resume, outcome
+
+
+def few_written(contents: ScanContents, picture: Path) -> Outcome:
+    """Write the labels and the volumes of a scan, and link the picture."""
+    outputs, segmented = contents.planned.outputs, contents.segmented
+    files = tuple(outputs.file(ending) for ending in (LABEL_MAP, VOLUMES, PICTURE))
+    save_label_map(files[0], segmented.canonical_labels, segmented.scan)
+    write_table(files[1], contents.volumes())
+    os.link(picture, files[2])
+    summary = summary_of(segmented, contents.provenance.model_name)
+    return Outcome(contents.planned, summary, files=files)
 
 
 def group(out: Path) -> None:
