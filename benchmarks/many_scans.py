@@ -23,28 +23,29 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import mock
 
 import numpy as np
 from arguments import Flags, commas
 
-from brainfcn_jax.cohort import one_scan
 from brainfcn_jax.cohort.bookkeeping import Bookkeeping
-from brainfcn_jax.cohort.many_scans import local_executor, segment_all
-from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents, written
+from brainfcn_jax.cohort.many_scans import local_executor, segment_all, skipped
+from brainfcn_jax.cohort.one_scan import open_model, read_inputs, segmented_contents
+from brainfcn_jax.cohort.outcome import Outcome
 from brainfcn_jax.cohort.plan import plan_files
 from brainfcn_jax.cohort.resume import Todo
 from brainfcn_jax.cohort.scan_lists import expand_volumes
 from brainfcn_jax.imaging.file_names import EXTENSIONS
-from brainfcn_jax.imaging.nifti import Scan
-from brainfcn_jax.imaging.nifti_writing import nifti_bytes
+from brainfcn_jax.imaging.nifti_writing import nifti_bytes, save_label_map
 from brainfcn_jax.imaging.nilearn_files import demo_scan
-from brainfcn_jax.inference.segmented_scan import SegmentedScan
 from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.results.contents import ScanContents
 from brainfcn_jax.results.group import write_group
 from brainfcn_jax.results.options import Analysis, Replacing, Wanted
+from brainfcn_jax.results.paths import LABEL_MAP, PICTURE
 from brainfcn_jax.results.planned_scan import PlannedScan
+from brainfcn_jax.results.record import summary_of
+from brainfcn_jax.results.tables import write_table
+from brainfcn_jax.runtime.background import Done, overlapped
 from brainfcn_jax.runtime.locks import claimed
 
 VOLUMES = "desc-tissue_volumes.tsv"
@@ -63,18 +64,19 @@ def main(arguments: Sequence[str]) -> None:
     asked = flags.parse_args(arguments)
     start = time.perf_counter()
     model, provenance = open_model(Analysis(weights=asked.weights))
-    segmenter, books = Segmenter(model), Bookkeeping(provenance, Wanted(), Replacing())
+    opened = Segmenter(model)
+    books = Bookkeeping(provenance, Wanted(), Replacing())
     if asked.bookkeeping:
         print(" scans  step                    s   CPU s CPU ms/scan bytes written/scan")
         for count in asked.bookkeeping:
-            keep_books(int(count), segmenter, books)
+            keep_books(int(count), opened, books)
         return
     volume = Path(asked.volume or demo_scan()).resolve()
     with TemporaryDirectory() as folder:
         scans = links_to(volume, asked.scans, Path(folder))
-        alone = seconds_alone(scans[0], segmenter, books, folder)
+        alone = seconds_alone(scans[0], opened, books, folder)
         print(f"start-up, compilation and two scans alone: {time.perf_counter() - start:.1f} s")
-        follow(scans, segmenter, books, folder, alone)
+        follow(scans, opened, books, folder, alone)
 
 
 def links_to(volume: Path, count: int, folder: Path) -> list[str]:
@@ -86,23 +88,23 @@ def links_to(volume: Path, count: int, folder: Path) -> list[str]:
     return [str(link) for link in links]
 
 
-def seconds_alone(scan: str, segmenter: Segmenter, books: Bookkeeping, folder: str) -> float:
+def seconds_alone(scan: str, opened: Segmenter, books: Bookkeeping, folder: str) -> float:
     """Return how long labelling takes, compiled before, when nothing is read or written."""
     (planned,) = plan_files([scan], [], f"{folder}/alone")
     inputs = read_inputs(planned, books, Todo(needed=True))
-    segmented_contents(planned, inputs, segmenter, books)
+    segmented_contents(planned, inputs, opened, books)
     start = time.perf_counter()
-    segmented_contents(planned, inputs, segmenter, books)
+    segmented_contents(planned, inputs, opened, books)
     return time.perf_counter() - start
 
 
 def follow(
-    scans: list[str], segmenter: Segmenter, books: Bookkeeping, folder: str, alone: float
+    scans: list[str], opened: Segmenter, books: Bookkeeping, folder: str, alone: float
 ) -> None:
     """Label the scans and print what it cost."""
     planned = plan_files(scans, [], f"{folder}/out")
     times, memory, files = [], [], []
-    for outcome in segment_all(planned, books, local_executor(segmenter)):
+    for outcome in segment_all(planned, books, local_executor(opened)):
         assert outcome.failure is None, outcome.failure
         times.append(time.perf_counter())
         memory.append(resident_bytes() / MEBIBYTE)
@@ -126,7 +128,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def keep_books(count: int, segmenter: Segmenter, books: Bookkeeping) -> None:
+def keep_books(count: int, opened: Segmenter, books: Bookkeeping) -> None:
     """Run and resume without a network on so many tiny scans, and print what a scan cost."""
     with TemporaryDirectory() as folder:
         scans, out = Path(folder) / "scans", Path(folder) / "out"
@@ -135,12 +137,13 @@ def keep_books(count: int, segmenter: Segmenter, books: Bookkeeping) -> None:
         for number in range(count):
             (scans / f"{number}.nii").write_bytes(nifti_bytes(values, (3.0, 3.0, 3.0)))
         (first,) = plan_files([str(scans / "0.nii")], [], f"{folder}/alone")
-        todo = Todo(needed=True)
-        contents = segmented_contents(first, read_inputs(first, books, todo), segmenter, books)
-        written(contents, books, todo)
+        inputs = read_inputs(first, books, Todo(needed=True))
+        found = segmented_contents(first, inputs, opened, books)
+        picture = Path(folder) / "picture.png"
+        picture.write_bytes(found.picture())
         for run in ("first", "resumed"):
             planned: list[PlannedScan] = measured(count, f"{run}: find", plan, scans, out)
-            measured(count, f"{run}: segment", copy, planned, contents, run == "resumed")
+            measured(count, f"{run}: segment", copy, planned, found, picture, run == "resumed")
             measured(count, f"{run}: group", group, out)
 
 
@@ -162,35 +165,36 @@ def bytes_written() -> int:
 
 def plan(scans: Path, out: Path) -> list[PlannedScan]:
     """Find the scans of a folder and plan their results."""
-    found, _ = expand_volumes([str(scans)], ["T1w"])
+    found, _ = expand_volumes([str(scans)], "T1w")
     return plan_files(found, [], str(out))
 
 
-class Repeating(Segmenter):
-    """Finds in each scan what was found in one."""
+def copy(planned: list[PlannedScan], found: ScanContents, picture: Path, resume: bool) -> None:
+    """Run on the planned scans, each of which gets the same labels and the same picture."""
+    books = Bookkeeping(found.provenance, Wanted(), Replacing(resume=resume))
 
-    def __init__(self, found: SegmentedScan) -> None:
-        self._found = found
+    def read(scan: PlannedScan) -> tuple[Todo, ScanContents]:
+        todo, segmented = books.todo(scan), found.segmented
+        if todo.needed:
+            segmented = dataclasses.replace(segmented, scan=read_inputs(scan, books, todo)[0])
+        return todo, ScanContents(scan, segmented, found.provenance)
 
-    def segment(self, scan: Scan, **_: Any) -> SegmentedScan:
-        """Return what was found."""
-        return dataclasses.replace(self._found, scan=scan)
+    def finish(given: tuple[Todo, ScanContents]) -> Outcome:
+        todo, contents = given
+        if not todo.needed:
+            return skipped(contents.planned, todo)
+        books.begin(contents.planned, todo)
+        outcome = few_written(contents, picture)
+        books.finish(contents.planned, todo, outcome)
+        return outcome
 
+    def execute(
+        scans: Sequence[PlannedScan], _: Bookkeeping
+    ) -> Generator[Done[PlannedScan], None, None]:
+        return overlapped(scans, (read, finish))
 
-def copy(planned: list[PlannedScan], first: ScanContents, resume: bool) -> None:
-    """Run on the planned scans, each of which gets the same labels and the same files."""
-    books = Bookkeeping(first.provenance, Wanted(), Replacing(resume=resume))
-
-    def link(contents: ScanContents, *_: object) -> tuple[str, ...]:
-        own = (books.files(each.planned) for each in (first, contents))
-        for made, path in zip(*own, strict=True):
-            os.link(made, path)
-        return ()
-
-    with mock.patch.object(one_scan, "write_results", link):
-        executor = local_executor(Repeating(first.segmented))
-        for outcome in segment_all(planned, books, executor):
-            assert outcome.failure is None and outcome.skipped == resume, outcome
+    for outcome in segment_all(planned, books, execute):
+        assert outcome.failure is None and outcome.skipped == resume, outcome
 
 
 def few_written(contents: ScanContents, picture: Path) -> Outcome:

@@ -8,7 +8,6 @@ the reference of the measures). The steps of labelling are those that the tool i
 each step stands its share of the network's time. Scans are made by `benchmark_scans.py`.
 """
 
-import dataclasses
 import statistics
 import sys
 import time
@@ -29,6 +28,7 @@ from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.inference.segmenter import Segmenter
 from brainfcn_jax.measures.metrics import score
 from brainfcn_jax.network.kernels import fastest
+from brainfcn_jax.results.contents import ScanContents
 from brainfcn_jax.results.options import Analysis, Replacing, Wanted
 from brainfcn_jax.results.paths import LABEL_MAP
 from brainfcn_jax.results.writing import write_results
@@ -38,7 +38,7 @@ NETWORK = "network"
 
 
 def timed_run(
-    scan: str, segmenter: Segmenter, books: Bookkeeping, out: Path, reference: Path
+    scan: str, opened: Segmenter, books: Bookkeeping, out: Path, reference: Path
 ) -> dict[str, float]:
     """Take the whole way of the scan; return the seconds of each step, all of them together last.
 
@@ -47,22 +47,25 @@ def timed_run(
     references = [str(reference)] if reference.exists() else []
     (planned,) = plan_files([scan], references, str(out))
     start = time.perf_counter()
-    inputs = read_inputs(planned, books, Todo(needed=True, replace=True))
+    inputs = read_inputs(planned, books, Todo(needed=True))
     read_at = time.perf_counter()
-    contents = segmented_contents(planned, inputs, segmenter, books)
+    contents = segmented_contents(planned, inputs, opened, books)
     labelled_at = time.perf_counter()
     write_results(contents, books.wanted, overwrite=True)
     written_at = time.perf_counter()
-    dataclasses.replace(contents).page()  # once more, to tell it from all else that is written
+    # once more, to tell them from all else that is written; a picture is drawn once for `contents`
+    ScanContents(planned, contents.segmented, contents.provenance).page()
     pages = time.perf_counter() - written_at
-    found, codes, scores = contents.segmented, inputs[1], 0.0
-    if codes is not None:
-        scheme, axis = books.provenance.scheme, SLICE_AXES[found.slice_axes[0]]
-        arguments = (found.canonical_labels, codes, found.scan.spacing_mm, scheme)
-        scores = measuring.seconds(lambda: score(*arguments, slice_axis=axis))
-    if not references:
+    scores = 0.0
+    if inputs[1] is not None:
+        found, codes, scheme = contents.segmented, inputs[1], contents.provenance.scheme
+        axis = SLICE_AXES[found.slice_axes[0]]
+        start_scores = time.perf_counter()
+        score(found.canonical_labels, codes, inputs[0].spacing_mm, scheme, slice_axis=axis)
+        scores = time.perf_counter() - start_scores
+    else:
         reference.write_bytes(planned.outputs.file(LABEL_MAP).read_bytes())
-    steps = dict(found.seconds)
+    steps = dict(contents.segmented.seconds)
     return {
         "reading": read_at - start,
         **steps,
@@ -76,13 +79,14 @@ def timed_run(
 
 def step_rows(asked: Namespace) -> list[dict[str, Any]]:
     """Return medians of each step over the repeats, after two runs that compile."""
-    name = None if asked.weights else asked.model
-    model, provenance = open_model(Analysis(name, asked.weights, views=asked.views))
-    segmenter, books = Segmenter(model), Bookkeeping(provenance, Wanted(), Replacing())
+    name, weights = None if asked.weights else asked.model, asked.weights
+    model, provenance = open_model(Analysis(name, weights, views=asked.views))
+    opened = Segmenter(model)
+    books = Bookkeeping(provenance, Wanted(), Replacing(overwrite=True))
     with TemporaryDirectory() as folder:
         reference = Path(folder) / "reference.nii.gz"
         runs = [
-            timed_run(asked.scan, segmenter, books, Path(folder) / str(number), reference)
+            timed_run(asked.scan, opened, books, Path(folder) / str(number), reference)
             for number in range(2 + asked.repeats)
         ][2:]
     medians = {step: statistics.median(run[step] for run in runs) for step in runs[0]}

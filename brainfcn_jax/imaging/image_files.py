@@ -120,7 +120,7 @@ def _checked(image: Any) -> tuple[SpatialImage, tuple[str, ...]]:
     voxel_checks.check_voxel_type(dtype)
     notes: tuple[str, ...] = ()
     if in_file:
-        voxel_bytes = math.prod(image.shape) * dtype.itemsize
+        voxel_bytes = math.prod(sizes(image.shape)) * dtype.itemsize
         declared_bytes = int(cast(Any, image.dataobj).offset) + voxel_bytes
         path = Path(image.file_map["image"].filename or "")
         notes = file_checks.check_file_is_whole(path, declared_bytes)

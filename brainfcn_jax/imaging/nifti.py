@@ -168,6 +168,6 @@ def _map_header(image: SpatialImage, dtype: np.dtype) -> Nifti1Header:
 
 def _voxels(image: SpatialImage, frame: int) -> Num[np.ndarray, "i j k"]:
     """Return one volume with slope and intercept applied, in the file's axis order."""
-    if math.prod(image.shape[3:]) > 1:
+    if math.prod(sizes(image.shape[3:])) > 1:
         return np.asanyarray(image.dataobj[..., frame])
     return np.asanyarray(image.dataobj).reshape(image.shape[:3])
