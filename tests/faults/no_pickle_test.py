@@ -12,8 +12,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from architecture_test import FILES, ROOT, imported_names, relative
+from architecture_test import ROOT, imported_names
 from faults.bad_inputs import nifti_bytes
+from length_test import FILES, relative
 from support.threshold_model import threshold_model
 from training.checkpoints_test import assert_equal, restored, save, state_after
 
