@@ -8,16 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 from support.threshold_model import DESCRIPTION, WIDTHS
 
+from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.fcn import SegmentationNetwork, parameter_shapes
 from brainfcn_jax.network.model_file import Model, save_model
 from brainfcn_jax.training.step import Params
 
 
 def network_and_params(
-    seed: int = 0, stages: int = 4, maps: int = 2
+    seed: int = 0, stages: int = 4, maps: int = 2, classes: int = TISSUES.classes
 ) -> tuple[SegmentationNetwork, Params]:
     """A network with random parameters, large enough everywhere to give visible gradients."""
-    network = SegmentationNetwork(stages=stages, maps=maps, classes=8, widths=WIDTHS)
+    network = SegmentationNetwork(stages=stages, maps=maps, classes=classes, widths=WIDTHS)
     random = np.random.default_rng(seed)
     shapes = parameter_shapes(network.stages, network.maps, network.classes, WIDTHS)
     params = {
@@ -42,7 +43,9 @@ def narrow_start(folder: Path, **changes: Any) -> dict[str, str]:
         "spacing_mm": (1.0, 1.0, 3.0),
     }
     description = dataclasses.replace(DESCRIPTION, **described | changes)
-    _, params = network_and_params(stages=description.stages, maps=description.maps)
+    _, params = network_and_params(
+        stages=description.stages, maps=description.maps, classes=description.labels.classes
+    )
     params = {
         layer: {name: np.asarray(array) for name, array in part.items()}
         for layer, part in params.items()
