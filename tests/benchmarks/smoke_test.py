@@ -115,6 +115,19 @@ def test_same_visit(heads: Path, weights: str, capsys: pytest.CaptureFixture[str
     assert found[f"{VISIT}_T2w"][8:10] == ["0.00%", "0.00%"]
 
 
+def test_verdicts(
+    heads: Path, pairs: Path, weights: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [f"--weights={weights}", "--spoilt=p01_T1w", "--checked=p01_T1w"]
+    assert run("verdicts", *asked, heads, pairs / "a_T1w.nii.gz", "--templates", pairs) == 1
+    printed = capsys.readouterr().out
+    titles = ("right contrast", "wrong contrast", "other people", "spoilt", "not as asked: ")
+    assert all(title in printed for title in titles)
+    assert "p01_T2w stated T1w" in printed
+    assert "p01_T1w without its left" in printed
+    assert "scans called PDw: of PDw scans only" in printed
+
+
 def test_head_share(heads: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run("head_share", heads / f"{VISIT}_T1w.nii.gz", "--cut")
     assert f"{VISIT}_T1w.nii.gz" in rows(capsys)
