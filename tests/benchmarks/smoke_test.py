@@ -119,7 +119,7 @@ def test_verdicts(
     heads: Path, pairs: Path, weights: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked = [f"--weights={weights}", "--spoilt=p01_T1w", "--checked=p01_T1w"]
-    assert run("verdicts", *asked, heads, pairs / "a_T1w.nii.gz", "--templates", pairs) == 1
+    assert run("verdicts", *asked, heads, "--templates", pairs) == 1
     printed = capsys.readouterr().out
     titles = ("right contrast", "wrong contrast", "other people", "spoilt", "not as asked: ")
     assert all(title in printed for title in titles)
