@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
-from brainfcn_jax.text import number
+from brainfcn_jax.text import number, voxels
 
 LEAST_OF_FACES = 0.5
 """How much of the volume's six faces must hold one value."""
@@ -39,7 +39,7 @@ def with_lowest_surroundings(
     empty, shown = joined_to_faces(scan == value), number(float(value))
     below = int(np.count_nonzero(scan < value))
     if below <= MOST_BELOW * max(1, scan.size - int(np.count_nonzero(empty))):
-        note = f"{below} voxels lie below {shown}, which fills the surroundings, and count as it"
+        note = f"{voxels(below)} below {shown}, which fills the surroundings, taken as that"
         return np.maximum(scan, value), (note,)
     note = f"the surroundings hold {shown}, which is not the lowest intensity, and are empty"
     return np.where(empty, lowest, scan), (note,)

@@ -87,19 +87,22 @@ def overlapped(
 
     A step gets what the step before gave, the first the item. As many items are under way as
     there are steps, so memory does not grow with their number. An exception in a step ends that
-    item only. When the iterator is closed, or its user is interrupted, no step is begun any more,
-    and the last step is given `LAST_STEP_SECONDS` to end; the others are left to themselves.
+    item only. When all are through, so are the threads: what they held is freed before the program
+    ends, which a thread that still frees arrays then would abort. When the iterator is closed, or
+    its user is interrupted, no step is begun any more, and the last step is given
+    `LAST_STEP_SECONDS` to end; the others are left to themselves.
     """
     line: _Line[Item] = _Line(steps)
-    waiting = iter(items)
+    waiting, all_through = iter(items), False
     try:
         under_way = line.feed(islice(waiting, len(steps)))
         while under_way:
             done = line.take()
             under_way += line.feed(islice(waiting, 1)) - 1
             yield done
+        all_through = True
     finally:
-        line.stop()
+        line.stop(all_through)
 
 
 class _Line(Generic[Item]):
@@ -132,12 +135,16 @@ class _Line(Generic[Item]):
         assert done is not None
         return done
 
-    def stop(self) -> None:
-        """End the threads after what they have in hand; wait for the last one only."""
+    def stop(self, all_through: bool) -> None:
+        """End the threads after what they have in hand; wait for all if none has anything.
+
+        Else wait for the last one only.
+        """
         self._stopped.set()
         for waiting in self._queues[:-1]:
             waiting.put(None)
-        self._threads[-1].join(LAST_STEP_SECONDS)
+        for thread in self._threads if all_through else self._threads[-1:]:
+            thread.join(LAST_STEP_SECONDS)
 
     def _work(
         self,

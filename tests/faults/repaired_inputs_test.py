@@ -67,7 +67,10 @@ REPAIRED: dict[str, tuple[nibabel.Nifti1Image, tuple[str, ...]]] = {
     ),
     "no sform": (image(sform=None), ()),
     "no form": (image(qform_mm=None, sform=None), (NO_FORMS,)),
-    "negative": (image(with_values("i2", -5) - np.int16(1000)), ()),
+    "negative": (
+        image(with_values("i2", -5) - np.int16(1000)),
+        ("1 voxel below -1000, which fills the surroundings, taken as that",),
+    ),
     "int64": (image(with_values("i8") * 2**40), ()),
     "uint8": (image(with_values("u1")), ()),
     "float64": (image(with_values("f8") * 1e-6), ()),

@@ -12,7 +12,7 @@ import pytest
 from support.eval_example import AFFINE, SHAPE, intensities, one_line, run, write_image
 from support.threshold_model import threshold_labels
 
-from brainfcn_jax.inference import segmented_scan
+from brainfcn_jax.inference import segmenter
 from brainfcn_jax.results.paths import RECORD, output_paths, scan_name
 from brainfcn_jax.runtime.locks import LOCK_FILE
 
@@ -37,7 +37,7 @@ def test_a_scan_too_large_for_the_memory_is_named(
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(segmented_scan, "segment_scan", exhausted)
+    monkeypatch.setattr(segmenter, "prepare", exhausted)
     assert run(f"--volume={scan}", f"--weights={weights}", f"--out_dir={out}") == 1
     assert f"'{scan}' cannot be labelled: not enough memory" in one_line(capsys.readouterr().err)
 
@@ -151,7 +151,7 @@ def test_wrong_weights_are_one_line_and_exit_code_3(
         (["--contrast=bold"], "contrast"),
         (["--frame=first"], "frame"),
         (["--scheme=freesurfer"], "scheme"),
-        (["--volume={folder}/sub-01_T2w.nii"], "would both write"),
+        (["--volume={folder}/sub-01_T1w.nii"], "would both write"),
         (["--reference=a.nii", "--reference=b.nii"], "1 scans and 2 references"),
         (["--weights="], "--weights must be given"),
     ],

@@ -41,7 +41,7 @@ def test_a_few_negatives_of_interpolation_are_raised_to_the_surroundings() -> No
     scan[5, 5, 5:10] = -3
     found, notes = with_lowest_surroundings(scan)
     np.testing.assert_array_equal(found, np.maximum(scan, 0))
-    assert notes == ("5 voxels lie below 0, which fills the surroundings, and count as it",)
+    assert notes == ("5 voxels below 0, which fills the surroundings, taken as that",)
 
 
 def test_bright_surroundings_of_an_inverted_scan_are_lowered() -> None:

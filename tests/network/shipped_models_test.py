@@ -84,7 +84,7 @@ def test_the_model_goes_by_what_the_names_of_scans_say() -> None:
     assert model_for([]) == model_for([None, "T1w", "CT"]) == "adult_t1w"
     assert model_for(["T2w", "FLAIR"]) == model_for(["PDw"]) == "adult_any"
     assert model_for(["SWI"]) == "adult_t1w"
-    with pytest.raises(UsageError, match="FLAIR and T2w and nothing, which two models label"):
+    with pytest.raises(UsageError, match="FLAIR and T2w and no contrast, which two models label"):
         model_for([None, "T2w", "FLAIR"])  # each scan's model depends on that scan alone
     with pytest.raises(UsageError, match="PDw and SWI, which two models label"):
         model_for(["SWI", "PDw"])

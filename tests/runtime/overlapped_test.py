@@ -28,6 +28,22 @@ def test_nothing_in_nothing_out() -> None:
     assert list(overlapped([], (lambda item: item,))) == []
 
 
+def test_no_thread_outlives_the_last_item() -> None:
+    before = set(threading.enumerate())
+
+    class Slow:
+        """What takes a while to free, as arrays on a device may."""
+
+        def __call__(self, number: int) -> int:
+            return number
+
+        def __del__(self) -> None:
+            time.sleep(0.1)
+
+    assert len(list(overlapped(range(3), (Slow(), Slow())))) == 3
+    assert set(threading.enumerate()) <= before
+
+
 def test_an_error_ends_its_own_item_only() -> None:
     written: list[int] = []
 

@@ -107,20 +107,3 @@ def test_a_scheme_of_the_tissues_does_not_go_with_them(scans: Path) -> None:
     )
     with pytest.raises(UsageError, match="'mrbrains13' is about cortical grey matter"):
         load_validation_cases(settings.data)
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "known"),
-    [
-        ("data__people", "adult", "adults"),
-        ("data__contrasts", ("t1w",), "T1w"),
-        ("data__colours", "neighbors", "neighbours"),
-    ],
-)
-def test_words_that_are_not_known_are_refused_with_those_that_are(
-    scans: Path, key: str, value: object, known: str
-) -> None:
-    with pytest.raises(UsageError) as told:
-        tiny_settings(scans, **{key: value})
-    assert key.replace("__", ".") in str(told.value)
-    assert known in str(told.value)

@@ -283,21 +283,6 @@ def test_train_subjects_may_exceed_names_that_are_still_to_be_found() -> None:
     assert settings_from_config(ConfigDict(values)).data.train_subjects == 15
 
 
-def test_without_a_generator_there_is_none() -> None:
-    values = good_values() | {"generator": None}
-    assert settings_from_config(ConfigDict(values)).generator is None
-
-
-def test_a_generators_keys_are_read_as_strictly() -> None:
-    values = good_values()
-    values["generator"]["colour"] = values["generator"].pop("kind")
-    message = refusal(ConfigDict(values))
-    assert "unknown key 'generator.colour'" in message
-    assert "must be a section of keys or None" in refusal(
-        ConfigDict(good_values() | {"generator": 3})
-    )
-
-
 def test_every_section_describes_its_keys() -> None:
     sections = [type(value) for value in vars(Settings()).values()]
     described = [section for section in sections if dataclasses.is_dataclass(section)]
