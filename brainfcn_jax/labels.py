@@ -23,11 +23,13 @@ class LabelKind:
         in_brain: whether they belong to the brain's own volume.
         in_skull: whether they belong to the intracranial volume.
         around_brain: whether they may lie around a brain that was found, as its fluid does.
+        in_everyone: whether a scan without them is worth a look.
     """
 
     in_brain: bool
     in_skull: bool
     around_brain: bool = False
+    in_everyone: bool = True
 
 
 KINDS: Mapping[str, LabelKind] = MappingProxyType(
@@ -35,7 +37,7 @@ KINDS: Mapping[str, LabelKind] = MappingProxyType(
         "tissue": LabelKind(in_brain=True, in_skull=True),
         "ventricle": LabelKind(in_brain=False, in_skull=True),
         "fluid": LabelKind(in_brain=False, in_skull=True, around_brain=True),
-        "lesion": LabelKind(in_brain=True, in_skull=True),
+        "lesion": LabelKind(in_brain=True, in_skull=True, in_everyone=False),
         "other": LabelKind(in_brain=False, in_skull=False),
     }
 )
@@ -157,6 +159,9 @@ def table_problems(table: LabelTable) -> list[str]:
     problems += [f"the name {name!r} holds odd characters, or ends in spaces" for name in unclean]
     odd = [label.abbreviation for label in table if not label.abbreviation.isalnum()]
     problems += [f"the abbreviation {word!r} holds more than letters and digits" for word in odd]
+    sums = {"Brain", "ICV"} & {label.abbreviation for label in table}
+    if table.fills_brain and sums and table != BRAIN:
+        problems.append(f"{', '.join(sorted(sums))} is what volumes of several labels are called")
     if any(not 0 <= channel <= 255 for label in table for channel in label.colour):
         problems.append("a colour is not of channels from 0 to 255")
     return problems

@@ -155,12 +155,13 @@ def scheme_for(name: str | None, table: LabelTable) -> CodeScheme:
     """
     if name is None:
         return own_scheme(table)
+    scheme = find_scheme(name)
     if table != TISSUES:
         raise UsageError(
             f"the label scheme {name!r} is about {first_few(TISSUES.names)}, and the labels are "
             f"{first_few(table.names)}; leave it out"
         )
-    return find_scheme(name)
+    return scheme
 
 
 def classes_of(

@@ -54,7 +54,7 @@ FIRST_WORDS = re.compile(
     "Do|Draw|End|Fetch|Fill|Find|Flag|Generate|Go|Grow|Halve|Have|Interpolate|Join|Keep|Label|"
     "Leave|Let|Load|Lock|Make|Measure|Move|Multiply|Note|Open|Outline|Pass|Place|Plan|Put|Raise|"
     "Read|Record|Remove|Report|Resample|Return|Run|Sample|Say|Score|Segment|Set|Show|Split|Spread|"
-    "Strip|Subtract|Take|Tell|Train|Turn|Unpack|Vary|Wait|Write|Yield"
+    "Strip|Subtract|Take|Tell|Train|Turn|Unpack|Vary|Wait|Warn|Write|Yield"
 )
 """What functions do; a class and a property are named, not told what they do."""
 

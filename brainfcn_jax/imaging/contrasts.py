@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Literal, get_args
 
+from brainfcn_jax.imaging.file_names import without_extension
+
 Contrast = Literal["T1w", "T2w", "FLAIR", "PDw"]
 KNOWN: tuple[Contrast, ...] = get_args(Contrast)
 """Contrasts that shipped models label; of a folder with several the first is taken."""
@@ -49,14 +51,14 @@ def named_contrast(path: str) -> str | None:
 
 def names_agent(path: str) -> bool:
     """Return whether a file's name says that a contrast agent was given before the scan."""
-    chunks = _file_name(path).split("_")
-    return any(chunk.startswith("ce-") for chunk in chunks) or any(
+    given = [chunk for chunk in _file_name(path).split("_") if chunk.startswith("ce-")]
+    return any(chunk != "ce-none" for chunk in given) or any(
         word in _AGENT for word in _words(path)
     )
 
 
 def _file_name(path: str) -> str:
-    return re.split(r"[/\\]", path)[-1].lower()
+    return without_extension(re.split(r"[/\\]", path)[-1].lower())
 
 
 def _words(path: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.boxes import bounding_box
+from brainfcn_jax.imaging.surroundings import joined_to_faces
 from brainfcn_jax.text import number, voxels
 
 MOST_MISSING = 0.001
@@ -97,9 +98,7 @@ def _bright_islands(
     missing: Bool[np.ndarray, "i j k"], bright: Bool[np.ndarray, "i j k"]
 ) -> Bool[np.ndarray, "i j k"]:
     """Return the pieces that hang not together with the volume's edge and lie in bright voxels."""
-    around = np.pad(missing, 1, constant_values=True)
-    pieces, _ = ndimage.label(around)
-    islands: Bool[np.ndarray, "i j k"] = (around & (pieces != pieces[0, 0, 0]))[1:-1, 1:-1, 1:-1]
+    islands = missing & ~joined_to_faces(missing)
     pieces, count = ndimage.label(islands, np.ones((3, 3, 3)))
     places = np.argwhere(islands)  # none at the edge
     piece = pieces[tuple(places.T)]

@@ -40,8 +40,8 @@ class Scan:
         data: finite intensities, slopes and intercepts applied.
         spacing_mm: voxel sizes along x, y and z.
         grid: where the voxels of the file lie, in its own axis order.
-        image: the file as loaded (header and affine; where the header's sform was damaged and
-            its qform taken, with the sform's code set to 0).
+        image: its header and affine (where the header's sform was damaged and its qform taken, with
+            the sform's code set to 0); its voxels cannot always be read again.
         path: where it came from.
         notes: what was assumed or repaired, as sentences for the user.
     """

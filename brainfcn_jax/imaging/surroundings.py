@@ -17,8 +17,6 @@ LEAST_OF_FACES = 0.5
 MOST_BELOW = 0.05
 """Of what is not empty, what may lie below the surroundings and be a trace of interpolation."""
 
-_NONE: tuple[str, ...] = ()
-
 
 def with_lowest_surroundings(
     scan: Float32[np.ndarray, "x y z"],
@@ -35,7 +33,7 @@ def with_lowest_surroundings(
     value = commonest(np.concatenate(faces))
     lowest = scan.min()
     if value is None or value == lowest:
-        return scan, _NONE
+        return scan, ()
     empty, shown = joined_to_faces(scan == value), number(float(value))
     below = int(np.count_nonzero(scan < value))
     if below <= MOST_BELOW * max(1, scan.size - int(np.count_nonzero(empty))):

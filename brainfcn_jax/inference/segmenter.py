@@ -178,7 +178,11 @@ class Segmenter:
             probabilities,
             soft_voxels(predicted.class_sums, prepared.scan_box, prepared.scan_grid),
             removed,
-            quality.brain_left_out(brain_found, predicted.labels, prepared.in_brain),
+            quality.brain_left_out(
+                brain_found,
+                predicted.labels,
+                prepared.in_brain if description.labels.fills_brain else None,
+            ),
             seconds,
         )
 

@@ -10,7 +10,7 @@ from jaxtyping import Float32, UInt8
 from brainfcn_jax.imaging.contrasts import named_contrast, names_agent
 from brainfcn_jax.measures.expectations import Expectations
 from brainfcn_jax.measures.quality import OTHER_CONTRAST, Finding, Flag
-from brainfcn_jax.text import number
+from brainfcn_jax.text import either, number
 
 STRIPPED_RATIO = 1.5
 
@@ -37,8 +37,8 @@ def contrast_check(
 ) -> Finding:
     """Flag a scan that contradicts its name, or its model, in words or in voxels.
 
-    It should be of the contrast that is `stated`, or else that its name says, or else the only
-    one that the model knows. Of a contrast that nothing is expected of only words are compared.
+    It should be of the only contrast that the model knows, or else of that which is `stated`, or
+    else that its name says. Of a contrast that nothing is expected of only words are compared.
 
     Args:
         path: of the scan.
@@ -48,12 +48,11 @@ def contrast_check(
         stated: what the user says the scan shows.
     """
     reasons, asked = [], stated or named_contrast(path)
-    if asked is not None and asked.lower() not in map(str.lower, known):
-        reasons.append(f"its name says {asked}, and the model is for {', '.join(known)}")
+    source = "you say it is" if stated else "its name says"
+    if asked is not None and asked not in known:
+        reasons.append(f"{source} {asked}, and the model is for {either(known)}")
     if len(known) == 1:
         asked, source = known[0], "the model is for"
-    else:
-        source = "you say it is" if stated else "its name says"
     wrong = [
         f"{darker} ({number(found[darker].median, 4)}) is not clearly darker than {brighter} "
         f"({number(found[brighter].median, 4)})"

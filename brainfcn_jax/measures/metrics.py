@@ -146,7 +146,7 @@ def mean_surface_distance_mm(
 def surface_distances_mm(
     a: Mask, b: Mask, spacing_mm: tuple[float, float, float], slice_axis: int = 2
 ) -> tuple[Distances, Distances]:
-    """Return measures, in mm, from each boundary voxel of A to the nearest of B, and from B to A.
+    """Return distances, in mm, from each boundary voxel of A to the nearest of B, and the reverse.
 
     The boundary is the mask less its 3x3 erosion within the slice plane, that is across
     `slice_axis`; outside the image counts as mask, so a mask that is empty or fills its slices

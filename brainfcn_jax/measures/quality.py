@@ -96,18 +96,20 @@ def label_checks(
 ) -> tuple[Finding, ...]:
     """Return what checks find that compare labels with what is expected of them in people."""
     return (
-        missing_labels(volumes),
+        missing_labels(volumes, table),
         implausible_volumes(volumes, expected),
         asymmetry(labels, spacing_mm, table, expected),
         cut_by_field_of_view(labels, image, spacing_mm, table, expected),
     )
 
 
-def missing_labels(volumes: Sequence[LabelVolume]) -> Finding:
-    """Flag labels without a voxel."""
-    missing = [row.name for row in volumes if row.index and row.voxels == 0]
-    if len(missing) == sum(bool(row.index) for row in volumes):
-        return Finding({}, Flag("missing_tissue", "no tissue was found"))
+def missing_labels(volumes: Sequence[LabelVolume], table: LabelTable) -> Finding:
+    """Flag labels that everyone has without a voxel."""
+    asked = table.indices_where("in_everyone")
+    missing = [row.name for row in volumes if row.index in asked and row.voxels == 0]
+    if missing and len(missing) == len(asked):
+        what = "tissue" if table.fills_brain else "label"
+        return Finding({}, Flag("missing_tissue", f"no {what} was found"))
     return _flagged_if(missing, {}, "missing_tissue", f"not found: {', '.join(missing)}")
 
 
@@ -172,16 +174,17 @@ def cut_by_field_of_view(
     """
     if not table.fills_brain:
         return Finding({})
-    around = table.indices_where("around_brain")
-    brain = np.isin(labels, (BACKGROUND, *around), invert=True)
+    around = set(table.indices_where("around_brain"))
+    counted = sorted(set(table.indices_where("in_skull")) - around)
+    brain = np.isin(labels, counted)
     brain_mm3 = float(brain.sum() * np.prod(spacing_mm))
     measured, reasons, cut_off = {}, [], 0.0
     for axis, names in enumerate(_FACES):
         pixel_mm2 = float(np.prod(spacing_mm)) / spacing_mm[axis]
         for name, index in zip(names, _edges(image, axis), strict=True):
-            uncounted = (*around, *(expected.through_bottom if name == "bottom" else ()))
+            gone_on = expected.through_bottom if name == "bottom" else ()
             plane = labels.take(index, axis)
-            section = (plane > 0) & ~np.isin(plane, uncounted)
+            section = np.isin(plane, [label for label in counted if label not in gone_on])
             section_mm2 = float(section.sum()) * pixel_mm2
             if 0 < index < image.shape[axis] - 1 and not _is_filled(image.take(index, axis)):
                 section_mm2 = 0.0  # a masked scan: its brain ends here, its field of view does not

@@ -99,7 +99,7 @@ def volume_table(
 ) -> Volumes:
     """Measure a volumes table: background, labels, and, where they fill it, brain and skull.
 
-    The brain is all labels but fluids; the intracranial space, fluids included.
+    The brain is what kinds call `in_brain`; the intracranial space, what they call `in_skull`.
     """
     rows = label_volumes(labels, soft_voxels, voxel_mm3, table)
     if not table.fills_brain:

@@ -16,7 +16,7 @@ Bias = Float[Array, " cout"]
 
 
 def convolve(images: Images, kernel: Kernel, bias: Bias, relu: bool, dtype: DTypeLike) -> Results:
-    """Return as `convolution.convolve`."""
+    """Convolve as `convolution.convolve` does."""
     result = jax.ShapeDtypeStruct((*images.shape[:3], kernel.shape[3]), dtype)
     no_gate = jnp.zeros((0,), jnp.bfloat16)
     call = jax.ffi.ffi_call("brainfcn_convolve", result)

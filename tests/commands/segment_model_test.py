@@ -83,7 +83,7 @@ def test_three_views_need_a_model_of_all_directions(
     every = dataclasses.replace(t1w.description, slice_axis="all")
     save_model(tmp_path / "every.h5", dataclasses.replace(t1w, description=every))
     command = [f"--volume={scan}", f"--weights={tmp_path / 'every.h5'}", "--resume"]
-    sidecar = Path("out/sub-01_acq-T2w_desc-tissue_dseg.json")
+    sidecar = Path("out/sub-01_desc-tissue_dseg.json")
     for views, directions in (("1", ["axial"]), ("3", ["axial", "coronal", "sagittal"])):
         assert run(*command, f"--views={views}") == 0
         assert json.loads(sidecar.read_text())["SliceDirections"] == directions
@@ -91,7 +91,7 @@ def test_three_views_need_a_model_of_all_directions(
 
 
 def test_what_another_finder_found_is_labelled_anew(shipped: Path, scan: str) -> None:
-    sidecar, finder = Path("out/sub-01_acq-T2w_desc-tissue_dseg.json"), shipped / "brain.h5"
+    sidecar, finder = Path("out/sub-01_desc-tissue_dseg.json"), shipped / "brain.h5"
     assert run(f"--volume={scan}") == 0
     before = json.loads(sidecar.read_text())["Finder"]["SHA256"]
     assert before == shipped_models.file_digest(finder)
@@ -185,7 +185,7 @@ def test_scans_for_two_models_are_not_mixed_unless_one_model_is_named(
     assert "names say FLAIR and no contrast" in one_line(capsys.readouterr().err)
     assert run(*given, "--model=adult_any", "--out_dir=all") == 0
     assert run(f"--volume={folder}", "--contrast=FLAIR", "--out_dir=flair") == 0
-    assert sorted(records(Path("flair"))) == ["2", "3"]
+    assert sorted(records(Path("flair"))) == ["2_FLAIR", "3_FLAIR"]
     assert run(f"--volume={folder}", "--out_dir=first") == 0
     assert sorted(records(Path("first"))) == ["1"]
     capsys.readouterr()

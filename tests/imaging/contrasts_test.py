@@ -34,6 +34,8 @@ def test_the_name_of_a_file_may_say_its_contrast(path: str, named: str | None) -
         ("axT2.nii.gz", "T2w"),
         ("subject.cor.t2.nii.gz", "T2w"),
         ("sub-01_acq-T2w_T1w.nii", "T1w"),
+        ("sub-01_T2w_space-T1w.nii.gz", "T2w"),
+        ("sub-01_acq-mprage.nii.gz", None),
         ("corrected.nii", None),
         ("cort_act.nii", None),
     ],
@@ -50,6 +52,8 @@ def test_names_that_scanners_and_people_give(name: str, named: str | None) -> No
         ("BRATS_001_t1ce.nii.gz", True),
         ("pat3 T1 Gd.nii", True),
         ("sub-01_T1w.nii.gz", False),
+        ("sub-gad.nii.gz", False),
+        ("sub-01_ce-none_T1w.nii", False),
         ("ce1_T1w.nii", False),
     ],
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.own_labels import OWN
 
-from brainfcn_jax.labels import LabelTable
+from brainfcn_jax.labels import Label, LabelTable
 from brainfcn_jax.measures.expectations import NOTHING
 from brainfcn_jax.measures.quality import (
     asymmetry,
@@ -38,8 +38,7 @@ def test_there_is_no_brain_nor_skull_that_they_add_up_to(labels: np.ndarray) -> 
     assert [row.voxels for row in rows] == [1464, 256, 8, 0]
     assert [row.volume_mm3 for row in rows] == [8784, 1536, 48, 0]
     assert [row.soft_volume_mm3 for row in rows] == [8400, 1500, 51, 417]
-    assert missing_labels(rows).flag is not None
-    assert "not found: œdème" in str(missing_labels(rows).flag)
+    assert "not found: œdème" in str(missing_labels(rows, OWN).flag)
 
 
 def test_with_a_tissue_among_them_they_add_up_to_both(labels: np.ndarray) -> None:
@@ -74,3 +73,27 @@ def test_labels_that_fill_a_brain_may_be_cut_by_the_field_of_view(labels: np.nda
     assert found.measurements["section_at_top_mm2"] == 4 * 8 * 2
     assert found.measurements["section_at_right_mm2"] == 8 * 8 * 6
     assert found.flag is not None
+
+
+def test_a_lesion_may_be_missing() -> None:
+    spot, mark = (
+        Label(index, kind, kind, (9, 9, 9), kind)
+        for index, kind in enumerate(("lesion", "other"), start=1)
+    )
+    table = LabelTable((spot, mark))
+    found = volume_table(np.full((2, 3, 4), 2, np.uint8), [0.0, 0.0, 24.0], 1.0, table)
+    assert missing_labels(found, table).flag is None
+    none = volume_table(np.zeros((2, 3, 4), np.uint8), [24.0, 0.0, 0.0], 1.0, table)
+    flag = missing_labels(none, table).flag
+    assert flag is not None and flag.reason == "no label was found"
+
+
+def test_what_is_beside_the_skull_is_no_brain_that_is_cut() -> None:
+    tissue, skull = (
+        Label(index, kind, kind, (9, 9, 9), kind)
+        for index, kind in enumerate(("tissue", "other"), start=1)
+    )
+    labels = np.zeros((20, 20, 20), np.uint8)
+    labels[5:15, 5:15, 5:15], labels[:, :, 0] = 1, 2
+    image, table = labels.astype(np.float32), LabelTable((tissue, skull))
+    assert cut_by_field_of_view(labels, image, SPACING_MM, table, NOTHING).flag is None

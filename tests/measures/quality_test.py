@@ -46,7 +46,7 @@ def assessed(
     rows = volumes(labels, spacing_mm)
     return verdict_of(
         (
-            missing_labels(rows),
+            missing_labels(rows, TISSUES),
             implausible_volumes(rows, expected),
             asymmetry(labels, spacing_mm, TISSUES, expected),
             cut_by_field_of_view(labels, image, spacing_mm, TISSUES, expected),
@@ -82,7 +82,7 @@ def test_nothing_labelled_is_said_and_breaks_nothing() -> None:
 def test_a_tissue_without_a_voxel_is_missing() -> None:
     labels = labelled_brain()
     labels[labels == CB] = WM
-    finding = missing_labels(volumes(labels))
+    finding = missing_labels(volumes(labels), TISSUES)
     assert finding.flag is not None
     assert finding.flag.reason == "not found: cerebellum"
 

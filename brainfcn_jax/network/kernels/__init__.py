@@ -123,7 +123,7 @@ def cpu_flags(cpu_info: str) -> frozenset[str]:
 
 @functools.cache
 def _warn_of_missing() -> None:
-    """Return once that kernels are missing, where setup.py can build some."""
+    """Warn once that kernels are missing, where setup.py can build some."""
     if sys.platform in _SYSTEMS and platform.machine() in _MACHINES:
         warn(
             "the kernels for this processor are not built, and XLA's convolutions are used, which "
