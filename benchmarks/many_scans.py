@@ -165,7 +165,7 @@ def bytes_written() -> int:
 
 def plan(scans: Path, out: Path) -> list[PlannedScan]:
     """Find the scans of a folder and plan their results."""
-    found, _ = expand_volumes([str(scans)], "T1w")
+    found, _ = expand_volumes([str(scans)], ("T1w",))
     return plan_files(found, [], str(out))
 
 

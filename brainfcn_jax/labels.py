@@ -160,7 +160,7 @@ def table_problems(table: LabelTable) -> list[str]:
     odd = [label.abbreviation for label in table if not label.abbreviation.isalnum()]
     problems += [f"the abbreviation {word!r} holds more than letters and digits" for word in odd]
     sums = {"Brain", "ICV"} & {label.abbreviation for label in table}
-    if table.fills_brain and sums and table != BRAIN:
+    if sums and table != BRAIN:
         problems.append(f"{', '.join(sorted(sums))} is what volumes of several labels are called")
     if any(not 0 <= channel <= 255 for label in table for channel in label.colour):
         problems.append("a colour is not of channels from 0 to 255")

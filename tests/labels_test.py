@@ -91,6 +91,10 @@ LINES = OWN_TEXT.splitlines()
     ("text", "message"),
     [
         ("", "lacks the columns index, name, abbreviation, color$"),
+        (
+            "index\tname\tabbreviation\tcolor\n1\tbrain\tBrain\t#ff0000\n",
+            "Brain is what volumes of several labels are called",
+        ),
         (LINES[0], "it has 0 labels, must have 1 to 128"),
         ("index\tname\n1\ta\n", "lacks the columns abbreviation, color$"),
         (OWN_TEXT.replace("#ff0010", "red"), "a row holds 1, lesion, Lesion, red.*as #ff8000"),

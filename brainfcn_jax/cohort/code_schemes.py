@@ -4,6 +4,7 @@ Source: the Brain Imaging Data Structure 1.10, derivatives (segmentations) and t
 principle, bids-specification.readthedocs.io.
 """
 
+import contextlib
 import csv
 import json
 from collections.abc import Mapping
@@ -38,15 +39,24 @@ def told_scheme(path: Path) -> CodeScheme | None:
     table is NAME_dseg.tsv, or one for several label maps with fewer of the name's words
     (desc-tissue_dseg.tsv, dseg.tsv), beside it or above its sub-*, ses-* and anat folders; the one
     that is nearest, then the one with the most words, counts, if each of its labels is a tissue.
+
+    Raises:
+        InputError: this program's sidecar tells of labels that are not the tissues.
     """
     sidecar = path.with_name(f"{without_extension(path.name)}.json")
-    try:
-        if json.loads(sidecar.read_text("utf-8"))["LabelMap"] == label_values(TISSUES):
-            return TISSUE_SCHEME
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
-        pass
+    told = None
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError, RecursionError):
+        told = dict(json.loads(sidecar.read_text("utf-8"))["LabelMap"])
+    if told == label_values(TISSUES):
+        return TISSUE_SCHEME
+    if told:
+        raise InputError(
+            f"'{path}' is of {first_few(list(map(str, told)))}, as '{sidecar.name}' tells, and "
+            f"label schemes are about {first_few(TISSUES.names)}; score it where it is made, with "
+            "--reference beside --volume"
+        )
     table = find_label_table(path)
-    return None if table is None else read_label_table(table)
+    return None if table is None else tissue_codes(table)
 
 
 def find_label_table(path: Path) -> Path | None:
@@ -62,8 +72,8 @@ def find_label_table(path: Path) -> Path | None:
     return None
 
 
-def read_label_table(path: Path) -> CodeScheme | None:
-    """Read a BIDS label table; return None where a label is no tissue, or the table unreadable."""
+def tissue_codes(path: Path) -> CodeScheme | None:
+    """Read a BIDS label table; return None where a label is no tissue or it cannot be read."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             rows = list(csv.DictReader(stream, delimiter="\t"))

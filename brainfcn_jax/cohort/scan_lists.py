@@ -193,8 +193,16 @@ def matching_name(path: str | Path) -> str:
     words = without_extension(Path(path).name).split("_")
     while len(words) > 1 and (words[-1] in CONTRASTS | RESULTS or words[-1].startswith("desc-")):
         words.pop()
-    acquired = {f"acq-{contrast}" for contrast in KNOWN}  # how results tell contrasts apart
-    return "_".join(word for word in words if word not in acquired)
+    return "_".join(filter(None, map(_without_contrast, words)))
+
+
+def _without_contrast(word: str) -> str:
+    """Return an "acq-" without the contrast that names of results end it with; "" for no more."""
+    if word.startswith("acq-"):
+        for contrast in KNOWN:
+            if word.endswith(contrast):
+                return word.removesuffix(contrast) if word != f"acq-{contrast}" else ""
+    return word
 
 
 def by_matching_name(paths: Iterable[Path]) -> dict[str, Path]:
@@ -233,7 +241,7 @@ def _references_by_name(given: str, images: Sequence[Path], scans: Sequence[str]
 def _of_first_contrast(images: Sequence[Path], contrasts: Sequence[str]) -> list[Path]:
     """Return the scans of the first contrast that an image's name says, and those that say none."""
     images = [image for image in images if not signal_part(image.name)]
-    said = {image: named_contrast(image.name) or _suffix(image) for image in images}
+    said = {image: _said_by(image) for image in images}
     for contrast in contrasts:
         meant = named_contrast(contrast) or contrast
         if meant in said.values():
@@ -241,9 +249,12 @@ def _of_first_contrast(images: Sequence[Path], contrasts: Sequence[str]) -> list
     return [image for image in images if said[image] is None]
 
 
-def _suffix(image: Path) -> str | None:
+def _said_by(image: Path) -> str | None:
+    """Return what an image's name says that it is: a kind of result first, or else a contrast."""
     word = last_word(image)
-    return word if word in CONTRASTS | RESULTS else None
+    if word in RESULTS:
+        return word
+    return named_contrast(image.name) or (word if word in CONTRASTS else None)
 
 
 def last_word(image: Path) -> str:

@@ -25,8 +25,8 @@ def plan_run(values: flags.FlagValues) -> tuple[list["PlannedScan"], "Model", "B
 
     Raises:
         InputError: there are no scans of a contrast that the model knows.
-        UsageError: the model does not know --contrast, its labels are not those of --scheme or of
-            no brain that could be cut out, or the scans are for different models.
+        UsageError: the model does not know --contrast, its labels are not those that
+            --scheme is about or fill no brain to cut out, or the scans are for different models.
         WeightsError: the model cannot be used.
     """
     from brainfcn_jax.cohort.bookkeeping import Bookkeeping

@@ -12,11 +12,12 @@ with nilearn. The model is adult_t1w for T1w scans, adult_any where the name say
 unless another is named; newborns need --model=neonate_t2w, in T1w neonate_any. DIR, "out" unless
 given, gets NAME_desc-tissue_dseg.nii.gz, on the scan's own grid, its volumes, a quality page, and
 .json files that say how they were made; with a reference also NAME_desc-tissue_scores.tsv, and the
-scores are shown. NAME is the scan's, without its contrast. Give --volume several times for several
-scans; one that fails never stops the others. Where they share a name, the folders that differ come
-first: a/T1.nii and b/T1.nii give a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz.
-Scans of a BIDS data set give the same files in DIR/sub-01/anat. The last form labels nothing: it
-scores the label maps of any program.
+scores are shown. NAME is the scan's without "_T1w"; another contrast stays, in names of BIDS as
+acq-FLAIR. Give --volume several times for several scans; one that fails never stops the others.
+Where they share a name, the folders that differ come first: a/T1.nii and b/T1.nii give
+a_T1_desc-tissue_dseg.nii.gz and b_T1_desc-tissue_dseg.nii.gz. Scans of a BIDS data set give the
+same files in DIR/sub-01/anat. The last form labels nothing: it scores the label maps of any
+program.
 """
 
 import contextlib

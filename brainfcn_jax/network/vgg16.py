@@ -89,7 +89,7 @@ def download_vgg16(path: str | Path, overwrite: bool = False) -> None:
 
 
 def download_and_convert_vgg16(out: str | Path, overwrite: bool = False) -> None:
-    """Return `download_vgg16` into a temporary folder, then `convert_vgg16` to `out`."""
+    """Run `download_vgg16` into a temporary folder, then `convert_vgg16` to `out`."""
     if os.path.lexists(out) and not overwrite:
         raise OutputError(f"'{out}' exists already; choose another name or ask to overwrite it")
     with TemporaryDirectory() as folder:

@@ -71,7 +71,7 @@ def _beside(path: Path) -> Path:
 
 
 def _name_new(temporary: Path, path: Path) -> None:
-    """Return the finished file its name; FileExistsError when something else has it by now."""
+    """Give the finished file its name; FileExistsError when something else has it by now."""
     try:
         os.link(temporary, path)
     except FileExistsError:

@@ -62,7 +62,7 @@ def train(settings: Settings, folder: Path, detail: Detail = "normal") -> Workdi
 
 
 def train_and_save(run: Run, state: TrainState, detail: Detail = "normal") -> None:
-    """Return the steps of the first process, which also measures, reports and saves."""
+    """Run the steps of the first process, which also measures, reports and saves."""
     training, workdir = run.settings.training, run.workdir
     run_step, steps = run.launch_step(), training.steps
     warn_of_idle_devices(training)
@@ -148,7 +148,7 @@ def shared_start(first: int, state: TrainState) -> tuple[int, TrainState]:
 
 
 def warn_of_idle_devices(training: TrainingSettings) -> None:
-    """Return so when a step has fewer microbatches than there are devices."""
+    """Say so when a step has fewer microbatches than there are devices."""
     devices = device_count(training.launcher)
     busy = math.ceil(training.images_per_step / training.images_per_microbatch)
     if busy < devices:

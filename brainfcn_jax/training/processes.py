@@ -167,7 +167,7 @@ def _join(group: ProcessGroup) -> None:
 
 
 def _require_equal_devices() -> None:
-    """Return all processes see all devices, so that they raise this together."""
+    """Raise unless the processes have equally many devices; each sees all, so all raise it."""
     owners = [device.process_index for device in jax.devices()]
     counts = [owners.count(process) for process in range(jax.process_count())]
     if len(set(counts)) > 1:

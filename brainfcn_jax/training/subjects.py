@@ -183,7 +183,7 @@ def _keep_most_literal(
     labels: dict[str, list[Path]],
     labels_pattern: str,
 ) -> None:
-    """Return a file that fits both patterns to the one with more letters of its own.
+    """Leave a file that fits both patterns to the one with more letters of its own.
 
     With {subject}.nii and {subject}_seg.nii, the file 7_seg.nii is labels, not a scan "7_seg".
     """

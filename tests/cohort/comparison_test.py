@@ -11,7 +11,7 @@ from support.challenge_codes import challenge_codes
 from support.eval_example import AFFINE, intensities, one_line, run, write_image
 from support.threshold_model import threshold_labels
 
-from brainfcn_jax.cohort.code_schemes import find_label_table, read_label_table
+from brainfcn_jax.cohort.code_schemes import find_label_table, tissue_codes
 from brainfcn_jax.cohort.comparison import mean_scores
 from brainfcn_jax.labels import BACKGROUND, CB, CSF, TISSUES, WM, table_text
 from brainfcn_jax.measures.metrics import Score
@@ -139,8 +139,23 @@ def test_a_label_table_counts_when_each_label_is_a_tissue(
     text: str, codes: dict[int, int] | None, tmp_path: Path
 ) -> None:
     (tmp_path / "dseg.tsv").write_text(text)
-    scheme = read_label_table(tmp_path / "dseg.tsv")
+    scheme = tissue_codes(tmp_path / "dseg.tsv")
     assert (None if scheme is None else dict(scheme.codes)) == codes
+
+
+def test_labels_of_ones_own_are_not_scored_as_tissues(
+    folders: tuple[Path, Path],
+    tissues: np.ndarray,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for folder in folders:
+        write_image(folder / "s_dseg.nii", np.minimum(tissues, np.uint8(1)))
+    (folders[0] / "s_dseg.json").write_text('{"LabelMap": {"background": 0, "lesion": 1}}')
+    out = tmp_path / "out"
+    assert run(f"--prediction={folders[0]}", f"--reference={folders[1]}", f"--out_dir={out}") == 1
+    assert "s_dseg.nii' is of background, lesion, as 's_dseg.json' tells" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_the_nearest_label_table_with_the_most_words_counts(tmp_path: Path) -> None:

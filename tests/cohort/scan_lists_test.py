@@ -169,6 +169,7 @@ def test_a_folder_or_list_without_scans_is_refused(tmp_path: Path) -> None:
         ("sub-01_T1w_seg.mgz", "sub-01"),
         ("sub-01_desc-tissue_dseg.nii.gz", "sub-01"),
         ("sub-01_acq-FLAIR_desc-tissue_dseg.nii.gz", "sub-01"),
+        ("sub-01_acq-highresFLAIR_desc-tissue_dseg.nii.gz", "sub-01_acq-highres"),
         ("1006.nii.gz", "1006"),
         ("dseg.nii.gz", "dseg"),
         ("a.b_c.img", "a.b_c"),
@@ -240,3 +241,11 @@ def test_a_name_that_says_a_contrast_goes_before_those_that_say_none(tmp_path: P
     make(tmp_path, "loc.nii", "1_FLAIR.nii")
     scans, notes = expand_volumes([str(tmp_path)], ("T1w", "FLAIR"))
     assert (names_of(scans), notes) == (["1_FLAIR.nii", "loc.nii"], ())
+
+
+def test_results_beside_their_scans_are_no_further_scans(tmp_path: Path) -> None:
+    words = ("desc-tissue_dseg", "desc-brain_mask", "label-WM_probseg", "desc-brain_image")
+    made = [f"{name}_{word}.nii.gz" for word in words for name in ("p_FLAIR", "sub-1_T1w")]
+    make(tmp_path, "p_FLAIR.nii.gz", "sub-1_T1w.nii.gz", *made)
+    for contrast, scan in (("T1w", "sub-1_T1w.nii.gz"), ("FLAIR", "p_FLAIR.nii.gz")):
+        assert names_of(expand_volumes([str(tmp_path)], (contrast,))[0]) == [scan]

@@ -9,8 +9,9 @@ write, sometimes while it loads. After every kill the scans and the weights must
 and every file with a final name must hold what the undisturbed run wrote. A folder that is finished
 in spite of it must hold the same files with the same bytes, and nothing else.
 
-Not compared is what tells times: "Seconds" in the sidecars; in the records "seconds"
-and "modified", and the size and SHA-256 of the sidecars.
+Not compared is what tells times: "Seconds" in the sidecars; in the records "seconds" and
+"modified", and the size and SHA-256 of the sidecars; in the record of all scans the SHA-256 of the
+records, "made_of".
 
 Prints a line for each kill and a summary; ends with 1 when anything was not as it should be.
 """
@@ -216,7 +217,7 @@ def without_times(path: Path) -> object:
     contents = json.loads(path.read_text())
     if path.name.endswith(RECORD):
         return record_without_times(contents)
-    return {key: value for key, value in contents.items() if key != "Seconds"}
+    return {key: value for key, value in contents.items() if key not in ("Seconds", "made_of")}
 
 
 def record_without_times(record: dict[str, Any]) -> object:
