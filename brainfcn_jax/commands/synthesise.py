@@ -16,6 +16,7 @@ from absl import flags
 from brainfcn_jax.commands import runner
 from brainfcn_jax.errors import OutputError, UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES
+from brainfcn_jax.imaging.slicing import volume_of
 from brainfcn_jax.synthesis.recipes import ADULT_KINDS, RECIPES
 
 _MOST_ON_SHEET = 12
@@ -61,7 +62,7 @@ def generate_command(values: flags.FlagValues) -> None:
         made = generator.example(values.seed, index)
         stem = out_dir / f"{index:03d}_{made.name}"
         canonical_image, canonical_tissues = (
-            np.moveaxis(volume, 0, axis) for volume in (made.image, made.tissues)
+            volume_of(volume, axis) for volume in (made.image, made.tissues)
         )
         save_example(stem, canonical_image, canonical_tissues, generator.recipe.spacing_mm)
         runner.log(f"wrote '{stem}.nii' and its '_dseg.nii.gz'")

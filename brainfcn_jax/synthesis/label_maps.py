@@ -12,6 +12,7 @@ from brainfcn_jax.imaging import nifti
 from brainfcn_jax.imaging.boxes import bounding_box
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis
 from brainfcn_jax.imaging.file_names import without_extension
+from brainfcn_jax.imaging.slicing import slices_along
 from brainfcn_jax.synthesis.known_maps import HELD_OUT, HELD_OUT_NEWBORNS
 from brainfcn_jax.synthesis.newborn_head import grow_head
 from brainfcn_jax.synthesis.packed_labels import brain_mask, with_depth, without_neck_fluid
@@ -201,8 +202,8 @@ def _source(
 ) -> LabelSource:
     centred = _centred(codes, sizes, brain_mask(codes))
     packed = with_depth(centred, spacing_mm)
-    slices_first = np.moveaxis(packed, SLICE_AXES[slice_axis], 0)
-    return LabelSource(name, np.ascontiguousarray(slices_first), spacing_mm)
+    slices = slices_along(packed, SLICE_AXES[slice_axis])
+    return LabelSource(name, np.ascontiguousarray(slices), spacing_mm)
 
 
 def _centred(

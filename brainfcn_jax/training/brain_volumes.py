@@ -10,6 +10,7 @@ from brainfcn_jax.errors import InputError
 from brainfcn_jax.imaging.choices import SLICE_AXES
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.resampling import centred_grid, resample
+from brainfcn_jax.imaging.slicing import slices_along, volume_of
 from brainfcn_jax.inference.brain import NEWBORNS
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
@@ -69,7 +70,7 @@ class BrainVolumes:
         settings = self._settings
         parts = []
         for axis in SLICE_AXES.values():
-            slices, labels = (np.moveaxis(volume, axis, 0) for volume in (equalised, brain))
+            slices, labels = (slices_along(volume, axis) for volume in (equalised, brain))
             places = choose_slices(
                 random,
                 has_head=np.any(slices, axis=(1, 2)),
@@ -97,7 +98,7 @@ class BrainVolumes:
         if self._newborns is not None and random.random() < NEWBORN_FRACTION:
             generator = self._newborns
         made = generator.example(seed, number)
-        image, brain = (np.moveaxis(volume, 0, 2) for volume in (made.image, made.brain))
+        image, brain = (volume_of(volume, 2) for volume in (made.image, made.brain))
         return made.name, image, brain.astype(np.uint8)
 
 

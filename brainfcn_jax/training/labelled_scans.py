@@ -14,6 +14,7 @@ from brainfcn_jax.imaging.boxes import head_box
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions, is_thick
 from brainfcn_jax.imaging.equalisation import equalise_volume
 from brainfcn_jax.imaging.file_names import without_extension
+from brainfcn_jax.imaging.slicing import slices_along
 from brainfcn_jax.inference.network_input import HEAD_MARGIN_VOXELS, millimetres
 from brainfcn_jax.network.fcn import volume_to_stacks
 from brainfcn_jax.training.batches import TrainingVolume
@@ -131,9 +132,9 @@ def _load_training_volumes(
     volumes = [
         _training_volume(
             subject.called,
-            np.moveaxis(equalised, SLICE_AXES[slice_axis], 0),
-            np.moveaxis(labels, SLICE_AXES[slice_axis], 0),
-            np.moveaxis(head > 0, SLICE_AXES[slice_axis], 0),
+            slices_along(equalised, SLICE_AXES[slice_axis]),
+            slices_along(labels, SLICE_AXES[slice_axis]),
+            slices_along(head > 0, SLICE_AXES[slice_axis]),
             settings.crop_to_head,
         )
         for slice_axis in slice_axes

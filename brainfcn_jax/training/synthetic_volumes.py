@@ -7,6 +7,7 @@ from jaxtyping import Float32, Shaped, UInt8
 from brainfcn_jax.errors import UsageError
 from brainfcn_jax.imaging.choices import SLICE_AXES, SliceAxis, directions
 from brainfcn_jax.imaging.equalisation import equalise_volume
+from brainfcn_jax.imaging.slicing import slices_along, volume_of
 from brainfcn_jax.labels import TISSUES
 from brainfcn_jax.network.fcn import nearer_neighbours, volume_to_stacks
 from brainfcn_jax.synthesis.generator import Generator, load_generator
@@ -84,7 +85,7 @@ def cut_along(
     volume: Shaped[np.ndarray, "slice height width"], own: SliceAxis, axis: SliceAxis
 ) -> Shaped[np.ndarray, "slice2 height2 width2"]:
     """Return a volume whose slices follow one another along `own`, cut along another axis."""
-    return np.moveaxis(np.moveaxis(volume, 0, SLICE_AXES[own]), SLICE_AXES[axis], 0)
+    return slices_along(volume_of(volume, SLICE_AXES[own]), SLICE_AXES[axis])
 
 
 def thick_slices(
