@@ -96,6 +96,11 @@ class LabelTable(tuple[Label, ...]):
         """Whether every voxel of a brain has one of the labels, so that they add up to it."""
         return any(label.kind == "tissue" for label in self)
 
+    @property
+    def kind_word(self) -> str:
+        """What sentences call one of the labels."""
+        return "tissue" if self.fills_brain else "label"
+
     def indices_where(self, quality: str) -> tuple[int, ...]:
         """Return the values of the labels of whose kind an attribute of `LabelKind` is true."""
         return tuple(label.index for label in self if getattr(KINDS[label.kind], quality))

@@ -20,7 +20,7 @@ from brainfcn_jax.imaging.file_checks import naming
 from brainfcn_jax.imaging.file_names import EXTENSIONS
 from brainfcn_jax.imaging.nifti import load_codes, load_scan
 from brainfcn_jax.measures.metrics import Score, score
-from brainfcn_jax.results.tables import write_table
+from brainfcn_jax.results.tables import columns_of, write_table
 from brainfcn_jax.schemes import CodeScheme, classes_of
 from brainfcn_jax.text import first_few, natural_order
 
@@ -123,7 +123,7 @@ def compare(
 
 def mean_scores(scores_by_name: Mapping[str, Sequence[Score]]) -> list[Score]:
     """Return the mean of every measure over the scans in which it has a value."""
-    measures = [field.name for field in dataclasses.fields(Score)][1:]
+    measures = columns_of(Score)[1:]
     by_structure: dict[str, list[Score]] = {}
     for scores in scores_by_name.values():
         for row in scores:
@@ -151,11 +151,10 @@ def write_comparison(
     Raises:
         OutputError: the file exists and `overwrite` is false, or it cannot be written.
     """
-    columns = [field.name for field in dataclasses.fields(Score)]
     lines = [
         (name, *dataclasses.astuple(row)) for name, rows in scores_by_name.items() for row in rows
     ]
-    write_table(path, [("scan", *columns), *lines], overwrite, csv)
+    write_table(path, [("scan", *columns_of(Score)), *lines], overwrite, csv)
 
 
 def _mean(values: Sequence[float]) -> float:

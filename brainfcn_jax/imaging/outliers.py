@@ -43,7 +43,7 @@ def take_in_outliers(scan: Float32[np.ndarray, "i j k"]) -> tuple[str, ...]:
     others into a few bins.
     """
     lowest, highest = float(scan.min()), float(scan.max())
-    below, above = limits(scan.ravel(order="K"))
+    below, above = limits(scan)
     if below <= lowest and highest <= above:
         return ()
     low, high = scan < below, scan > above

@@ -108,8 +108,7 @@ def missing_labels(volumes: Sequence[LabelVolume], table: LabelTable) -> Finding
     asked = table.indices_where("in_everyone")
     missing = [row.name for row in volumes if row.index in asked and row.voxels == 0]
     if missing and len(missing) == len(asked):
-        what = "tissue" if table.fills_brain else "label"
-        return Finding({}, Flag("missing_tissue", f"no {what} was found"))
+        return Finding({}, Flag("missing_tissue", f"no {table.kind_word} was found"))
     return _flagged_if(missing, {}, "missing_tissue", f"not found: {', '.join(missing)}")
 
 

@@ -31,7 +31,7 @@ from brainfcn_jax.results.paths import (
     refuse_existing,
 )
 from brainfcn_jax.results.record import Record, find_records, refuse_earlier_manifest
-from brainfcn_jax.results.tables import write_json, write_table, write_text
+from brainfcn_jax.results.tables import columns_of, write_json, write_table, write_text
 from brainfcn_jax.runtime.locks import Claims
 
 THUMBNAIL_BYTES = 6_000_000
@@ -182,7 +182,7 @@ def scores_table(root: Path, records: Mapping[str, Record]) -> list[list[str]]:
     Raises:
         InputError: a table cannot be read.
     """
-    lines: list[list[str]] = [["scan", *(field.name for field in dataclasses.fields(Score))]]
+    lines: list[list[str]] = [["scan", *columns_of(Score)]]
     for name, record in records.items():
         if record.status == "done" and "reference" in record.inputs:
             lines.extend(

@@ -5,7 +5,6 @@ contents is the user's, is kept, and gets a note. Delete it to have it written a
 Source: the Brain Imaging Data Structure 1.10, derivatives, bids-specification.readthedocs.io.
 """
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from brainfcn_jax.results.label_tables import (
 from brainfcn_jax.results.paths import GROUP_FILES, GROUP_RECORD, RECORD, OutputPaths
 from brainfcn_jax.results.provenance import Provenance
 from brainfcn_jax.results.result_files import patterns_in_bids, patterns_not_in_bids
+from brainfcn_jax.results.tables import json_text
 from brainfcn_jax.runtime.atomic_files import new_file
 
 BIDS_VERSION = "1.10.0"
@@ -61,7 +61,7 @@ def shared_files(
     """
     labels, root = provenance.description.labels, outputs.root
     contents = {
-        DESCRIPTION: _as_json(dataset_description(root, provenance, source_dataset)),
+        DESCRIPTION: json_text(dataset_description(root, provenance, source_dataset)),
         IGNORED: "".join(f"{pattern}\n" for pattern in ignored(labels, outputs.folder == root)),
         LABEL_TABLE: table_text(labels, kinds=False),
         **{name: table(labels) for name, table in COLOUR_TABLES.items()},
@@ -128,7 +128,3 @@ def _write_or_keep(path: Path, text: str) -> tuple[str, ...]:
         f"'{path}' was there and is kept as it is; so that BIDS validators accept the results, "
         f"add to it: {' '.join(sorted(missing))}",
     )
-
-
-def _as_json(contents: Mapping[str, Any]) -> str:
-    return json.dumps(contents, indent=2, ensure_ascii=False) + "\n"

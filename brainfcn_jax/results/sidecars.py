@@ -20,11 +20,6 @@ _SHARE = "volume_mm3 in percent of the intracranial one; n/a for that one and th
 _NO_SHARE = "n/a, since the labels do not fill the intracranial space"
 
 
-def kind_word(table: LabelTable) -> str:
-    """Return what sentences call one of these labels."""
-    return "tissue" if table.fills_brain else "label"
-
-
 def label_values(table: LabelTable) -> dict[str, int]:
     """Return what values mean, as the sidecar of a label map tells it."""
     return {label.name: label.index for label in table.with_background}
@@ -32,7 +27,7 @@ def label_values(table: LabelTable) -> dict[str, int]:
 
 def volume_columns(table: LabelTable) -> dict[str, dict[str, str]]:
     """Return what the columns of a table of volumes are."""
-    kind = kind_word(table)
+    kind = table.kind_word
     name = {"LongName": kind}
     if table.fills_brain:
         outside = [word for kind, word in _OUTSIDE_BRAIN.items() if kind in _kinds(table)]
@@ -90,7 +85,7 @@ def volumes(contents: "ScanContents") -> Words:
     table = contents.segmented.description.labels
     sums = ", of the brain and of the intracranial space" if table.fills_brain else ""
     return {
-        "Description": f"Volume of each {kind_word(table)}{sums}",
+        "Description": f"Volume of each {table.kind_word}{sums}",
         **volume_columns(table),
         "VoxelVolume": contents.segmented.scan.grid.voxel_mm3,
         **_common(contents),
@@ -109,7 +104,7 @@ def uncertainty(contents: "ScanContents") -> Words:
     """Describe the entropy and how large it can be."""
     table = contents.segmented.description.labels
     return {
-        "Description": f"Entropy of the {kind_word(table)} probabilities before post-processing, "
+        "Description": f"Entropy of the {table.kind_word} probabilities before post-processing, "
         f"as a share of the largest possible (ln {table.classes}): 0 is sure, 1 is all labels "
         "equally probable",
         **_common(contents),

@@ -25,9 +25,14 @@ def write_text(path: Path, text: str, overwrite: bool = False) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
+def json_text(contents: Mapping[str, Any]) -> str:
+    """Return the text of a JSON file."""
+    return json.dumps(contents, indent=2, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, contents: Mapping[str, Any], overwrite: bool = False) -> None:
     """Write a JSON file that describes a result; raise as `write_text` does."""
-    write_text(path, json.dumps(contents, indent=2, ensure_ascii=False) + "\n", overwrite)
+    write_text(path, json_text(contents), overwrite)
 
 
 def write_table(
@@ -41,19 +46,19 @@ def write_table(
 
 def dataclass_lines(kind: type, rows: Iterable[Any]) -> list[list[Any]]:
     """Return a table with a column for each attribute of a dataclass, of which the rows are."""
-    return [_columns(kind), *map(_cells, rows)]
+    return [columns_of(kind), *map(_cells, rows)]
 
 
 def volume_lines(volumes: Sequence[LabelVolume]) -> list[list[Any]]:
     """Return a table with one line a label or sum of labels, its share of the ICV last."""
     of_scan = {row.abbreviation: row.volume_mm3 for row in volumes}
     lines = [[*_cells(row), percent_of_icv(of_scan, row.abbreviation)] for row in volumes]
-    return [[*_columns(LabelVolume), "percent_of_icv"], *lines]
+    return [[*columns_of(LabelVolume), "percent_of_icv"], *lines]
 
 
 def screen_table(scores_by_name: Mapping[str, Sequence[Score]]) -> str:
     """Align columns for the screen: the scan's name, then what the scores file holds."""
-    rows = [["scan", *_columns(Score)]]
+    rows = [["scan", *columns_of(Score)]]
     for name, scores in scores_by_name.items():
         shown = printable(name)
         rows.extend([shown, *(_short(cell) for cell in _cells(score))] for score in scores)
@@ -76,13 +81,13 @@ def table_text(
     return text.getvalue()
 
 
-def _columns(kind: type) -> list[str]:
+def columns_of(kind: type) -> list[str]:
     """Return the attributes of a dataclass, one column each."""
     return [column.name for column in dataclasses.fields(kind)]
 
 
 def _cells(row: Any) -> list[Any]:
-    return [getattr(row, column) for column in _columns(type(row))]
+    return [getattr(row, column) for column in columns_of(type(row))]
 
 
 def _full(cell: Any) -> str:

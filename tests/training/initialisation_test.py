@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from support import threshold_model
 from support.narrow import network_and_params
 from support.threshold_model import WIDTHS
 from support.tiny_scans import tiny_settings, write_pairs
@@ -15,7 +16,7 @@ from training.cheap_step import launch_cheaply
 from brainfcn_jax.errors import OutputError, UsageError, WeightsError
 from brainfcn_jax.labels import BRAIN, TISSUES, LabelTable
 from brainfcn_jax.network.fcn import VGG16_WIDTHS
-from brainfcn_jax.network.model_file import Model, ModelDescription, load_model, save_model
+from brainfcn_jax.network.model_file import Model, load_model, save_model
 from brainfcn_jax.network.shipped_models import FINDER, shipped_file
 from brainfcn_jax.training.initialisation import initial_params, starting_model
 from brainfcn_jax.training.loop import train
@@ -24,19 +25,10 @@ from brainfcn_jax.training.settings import Settings, experiment
 from brainfcn_jax.training.settings_from_config import settings_from_config
 
 MEANS = (61.5, 62.25, 63.125)
-DESCRIPTION = ModelDescription(
-    stages=4,
-    maps=2,
-    labels=TISSUES,
-    people="adults",
-    contrasts=("T1w",),
-    find_brain=True,
-    colours="neighbours",
+DESCRIPTION = dataclasses.replace(
+    threshold_model.DESCRIPTION,
     channel_means=MEANS,
-    slice_axis="axial",
     spacing_mm=(1.0, 1.0, 1.0),
-    equalise="head",
-    mask_slice="largest",
     licence="Apache-2.0, shipped.",
     training="before",
 )

@@ -40,7 +40,7 @@ def scan_page(
         "model": provenance.model_name,
         "segmented": segmented,
         "quality": segmented.quality,
-        "kind": "tissue" if labels.fills_brain else "label",
+        "kind": labels.kind_word,
         "picture": base64_text(picture),
         "group_page": group_page,
         "tissues": labels,
